@@ -1,0 +1,1 @@
+//! The catalog of tables: durable, replicated as group 0, known to every core.

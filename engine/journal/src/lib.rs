@@ -1,0 +1,1 @@
+//! The log of a core: segments, group commit, recovery.

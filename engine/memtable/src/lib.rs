@@ -1,0 +1,1 @@
+//! A lock-free skiplist with one writer and many readers.

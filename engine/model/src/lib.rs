@@ -1,0 +1,1 @@
+//! What DynamoDB means: values, items, keys, operations, limits and errors. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Drives raft-rs: a group whose log is in the journal.

@@ -1,0 +1,1 @@
+//! Every lock-free structure under loom.

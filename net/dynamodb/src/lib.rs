@@ -1,0 +1,1 @@
+//! The DynamoDB HTTP API: requests in, responses out. Pure.

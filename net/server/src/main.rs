@@ -1,0 +1,3 @@
+//! The binary `stator`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The whole measured from outside: load generator, peers, crash tests.
+
+fn main() {}
