@@ -1,0 +1,217 @@
+//! The handle of one core: what every other room sees of the machine.
+//!
+//! Lives on one core and is cloned freely there (two words). Each method says what it does on both backends; where
+//! they differ, the difference is part of the contract.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::file::{DirectoryLockKind, FileKind};
+use crate::mesh::Arrival;
+use crate::{
+    CoreId, DirectoryEntry, DirectoryLock, File, FileError, FlushMethod, Instant, Mesh, MeshPorts, Notifier,
+    ShareClass, Signal, Sockets, StopReason, real, simulated,
+};
+
+/// One core of the machine, real or simulated.
+#[derive(Clone)]
+pub struct Runtime {
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Real(Rc<real::Core>),
+    Simulated(Rc<simulated::Core>),
+}
+
+/// Calls the same method on whichever backend there is.
+macro_rules! either {
+    ($self:ident, $core:ident => $call:expr) => {
+        match &$self.backend {
+            Backend::Real($core) => $call,
+            Backend::Simulated($core) => $call,
+        }
+    };
+}
+
+impl Runtime {
+    pub(crate) fn from_real(core: Rc<real::Core>) -> Runtime {
+        Runtime { backend: Backend::Real(core) }
+    }
+
+    #[allow(dead_code, reason = "called by the simulated machine")]
+    pub(crate) fn from_simulated(core: Rc<simulated::Core>) -> Runtime {
+        Runtime { backend: Backend::Simulated(core) }
+    }
+
+    /// Which core this is.
+    pub fn core(&self) -> CoreId {
+        either!(self, core => core.id())
+    }
+
+    /// How many cores the node has.
+    pub fn core_count(&self) -> usize {
+        either!(self, core => core.core_count())
+    }
+
+    /// Monotonic time. In simulation it moves only when the simulator moves it.
+    pub fn now(&self) -> Instant {
+        either!(self, core => core.now())
+    }
+
+    /// Milliseconds since 1970, as the machine's wall clock has it: may jump.
+    pub fn wall_clock_ms(&self) -> u64 {
+        either!(self, core => core.wall_clock_ms())
+    }
+
+    /// 64 random bits; in simulation, from the seed.
+    pub fn chance(&self) -> u64 {
+        either!(self, core => core.chance())
+    }
+
+    /// Runs `future` on this core, beside the others of its class, until it ends or the core does.
+    pub fn spawn(&self, class: ShareClass, future: impl Future<Output = ()> + 'static) {
+        either!(self, core => core.spawn(class, Box::pin(future)));
+    }
+
+    /// Waits at least `duration`.
+    pub async fn sleep(&self, duration: Duration) {
+        either!(self, core => core.sleep(duration).await);
+    }
+
+    /// Lets everything else of this core have its turn: other tasks, sockets, disk.
+    pub async fn yield_now(&self) {
+        either!(self, core => core.yield_now().await);
+    }
+
+    /// Stops the node at once, with `reason` in the log. The real process ends with exit code 74; a simulated node is
+    /// dead from here on. Nothing after it runs.
+    pub async fn stop(&self, reason: StopReason) -> ! {
+        either!(self, core => core.stop(reason).await)
+    }
+
+    /// Creates the directory and those above it; one that is there is fine.
+    pub async fn create_directory(&self, path: &Path) -> Result<(), FileError> {
+        either!(self, core => core.create_directory(path).await)
+    }
+
+    /// What is in the directory, sorted by name.
+    pub async fn list_directory(&self, path: &Path) -> Result<Vec<DirectoryEntry>, FileError> {
+        either!(self, core => core.list_directory(path).await)
+    }
+
+    /// Removes the file. Durable after `sync_directory`.
+    pub async fn remove_file(&self, path: &Path) -> Result<(), FileError> {
+        either!(self, core => core.remove_file(path).await)
+    }
+
+    /// Gives the file another name, replacing what has that name. Durable after `sync_directory`.
+    pub async fn rename(&self, from: &Path, to: &Path) -> Result<(), FileError> {
+        either!(self, core => core.rename(from, to).await)
+    }
+
+    /// Makes the names in the directory durable.
+    pub async fn sync_directory(&self, path: &Path) -> Result<(), FileError> {
+        either!(self, core => core.sync_directory(path).await)
+    }
+
+    /// How many bytes this process may still write where `path` is.
+    pub async fn free_space_bytes(&self, path: &Path) -> Result<u64, FileError> {
+        either!(self, core => core.free_space_bytes(path).await)
+    }
+
+    /// Takes the directory for this process alone, or says `FileError::Locked`.
+    pub async fn lock_directory(&self, path: &Path) -> Result<DirectoryLock, FileError> {
+        let held = match &self.backend {
+            Backend::Real(core) => DirectoryLockKind::Real { _directory: core.lock_directory(path).await? },
+            Backend::Simulated(core) => DirectoryLockKind::Simulated(core.lock_directory(path).await?),
+        };
+        Ok(DirectoryLock::new(held))
+    }
+
+    /// Creates a file of `len_bytes` zeros that are really written, durable with its name when this returns. Long: it
+    /// works in bounded steps and yields between them. If it fails, or its future is dropped, a part may be left behind.
+    pub async fn create_file(&self, path: &Path, len_bytes: u64) -> Result<File, FileError> {
+        let kind = match &self.backend {
+            Backend::Real(core) => FileKind::Real(Rc::new(core.create_file(path, len_bytes).await?)),
+            Backend::Simulated(core) => FileKind::Simulated(Rc::new(core.create_file(path, len_bytes).await?)),
+        };
+        Ok(File::new(kind))
+    }
+
+    /// Opens a file that is there, for reading and writing.
+    pub async fn open_file(&self, path: &Path) -> Result<File, FileError> {
+        let kind = match &self.backend {
+            Backend::Real(core) => FileKind::Real(Rc::new(core.open_file(path).await?)),
+            Backend::Simulated(core) => FileKind::Simulated(Rc::new(core.open_file(path).await?)),
+        };
+        Ok(File::new(kind))
+    }
+
+    /// Measures on a small scratch file in `directory`, removed afterwards, which way of making bytes durable is
+    /// faster there; `write_durable_at` of every core uses it from then on for that device.
+    pub async fn probe_flush_method(&self, directory: &Path) -> Result<FlushMethod, FileError> {
+        either!(self, core => core.probe_flush_method(directory).await)
+    }
+
+    /// Something that notifies `signal` from any thread.
+    pub fn notifier(&self, signal: &Signal) -> Notifier {
+        let arrival = std::sync::Arc::new(Arrival::default());
+        match &self.backend {
+            Backend::Real(core) => {
+                core.watch_arrival(arrival.clone(), signal.clone());
+                Notifier::new(arrival, Some(core.doorbell()))
+            }
+            Backend::Simulated(core) => {
+                core.watch_arrival(arrival.clone(), signal.clone());
+                Notifier::new(arrival, None)
+            }
+        }
+    }
+
+    /// Takes this core's end of a mesh; arrivals notify `signal`.
+    pub fn mesh<M: Send + 'static>(&self, ports: &MeshPorts<M>, signal: &Signal) -> Mesh<M> {
+        ports.join(self.core(), self.notifier(signal))
+    }
+
+    /// The sockets of this core; events notify `signal`. Called once per core.
+    ///
+    /// # Panics
+    /// In simulation, which has no sockets: drive the engine at its own door there.
+    pub fn sockets(&self, signal: &Signal) -> Sockets {
+        match &self.backend {
+            Backend::Real(core) => {
+                core.use_sockets(signal.clone());
+                Sockets::new(core.clone())
+            }
+            Backend::Simulated(_) => panic!("a simulated core has no sockets"),
+        }
+    }
+
+    /// Waits until the process is asked to end (SIGTERM or SIGINT); from the first call on, these no longer kill it.
+    /// In simulation nobody asks.
+    pub async fn termination(&self) {
+        match &self.backend {
+            Backend::Real(_) => {
+                let signal = Signal::new();
+                real::watch_termination(self.notifier(&signal));
+                signal.wait().await;
+            }
+            Backend::Simulated(_) => std::future::pending().await,
+        }
+    }
+
+    /// Runs `work` on an ordinary thread named `name`, for what has no place on a core: libraries that block. It
+    /// reports back through a channel of its own and a [`Notifier`].
+    ///
+    /// # Panics
+    /// In simulation, where a second thread would break determinism.
+    pub fn spawn_thread(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), crate::StartError> {
+        match &self.backend {
+            Backend::Real(_) => real::spawn_thread(name, work),
+            Backend::Simulated(_) => panic!("a simulated core starts no threads"),
+        }
+    }
+}
