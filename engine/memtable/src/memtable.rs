@@ -1,0 +1,269 @@
+//! The shared part of a memtable: what the writer and every reader see, and how an entry is sought.
+//!
+//! ```text
+//!   level 2   head --------------------------> [k4] ------------------------> end
+//!   level 1   head ----------> [k2] ---------> [k4] ----------> [k6] -------> end
+//!   level 0   head --> [k1] -> [k2] -> [k3] -> [k4] -> [k5] --> [k6] -> [k7] -> end
+//! ```
+//!
+//! A search goes along a level while the next node lies before the position sought, then down. The writer links a
+//! new node from level 0 upwards, each link one Release store, so a reader that meets the node on any level
+//! finds it whole, with all of its own links. Nothing is ever unlinked or moved.
+//!
+//! Not here: inserting (`writer.rs`), iteration (`range.rs`), several memtables at once (`merge.rs`, `set.rs`).
+
+use crate::arena::{ARENA_BYTES_MAX, Chunks};
+use crate::node::{Head, LinkWord, Node, prefetch};
+use crate::position::{Position, Verdict};
+use crate::range::{KeySpan, Range};
+use crate::sync::{Arc, AtomicUsize, Ordering};
+use crate::writer::Writer;
+use crate::{Entry, Found};
+use std::ops::Deref;
+
+/// Versions of one key that are passed one by one before a search jumps over the rest.
+const VERSION_STEPS_MAX: usize = 4;
+
+/// How a memtable is made.
+#[derive(Clone, Copy, Debug)]
+pub struct MemtableOptions {
+    /// Bytes that its entries may take, with all that belongs to them; at most 256 MiB are used. An insert
+    /// beyond it is refused as full.
+    pub bytes_max: usize,
+    /// Where the writer's chance (the heights of towers) begins: the same seed and inserts, the same structure.
+    pub seed: u64,
+}
+
+/// An ordered map from (key, version) to an entry, insert-only, read without locks.
+///
+/// One per partition and generation. Made, filled and retired by the core that owns the partition; read by any
+/// core through a [`Reader`]. Its memory goes when the writer and every reader (and every set that names it) have
+/// gone, all at once.
+///
+/// Invariants: 1. On each level the nodes reachable from the head are sorted by (key ascending, version
+/// descending), without equals. 2. A node on a level is on every level below. 3. A node reachable by anyone is
+/// completely written. 4. Links change only from a node to one that lies before it: nothing reachable
+/// becomes unreachable.
+pub struct Memtable {
+    head: Head,
+    chunks: Chunks,
+    /// Levels in use, 1 at least. A hint where a search begins: any value from 1 to the tower's height is right.
+    pub(crate) height: AtomicUsize,
+    /// Entries.
+    pub(crate) entry_count: AtomicUsize,
+    /// Bytes taken from the allocator for the arena.
+    pub(crate) held_bytes: AtomicUsize,
+}
+
+impl Memtable {
+    /// An empty memtable: the end that inserts, and a first end that reads. It holds no arena memory yet.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a memtable exists only between its two ends"
+    )]
+    pub fn new(options: MemtableOptions) -> (Writer, Reader) {
+        let bytes_max = options.bytes_max.min(ARENA_BYTES_MAX);
+        let table = Arc::new(Memtable {
+            head: Head::new(),
+            chunks: Chunks::new(bytes_max),
+            height: AtomicUsize::new(1),
+            entry_count: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
+        });
+        let reader = Reader {
+            table: Arc::clone(&table),
+        };
+        (Writer::new(table, bytes_max, options.seed), reader)
+    }
+
+    /// The newest entry of `key` whose version is at most `at_version`; a tombstone is an entry.
+    #[inline]
+    pub fn get(&self, key: &[u8], at_version: u64) -> Option<Entry<'_>> {
+        self.first_of(key, at_version).map(Node::entry)
+    }
+
+    /// As [`Memtable::get`], with the version that was found.
+    #[inline]
+    pub fn find(&self, key: &[u8], at_version: u64) -> Option<Found<'_>> {
+        self.first_of(key, at_version).map(Found::of)
+    }
+
+    /// The keys of a span, each with its newest entry whose version is at most `at_version`.
+    pub fn range<'k>(&self, span: KeySpan<'k>, at_version: u64) -> Range<'_, 'k> {
+        Range::new(self, span, at_version)
+    }
+
+    /// Entries inserted, every version counted. A reader on another core may see an older count.
+    pub fn len(&self) -> usize {
+        // Relaxed: a figure for accounting, which orders nothing.
+        self.entry_count.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing has been inserted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory held, used or not yet. A reader on another core may see an older figure.
+    pub fn bytes(&self) -> usize {
+        // Relaxed: as for `len`.
+        size_of::<Memtable>() + self.chunks.table_bytes() + self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn chunks(&self) -> &Chunks {
+        &self.chunks
+    }
+
+    pub(crate) fn head(&self) -> Node<'_> {
+        self.head.node()
+    }
+
+    /// Where to begin a search.
+    #[inline(always)]
+    pub(crate) fn top_level(&self) -> usize {
+        // Relaxed: only a hint. Too low costs steps, and a level that has no node yet leads from the head to its end.
+        self.height.load(Ordering::Relaxed) - 1
+    }
+
+    /// The node at the end of a word that this thread has read from a link; `None` at the end of a level.
+    #[inline(always)]
+    pub(crate) fn node(&self, word: LinkWord) -> Option<Node<'_>> {
+        if word == LinkWord::END {
+            return None;
+        }
+        // SAFETY: words other than END are made by the writer alone, from the place of a node's header, before it is
+        // linked; this thread read the word from a link, with the Acquire of `follow` or as the writer. The
+        // memory lives as long as `self`.
+        Some(unsafe { Node::at(self.chunks.resolve(word.place())) })
+    }
+
+    /// Goes from `node`, which lies before `position`, along `level` and down to level 0. Tells `passed` the last
+    /// node before the position on each level, with the word that led there if this call followed one; returns
+    /// the word that leads on from the last of all.
+    #[inline(always)]
+    pub(crate) fn descend<'m>(
+        &'m self,
+        position: &Position<'_>,
+        from: (Node<'m>, usize),
+        mut passed: impl FnMut(usize, Node<'m>, Option<LinkWord>),
+    ) -> LinkWord {
+        let (mut node, mut level) = from;
+        let mut led_here = None;
+        // The word that was last found to lead beyond: the level below often has the same.
+        let mut beyond = LinkWord::END;
+        loop {
+            let word = node.follow(level);
+            let next = if word == beyond {
+                None
+            } else {
+                match position.verdict(word) {
+                    Verdict::Before => self.node(word),
+                    Verdict::After => None,
+                    Verdict::Unknown => self.node(word).filter(|next| position.is_after(*next)),
+                }
+            };
+            if let Some(next) = next {
+                node = next;
+                led_here = Some(word);
+                continue;
+            }
+            beyond = word;
+            passed(level, node, led_here);
+            if level == 0 {
+                return word;
+            }
+            level -= 1;
+        }
+    }
+
+    /// The first node that does not lie before `position`.
+    #[inline(always)]
+    pub(crate) fn seek(&self, position: &Position<'_>) -> Option<Node<'_>> {
+        let word = self.descend(position, (self.head(), self.top_level()), |_, _, _| ());
+        self.node(word)
+    }
+
+    /// The node after this one.
+    #[inline(always)]
+    pub(crate) fn successor<'m>(&'m self, node: Node<'m>) -> Option<Node<'m>> {
+        self.node(node.follow(0))
+    }
+
+    /// The newest node of `key` whose version is at most `at_version`.
+    #[inline(always)]
+    fn first_of(&self, key: &[u8], at_version: u64) -> Option<Node<'_>> {
+        let position = Position::new(key, at_version);
+        let word = self.descend(&position, (self.head(), self.top_level()), |_, _, _| ());
+        match position.verdict(word) {
+            Verdict::Unknown => self.node(word).filter(|node| node.key() == key),
+            Verdict::Before | Verdict::After => None,
+        }
+    }
+
+    /// The newest node of `first`'s key, from `first` on, whose version is at most `at_version`.
+    pub(crate) fn newest_visible<'m>(
+        &'m self,
+        first: Node<'m>,
+        at_version: u64,
+    ) -> Option<Node<'m>> {
+        let mut node = first;
+        for _ in 0..VERSION_STEPS_MAX {
+            if node.version() <= at_version {
+                return Some(node);
+            }
+            node = self.successor(node).filter(|next| next.has_key_of(first))?;
+        }
+        self.first_of(first.key(), at_version)
+    }
+
+    /// The first node of the key after `node`'s.
+    pub(crate) fn next_key<'m>(&'m self, node: Node<'m>) -> Option<Node<'m>> {
+        let mut next = node;
+        for _ in 0..VERSION_STEPS_MAX {
+            next = self.successor(next)?;
+            if !next.has_key_of(node) {
+                return Some(next);
+            }
+        }
+        let oldest = self.seek(&Position::new(node.key(), 0))?;
+        if oldest.has_key_of(node) {
+            self.successor(oldest)
+        } else {
+            Some(oldest)
+        }
+    }
+
+    /// Asks for the nodes that an iteration comes to next.
+    #[inline(always)]
+    pub(crate) fn prefetch_after(&self, node: Node<'_>) {
+        for level in 0..node.height().min(2) {
+            let word = node.follow(level);
+            if word != LinkWord::END {
+                prefetch(self.chunks.resolve(word.place()));
+            }
+        }
+    }
+}
+
+/// An end that reads, from any core. Cheap to clone; holds the memtable's memory while it lives.
+#[derive(Clone)]
+pub struct Reader {
+    table: Arc<Memtable>,
+}
+
+impl Reader {
+    pub(crate) fn of(table: &Arc<Memtable>) -> Reader {
+        Reader {
+            table: Arc::clone(table),
+        }
+    }
+}
+
+impl Deref for Reader {
+    type Target = Memtable;
+
+    #[inline(always)]
+    fn deref(&self) -> &Memtable {
+        &self.table
+    }
+}
