@@ -41,7 +41,6 @@ impl Runtime {
         Runtime { backend: Backend::Real(core) }
     }
 
-    #[allow(dead_code, reason = "called by the simulated machine")]
     pub(crate) fn from_simulated(core: Rc<simulated::Core>) -> Runtime {
         Runtime { backend: Backend::Simulated(core) }
     }
@@ -72,6 +71,7 @@ impl Runtime {
     }
 
     /// Runs `future` on this core, beside the others of its class, until it ends or the core does.
+    #[track_caller]
     pub fn spawn(&self, class: ShareClass, future: impl Future<Output = ()> + 'static) {
         either!(self, core => core.spawn(class, Box::pin(future)));
     }

@@ -1,0 +1,88 @@
+//! Open files and directory locks of a simulated node.
+//!
+//! Handles only: the bytes are the disk's. They belong to one life of their node, as the core that opened them.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::disk::Request;
+use super::namespace::InodeId;
+use super::worker::Core;
+use super::world::{Origin, World};
+use crate::{Buffer, FileError};
+
+/// An open file.
+pub(crate) struct File {
+    core: Core,
+    inode: InodeId,
+    path: PathBuf,
+    len_bytes: u64,
+}
+
+impl File {
+    pub(super) fn new(core: Core, inode: InodeId, path: &Path, len_bytes: u64) -> File {
+        File { core, inode, path: path.to_path_buf(), len_bytes }
+    }
+
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.len_bytes
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Buffer, FileError> {
+        let bytes = self.core.submit(&self.path, "read", Request::Read { inode: self.inode, offset, len }).await?;
+        if bytes.len() < len {
+            return Err(FileError::PastEnd { path: self.path.clone(), offset, len });
+        }
+        let mut buffer = Buffer::zeroed(len);
+        buffer.as_mut_slice().copy_from_slice(&bytes);
+        Ok(buffer)
+    }
+
+    pub(crate) async fn write_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
+        self.write(offset, buffer, false).await
+    }
+
+    pub(crate) async fn write_durable_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
+        self.write(offset, buffer, true).await
+    }
+
+    pub(crate) async fn sync(&self) -> Result<(), FileError> {
+        self.core.submit(&self.path, "sync", Request::Sync { inode: self.inode }).await.map(drop)
+    }
+
+    async fn write(&self, offset: u64, buffer: Buffer, is_durable: bool) -> (Buffer, Result<(), FileError>) {
+        let end = offset + buffer.len() as u64;
+        assert!(end <= self.len_bytes, "write up to {end} of {}: files are not extended", self.path.display());
+        let bytes = Rc::from(buffer.as_slice());
+        let request = Request::Write { inode: self.inode, offset, bytes, is_durable };
+        let result = self.core.submit(&self.path, "write", request).await;
+        (buffer, result.map(drop))
+    }
+}
+
+/// A directory held by one life of a node. Given back when dropped, or when that life ends.
+pub(crate) struct DirectoryLock {
+    world: Rc<World>,
+    origin: Origin,
+    path: PathBuf,
+}
+
+impl DirectoryLock {
+    pub(super) fn new(world: Rc<World>, origin: Origin, path: &Path) -> DirectoryLock {
+        DirectoryLock { world, origin, path: path.to_path_buf() }
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        self.world.with(|state| {
+            if state.is_alive(self.origin) {
+                state.disk(self.origin.node).unlock(&self.path);
+            }
+        });
+    }
+}
