@@ -1,6 +1,7 @@
 //! What a simulated disk keeps through power cuts, and the errors that it reports.
 //!
 //! Every test goes over seeds and shows both sides: what always survives, and what sometimes does not.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -268,6 +269,24 @@ fn names_are_durable_after_their_directory_is_synced() {
         assert!(machine.disk().files().iter().all(|(path, _)| path != log()), "seed {seed}");
     }
     assert_eq!(seen, BTreeSet::from([0, 5]), "a rename that was not synced is sometimes there");
+}
+
+#[test]
+fn a_file_that_was_not_synced_has_any_length_up_to_its_own() {
+    let mut lengths = BTreeSet::new();
+    for seed in SEEDS {
+        let machine = Machine::new(seed);
+        // After the directory's creation and sync, and the file's creation and allocation: its sync.
+        machine.cut_power_at(4);
+        let runtime = machine.runtime();
+        assert!(machine.run(create_log(&runtime, 16)).is_err());
+        machine.restart();
+        let found = machine.disk().files().into_iter().map(|(_, len_bytes)| len_bytes).next();
+        assert!(found.is_none_or(|len_bytes| len_bytes <= 65536 && len_bytes.is_multiple_of(4096)), "{found:?}");
+        lengths.insert(found);
+    }
+    assert!(lengths.contains(&None) && lengths.contains(&Some(0)) && lengths.contains(&Some(65536)), "{lengths:?}");
+    assert!(lengths.len() > 4, "{lengths:?}");
 }
 
 #[test]

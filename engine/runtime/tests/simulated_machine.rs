@@ -1,4 +1,5 @@
 //! The simulated machine itself: determinism, virtual time, tasks, cores, the lives of its nodes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -44,6 +45,22 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     }
     assert_eq!(hashes.len(), 20);
     assert!(orders.len() > 10, "the order of tasks comes from the seed");
+}
+
+#[test]
+fn which_runnable_task_is_next_comes_from_the_seed() {
+    let order_of = |seed| {
+        let machine = Machine::new(seed);
+        let polled = Rc::new(RefCell::new(Vec::new()));
+        for name in 0..4 {
+            let polled = polled.clone();
+            machine.runtime().spawn(ShareClass::Foreground, async move { polled.borrow_mut().push(name) });
+        }
+        machine.run_until_idle().unwrap();
+        polled.take()
+    };
+    let orders: BTreeSet<Vec<i32>> = (0..500).map(order_of).collect();
+    assert_eq!(orders.len(), 24, "every order occurs");
 }
 
 #[test]
@@ -185,6 +202,21 @@ fn cores_talk_over_the_mesh_in_order_and_it_takes_time() {
         orders.insert(received);
     }
     assert!(orders.len() > 1);
+}
+
+#[test]
+fn a_batch_takes_time_to_cross_the_mesh() {
+    let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(1) });
+    let ports = MeshPorts::<u32>::new(2, 1);
+    let signals = [Signal::new(), Signal::new()];
+    let ends = [0, 1].map(|core| machine.runtime_of(NodeId(0), CoreId(core)).mesh(&ports, &signals[usize::from(core)]));
+    // Joining notifies once for what came before.
+    machine.run(signals[1].wait()).unwrap();
+    let sent = machine.now();
+    ends[0].send(CoreId(1), 5).unwrap();
+    machine.run(signals[1].wait()).unwrap();
+    assert_eq!(ends[1].try_receive(), Some((CoreId(0), 5)));
+    assert!(machine.now() > sent);
 }
 
 /// Counts milliseconds on a node until it goes down.

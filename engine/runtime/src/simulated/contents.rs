@@ -139,12 +139,14 @@ impl Contents {
         self.durable.write_sectors(write, &landing);
     }
 
-    /// The power is gone: readers see the durable bytes, and no write is on its way any more.
-    /// `keep_len` says whether a length that no sync covered survived.
-    pub(super) fn lose_live(&mut self, keep_len: bool) {
-        if keep_len {
-            self.durable.len_bytes = self.durable.len_bytes.max(self.live.len_bytes);
-        }
+    /// Lengths that no sync covered: from the one that is durable to the one that readers see, in bytes.
+    pub(super) fn unsettled_len_bytes(&self) -> (u64, u64) {
+        (self.durable.len_bytes, self.live.len_bytes)
+    }
+
+    /// The power is gone: readers see the durable bytes, `len_bytes` of them at least, and no write is on its way any more.
+    pub(super) fn lose_live(&mut self, len_bytes: u64) {
+        self.durable.len_bytes = self.durable.len_bytes.max(len_bytes);
         self.unsettled.clear();
         self.live = self.durable.clone();
     }

@@ -181,12 +181,13 @@ impl Disk {
         self.land_writes_at_cut(fate);
         self.land_names_at_cut(fate);
         for contents in self.contents.values_mut() {
-            let keep_len = match fate {
-                CutFate::Lost => false,
-                CutFate::Whole => true,
-                _ => self.chance.coin(),
-            };
-            contents.lose_live(keep_len);
+            let (durable_bytes, live_bytes) = contents.unsettled_len_bytes();
+            contents.lose_live(match fate {
+                CutFate::Lost => durable_bytes,
+                CutFate::Whole => live_bytes,
+                _ if live_bytes <= durable_bytes => live_bytes,
+                _ => fate::draw_len_bytes(durable_bytes, live_bytes, &mut self.chance),
+            });
         }
         self.forget_process();
     }

@@ -51,6 +51,15 @@ pub(super) fn decide_sectors(fate: CutFate, writes: &[&UnsettledWrite], chance: 
     writes.iter().enumerate().map(decide_one).collect()
 }
 
+/// How long a file is after a cut that came between an allocation and its sync: not longer, as long as asked, or between.
+pub(super) fn draw_len_bytes(durable_bytes: u64, live_bytes: u64, chance: &mut Chance) -> u64 {
+    match chance.below(3) {
+        0 => durable_bytes,
+        1 => live_bytes,
+        _ => chance.between(durable_bytes, live_bytes) / PAGE_BYTES as u64 * PAGE_BYTES as u64,
+    }
+}
+
 /// Some of the sectors of a write, never all and never none where there are two or more of `unit_bytes`.
 /// A write of one unit is there or not.
 pub(super) fn tear(write: &UnsettledWrite, unit_bytes: usize, chance: &mut Chance) -> Vec<bool> {

@@ -46,6 +46,7 @@ mod machine;
 mod namespace;
 mod node_disk;
 mod tasks;
+mod timing;
 mod trace;
 mod worker;
 mod world;

@@ -3,6 +3,10 @@
 //! Two runs with the same seed and the same code give the same hash; the first difference (an iteration over a randomly
 //! ordered map, an address used as a key, a real clock) changes it and everything after it. Owned by the world of one machine.
 
+use std::path::Path;
+
+use super::disk::{OperationId, Request};
+
 /// What happened: the first word of each entry of the trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
@@ -49,7 +53,7 @@ impl Trace {
         self.fold(second);
     }
 
-    /// Adds the bytes of a write or of a path.
+    /// Adds the bytes of a write, of a read or of a path.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         let mut words = bytes.chunks_exact(8);
         for word in &mut words {
@@ -58,6 +62,30 @@ impl Trace {
         for &byte in words.remainder() {
             self.fold(u64::from(byte));
         }
+    }
+
+    /// Adds all that a file operation asks for.
+    pub(super) fn request(&mut self, operation: OperationId, request: &Request) {
+        self.step(Step::Submit, operation.0, request.operation() as u64);
+        match request {
+            Request::Read { inode, offset, len } => {
+                self.step(Step::Submit, inode.0, *offset);
+                self.fold(*len as u64);
+            }
+            Request::Write { inode, offset, bytes, is_durable } => {
+                self.step(Step::Submit, inode.0, *offset);
+                self.fold(u64::from(*is_durable));
+                self.bytes(bytes);
+            }
+            Request::Sync { inode } => self.fold(inode.0),
+            Request::Allocate { inode, len_bytes } => self.step(Step::Submit, inode.0, *len_bytes),
+            Request::Names(change) => change.paths().into_iter().for_each(|path| self.path(path)),
+            Request::SyncDirectory { path } => self.path(path),
+        }
+    }
+
+    fn path(&mut self, path: &Path) {
+        self.bytes(path.as_os_str().as_encoded_bytes());
     }
 
     fn fold(&mut self, word: u64) {

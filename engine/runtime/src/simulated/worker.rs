@@ -226,7 +226,7 @@ impl Core {
 
     /// The time of a question to the file system that changes nothing. For ever, once this life is over.
     async fn pause(&self) {
-        let duration_ns = self.world.with(|state| state.draw_duration_ns(1_000, 20_000));
+        let duration_ns = self.world.with(|state| state.timing().draw_question_ns());
         self.sleep(Duration::from_nanos(duration_ns)).await;
         if !self.world.with(|state| state.is_alive(self.origin)) {
             pending::<()>().await;

@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,6 +15,7 @@ use super::events::{Event, Events, Pending};
 use super::fate::CutFate;
 use super::fault::FileOperation;
 use super::tasks::{TaskFuture, TaskId, TaskOwner, Tasks};
+use super::timing::Timing;
 use super::trace::{Step, Trace};
 use super::{Halt, MachineOptions, NodeId};
 use crate::mesh::Arrival;
@@ -27,9 +27,6 @@ const WALL_CLOCK_START_MS: u64 = 1_798_761_600_000;
 const POLLS_PER_INSTANT_MAX: u64 = 1_000;
 /// How far the clock creeps.
 const CREEP_NS: u64 = 1_000;
-
-/// How long a core takes to hear of a batch, in nanoseconds.
-const MESH_LATENCY_NS: (u64, u64) = (500, 60_000);
 
 /// The purposes that chance is drawn for. Cores' own streams count up from `CORE_CHANCE`.
 const SCHEDULE_CHANCE: u64 = 1;
@@ -57,7 +54,7 @@ pub(super) struct State {
     now_ns: u64,
     polls_in_instant: u64,
     trace: Trace,
-    timing_chance: Chance,
+    timing: Timing,
     cut_chance: Chance,
     events: Events,
     tasks: Tasks,
@@ -117,7 +114,7 @@ impl World {
             now_ns: 0,
             polls_in_instant: 0,
             trace: Trace::new(seed),
-            timing_chance: Chance::new(seed, TIMING_CHANCE),
+            timing: Timing::new(Chance::new(seed, TIMING_CHANCE)),
             cut_chance: Chance::new(seed, CUT_CHANCE),
             events: Events::default(),
             tasks: Tasks::new(Chance::new(seed, SCHEDULE_CHANCE)),
@@ -268,10 +265,9 @@ impl State {
         self.nodes[usize::from(origin.node.0)].core_chances[origin.core.as_usize()].bits()
     }
 
-    /// Nanoseconds for something that takes `low..=high`, and sometimes much longer.
-    pub(super) fn draw_duration_ns(&mut self, low: u64, high: u64) -> u64 {
-        let usual = self.timing_chance.between(low, high);
-        if self.timing_chance.once_in(50) { usual * 10 } else { usual }
+    /// How long things take.
+    pub(super) fn timing(&mut self) -> &mut Timing {
+        &mut self.timing
     }
 
     pub(super) fn add_event(&mut self, at_ns: u64, event: Event) {
@@ -307,9 +303,9 @@ impl State {
         }
         let operation = OperationId(self.next_operation);
         self.next_operation += 1;
-        self.trace_request(operation, &request);
+        self.trace.request(operation, &request);
         let is_boundary = request.operation() != FileOperation::Read;
-        let duration_ns = self.draw_operation_ns(&request);
+        let duration_ns = self.timing.draw_operation_ns(&request);
         self.disk(origin.node).begin(operation, request);
         self.waiting.insert(operation, pending.clone());
         self.events.push(self.now_ns + duration_ns, Event::Complete { origin, operation });
@@ -374,7 +370,7 @@ impl State {
             let Watched { to, arrival, signal } = &self.watched[index];
             if arrival.take() {
                 let event = Event::Arrive { to: *to, signal: signal.clone() };
-                let latency_ns = self.draw_duration_ns(MESH_LATENCY_NS.0, MESH_LATENCY_NS.1);
+                let latency_ns = self.timing.draw_mesh_ns();
                 self.events.push(self.now_ns + latency_ns, event);
             }
         }
@@ -448,42 +444,6 @@ impl State {
             Some(node) => vec![node],
             None => (0..self.options.node_count).map(NodeId).collect(),
         }
-    }
-
-    /// A plain write goes to a cache, a durable one and a sync to the medium; a larger one takes longer.
-    fn draw_operation_ns(&mut self, request: &Request) -> u64 {
-        let (low, high, bytes) = match request {
-            Request::Read { len, .. } => (30_000, 120_000, *len),
-            Request::Write { bytes, is_durable: false, .. } => (10_000, 90_000, bytes.len()),
-            Request::Write { bytes, is_durable: true, .. } => (80_000, 300_000, bytes.len()),
-            Request::Sync { .. } | Request::SyncDirectory { .. } => (100_000, 500_000, 0),
-            Request::Allocate { .. } | Request::Names(_) => (5_000, 50_000, 0),
-        };
-        // 2 GB/s: half a nanosecond a byte.
-        self.draw_duration_ns(low, high) + bytes as u64 / 2
-    }
-
-    fn trace_request(&mut self, operation: OperationId, request: &Request) {
-        let kind = request.operation() as u64;
-        self.trace.step(Step::Submit, operation.0, kind);
-        match request {
-            Request::Read { inode, offset, len } => {
-                self.trace.step(Step::Submit, inode.0, *offset);
-                self.trace.step(Step::Submit, inode.0, *len as u64);
-            }
-            Request::Write { inode, offset, bytes, .. } => {
-                self.trace.step(Step::Submit, inode.0, *offset);
-                self.trace.bytes(bytes);
-            }
-            Request::Sync { inode } => self.trace.step(Step::Submit, inode.0, 0),
-            Request::Allocate { inode, len_bytes } => self.trace.step(Step::Submit, inode.0, *len_bytes),
-            Request::Names(change) => change.paths().into_iter().for_each(|path| self.trace_path(path)),
-            Request::SyncDirectory { path } => self.trace_path(path),
-        }
-    }
-
-    fn trace_path(&mut self, path: &Path) {
-        self.trace.bytes(path.as_os_str().as_encoded_bytes());
     }
 }
 
