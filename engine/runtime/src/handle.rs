@@ -92,7 +92,7 @@ impl Runtime {
         either!(self, core => core.stop(reason).await)
     }
 
-    /// Creates the directory and those above it; one that is there is fine.
+    /// Creates the directory and those above it, durable with their names; one that is there is fine.
     pub async fn create_directory(&self, path: &Path) -> Result<(), FileError> {
         either!(self, core => core.create_directory(path).await)
     }
