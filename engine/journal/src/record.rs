@@ -1,0 +1,155 @@
+//! A record: what owners append and what recovery hands back.
+//!
+//! On the way of a request this is the encoding of step "durable". Pure: bytes in, bytes out, by `FORMAT.md`. The journal does not look
+//! into payloads: their meaning is their owner's (`replication` for both kinds).
+
+use crate::block::{ChecksumKey, first_nonzero, put, u32_at, u64_at};
+use crate::position::{GroupId, LogIndex, Term};
+
+/// Bytes before the payload.
+pub(crate) const RECORD_HEADER_BYTES: usize = 40;
+/// Records start at multiples of this.
+const RECORD_ALIGN_BYTES: usize = 8;
+/// The greatest payload, in bytes.
+pub const RECORD_PAYLOAD_BYTES_MAX: usize = (1 << 20) - (8 << 10);
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// An entry of a group's log; the payload is the Change, empty for an entry that only marks a new term.
+    Entry = 1,
+    /// The durable state of a group beside its entries: term, vote, members. The newest one counts.
+    GroupState = 2,
+}
+
+/// One record, borrowing its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// What it holds.
+    pub kind: RecordKind,
+    /// The group it belongs to.
+    pub group: GroupId,
+    /// The entry's term (for a group state: the group's term).
+    pub term: Term,
+    /// The entry's index (for a group state: the last one that was applied).
+    pub index: LogIndex,
+    /// At most [`RECORD_PAYLOAD_BYTES_MAX`].
+    pub payload: &'a [u8],
+}
+
+/// Why bytes are not the record they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadRecord {
+    /// Its length reaches past the bytes there are.
+    Length { found: u32 },
+    /// Expected is computed from the bytes, found is what they state.
+    Checksum { expected: u64, found: u64 },
+    /// The checksum is right but the kind is unknown: written by a later version.
+    Kind(u8),
+    /// A byte behind the payload, at this distance from the record's start, is not zero.
+    Padding { at: usize },
+}
+
+/// Bytes that a record with this payload takes, padding included.
+pub(crate) fn encoded_bytes(payload_bytes: usize) -> usize {
+    (RECORD_HEADER_BYTES + payload_bytes).next_multiple_of(RECORD_ALIGN_BYTES)
+}
+
+impl Record<'_> {
+    /// Encodes into exactly [`encoded_bytes`] of `out`, which lie at `offset` of the segment; gives the checksum.
+    pub(crate) fn encode(&self, key: ChecksumKey, offset: u32, out: &mut [u8]) -> u64 {
+        let end = RECORD_HEADER_BYTES + self.payload.len();
+        assert_eq!(out.len(), encoded_bytes(self.payload.len()));
+        let payload_bytes = u32::try_from(self.payload.len()).expect("the caller bounds the payload");
+        put(out, 8, &payload_bytes.to_le_bytes());
+        put(out, 12, &[self.kind as u8, 0, 0, 0]);
+        put(out, 16, &self.group.0.to_le_bytes());
+        put(out, 24, &self.term.0.to_le_bytes());
+        put(out, 32, &self.index.0.to_le_bytes());
+        put(out, RECORD_HEADER_BYTES, self.payload);
+        out[end..].fill(0);
+        let checksum = key.checksum(offset, &out[8..end]);
+        put(out, 0, &checksum.to_le_bytes());
+        checksum
+    }
+}
+
+/// Reads the record at the start of `bytes`, which lie at `offset` of the segment. Gives it with its checksum and the bytes it takes.
+pub(crate) fn decode(key: ChecksumKey, offset: u32, bytes: &[u8]) -> Result<(Record<'_>, u64, usize), BadRecord> {
+    if bytes.len() < RECORD_HEADER_BYTES {
+        return Err(BadRecord::Length { found: 0 });
+    }
+    let payload_bytes = u32_at(bytes, 8);
+    let length = payload_bytes as usize;
+    if length > RECORD_PAYLOAD_BYTES_MAX || encoded_bytes(length) > bytes.len() {
+        return Err(BadRecord::Length { found: payload_bytes });
+    }
+    let end = RECORD_HEADER_BYTES + length;
+    let expected = key.checksum(offset, &bytes[8..end]);
+    let found = u64_at(bytes, 0);
+    if expected != found {
+        return Err(BadRecord::Checksum { expected, found });
+    }
+    let total = encoded_bytes(length);
+    if let Some(at) = first_nonzero(&bytes[end..total]) {
+        return Err(BadRecord::Padding { at: end + at });
+    }
+    let kind = match bytes[12] {
+        1 => RecordKind::Entry,
+        2 => RecordKind::GroupState,
+        other => return Err(BadRecord::Kind(other)),
+    };
+    let record = Record {
+        kind,
+        group: GroupId(u64_at(bytes, 16)),
+        term: Term(u64_at(bytes, 24)),
+        index: LogIndex(u64_at(bytes, 32)),
+        payload: &bytes[RECORD_HEADER_BYTES..end],
+    };
+    Ok((record, found, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(record: Record<'_>) {
+        let key = ChecksumKey::new(1, 2);
+        let mut bytes = vec![0xEE; encoded_bytes(record.payload.len())];
+        let checksum = record.encode(key, 4160, &mut bytes);
+        assert_eq!(decode(key, 4160, &bytes), Ok((record, checksum, bytes.len())));
+        assert!(decode(key, 4168, &bytes).is_err(), "passes at another offset");
+        assert!(decode(ChecksumKey::new(1, 3), 4160, &bytes).is_err(), "passes in another epoch");
+        for len in 0..bytes.len() {
+            assert!(decode(key, 4160, &bytes[..len]).is_err(), "truncation to {len} passes");
+        }
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(key, 4160, &bytes).is_err(), "flip of bit {bit} passes");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn records_come_back_and_every_flip_truncation_or_move_is_refused() {
+        let entry =
+            Record { kind: RecordKind::Entry, group: GroupId(7), term: Term(2), index: LogIndex(99), payload: b"" };
+        check(entry);
+        for len in [1, 7, 8, 9, 100, 300] {
+            let payload = vec![0x5A; len];
+            check(Record { kind: RecordKind::GroupState, payload: &payload, ..entry });
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused_without_a_panic() {
+        let seed = 0x1234;
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..2000 {
+            let bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
+            assert!(decode(ChecksumKey::new(5, 6), 4096, &bytes).is_err());
+        }
+    }
+}

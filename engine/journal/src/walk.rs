@@ -1,0 +1,249 @@
+//! The walk over a segment's flushes: what is good, where it ends, and whether something later proves that it should not.
+//!
+//! Pure state over windows of bytes: `recovery.rs` loads the windows and decides what an end means. It is the only reader of
+//! whole segments; single records are read back in `journal.rs`. The rules are `FORMAT.md`, "Reading it back".
+
+use crate::block::{
+    BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, chain_next,
+    first_nonzero,
+};
+use crate::position::{Location, SegmentId};
+use crate::record::{self, BadRecord, Record};
+
+/// What is wrong at some offset of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where in the segment file, in bytes.
+    pub offset: u32,
+    /// What is wrong there.
+    pub kind: DamageKind,
+}
+
+/// The ways in which bytes can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamageKind {
+    /// No flush begins here: zeros, or bytes of an earlier use of the file.
+    NoFlush,
+    /// The header of a flush does not pass; both checksums.
+    FlushChecksum {
+        /// Computed from the bytes.
+        expected: u64,
+        /// Stated by the bytes.
+        found: u64,
+    },
+    /// A flush of another use of this file.
+    Epoch {
+        /// The segment's.
+        expected: u64,
+        /// The flush's.
+        found: u64,
+    },
+    /// A flush that is not the next one.
+    Sequence {
+        /// The next one.
+        expected: u64,
+        /// The flush's.
+        found: u64,
+    },
+    /// A flush whose length, counts or chain do not fit its records.
+    FlushShape,
+    /// A record does not pass; both checksums.
+    RecordChecksum {
+        /// Computed from the bytes.
+        expected: u64,
+        /// Stated by the bytes.
+        found: u64,
+    },
+    /// A record's length reaches past its flush.
+    RecordLength {
+        /// Stated by the bytes.
+        found: u32,
+    },
+    /// A record of an unknown kind: written by a later version.
+    RecordKind(u8),
+    /// A byte that has to be zero is not.
+    Padding,
+    /// A flush reaches past the end that the next segment's header names.
+    PastEnd {
+        /// That end.
+        expected: u32,
+    },
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "offset {}: ", self.offset)?;
+        match self.kind {
+            DamageKind::NoFlush => write!(formatter, "expected a flush, found none"),
+            DamageKind::FlushChecksum { expected, found } => {
+                write!(formatter, "flush header: expected checksum {expected:016x}, found {found:016x}")
+            }
+            DamageKind::Epoch { expected, found } => {
+                write!(formatter, "expected a flush of epoch {expected:016x}, found {found:016x}")
+            }
+            DamageKind::Sequence { expected, found } => {
+                write!(formatter, "expected flush {expected}, found flush {found}")
+            }
+            DamageKind::FlushShape => write!(formatter, "the flush's header does not fit its records"),
+            DamageKind::RecordChecksum { expected, found } => {
+                write!(formatter, "record: expected checksum {expected:016x}, found {found:016x}")
+            }
+            DamageKind::RecordLength { found } => write!(formatter, "record: length {found} reaches past its flush"),
+            DamageKind::RecordKind(found) => write!(formatter, "record: kind {found} is unknown"),
+            DamageKind::Padding => write!(formatter, "expected a zero byte"),
+            DamageKind::PastEnd { expected } => {
+                write!(formatter, "expected the segment to end at offset {expected}, found a flush that goes on")
+            }
+        }
+    }
+}
+
+/// A flush that passed every check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flush<'w> {
+    pub(crate) header: FlushHeader,
+    /// Where the first record lies in the segment.
+    records_offset: u32,
+    /// The records, padding between them included.
+    records: &'w [u8],
+    key: ChecksumKey,
+    segment: SegmentId,
+}
+
+impl<'w> Flush<'w> {
+    /// Calls `visit` with each record, in order, until it refuses.
+    pub(crate) fn visit<E>(&self, mut visit: impl FnMut(Record<'w>, Location) -> Result<(), E>) -> Result<(), E> {
+        let mut at = 0;
+        while at < self.records.len() {
+            let offset = self.records_offset + u32::try_from(at).expect("a flush is shorter than 4 GiB");
+            let (record, _, used) =
+                record::decode(self.key, offset, &self.records[at..]).expect("the walk has checked this record");
+            let len = u32::try_from(record.payload.len()).expect("a record is shorter than 4 GiB");
+            visit(record, Location { segment: self.segment, offset, len })?;
+            at += used;
+        }
+        Ok(())
+    }
+}
+
+/// What the walk finds next.
+#[derive(Debug)]
+pub(crate) enum Step<'w> {
+    /// A good flush; the walk has moved behind it.
+    Flush(Flush<'w>),
+    /// The window has to reach at least this far from the walk's offset, in bytes.
+    NeedBytes(usize),
+    /// No good flush begins here. The walk has not moved.
+    Bad(Damage),
+}
+
+/// Where the walk over one segment stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    pub(crate) journal_id: u64,
+    pub(crate) epoch: u64,
+    pub(crate) segment: SegmentId,
+    /// Where the next flush begins, in bytes.
+    pub(crate) offset: u32,
+    /// Where the segment ends: as the next header names it, or the end of the file.
+    pub(crate) end: u32,
+    /// The sequence that the next flush has.
+    pub(crate) sequence: u64,
+}
+
+impl Walk {
+    /// Looks at the flush at the walk's offset. `window` are the segment's bytes from there on, whole blocks, at least one.
+    pub(crate) fn step<'w>(&mut self, window: &'w [u8]) -> Step<'w> {
+        assert!(self.offset < self.end, "the walk has ended");
+        assert!(window.len() >= BLOCK_BYTES, "the window has no block");
+        let header = match self.check_header(window) {
+            Ok(header) => header,
+            Err(kind) => return Step::Bad(Damage { offset: self.offset, kind }),
+        };
+        let flush_bytes = header.block_count as usize * BLOCK_BYTES;
+        if window.len() < flush_bytes {
+            return Step::NeedBytes(flush_bytes);
+        }
+        if let Err(damage) = self.check_records(&header, &window[..flush_bytes]) {
+            return Step::Bad(damage);
+        }
+        let records_offset = self.offset + u32::try_from(HEADER_BYTES).expect("64 fits");
+        let records = &window[HEADER_BYTES..HEADER_BYTES + header.records_bytes as usize];
+        let key = ChecksumKey::new(self.journal_id, self.epoch);
+        self.offset += header.block_count * BLOCK_BYTES_U32;
+        self.sequence += 1;
+        Step::Flush(Flush { header, records_offset, records, key, segment: self.segment })
+    }
+
+    fn check_header(&self, window: &[u8]) -> Result<FlushHeader, DamageKind> {
+        let header = FlushHeader::decode(window, self.journal_id, self.offset).map_err(|bad| match bad {
+            BadHeader::Checksum { expected, found } => DamageKind::FlushChecksum { expected, found },
+            BadHeader::NotOurs | BadHeader::Version(_) | BadHeader::Padding { .. } => DamageKind::NoFlush,
+        })?;
+        if header.epoch != self.epoch {
+            return Err(DamageKind::Epoch { expected: self.epoch, found: header.epoch });
+        }
+        if header.sequence != self.sequence {
+            return Err(DamageKind::Sequence { expected: self.sequence, found: header.sequence });
+        }
+        let flush_bytes = u64::from(header.block_count) * u64::from(BLOCK_BYTES_U32);
+        let used_bytes = HEADER_BYTES as u64 + u64::from(header.records_bytes);
+        let is_empty = header.records_bytes == 0 && header.record_count == 0 && header.block_count == 1;
+        if used_bytes > flush_bytes || flush_bytes == 0 || (header.kind != FlushKind::Records && !is_empty) {
+            return Err(DamageKind::FlushShape);
+        }
+        if flush_bytes > u64::from(self.end - self.offset) {
+            return Err(DamageKind::PastEnd { expected: self.end });
+        }
+        Ok(header)
+    }
+
+    fn check_records(&self, header: &FlushHeader, flush: &[u8]) -> Result<(), Damage> {
+        let key = ChecksumKey::new(self.journal_id, self.epoch);
+        let place = |at: usize| self.offset + u32::try_from(at).expect("a flush is shorter than 4 GiB");
+        let records_end = HEADER_BYTES + header.records_bytes as usize;
+        let (mut at, mut count, mut chain) = (HEADER_BYTES, 0_u32, 0_u64);
+        while at < records_end {
+            let (_, checksum, used) =
+                record::decode(key, place(at), &flush[at..records_end]).map_err(|bad| match bad {
+                    BadRecord::Length { found } => {
+                        Damage { offset: place(at), kind: DamageKind::RecordLength { found } }
+                    }
+                    BadRecord::Checksum { expected, found } => {
+                        Damage { offset: place(at), kind: DamageKind::RecordChecksum { expected, found } }
+                    }
+                    BadRecord::Kind(kind) => Damage { offset: place(at), kind: DamageKind::RecordKind(kind) },
+                    BadRecord::Padding { at: inside } => {
+                        Damage { offset: place(at + inside), kind: DamageKind::Padding }
+                    }
+                })?;
+            at += used;
+            count += 1;
+            chain = chain_next(chain, checksum);
+        }
+        if count != header.record_count || chain != header.chain {
+            return Err(Damage { offset: self.offset, kind: DamageKind::FlushShape });
+        }
+        match first_nonzero(&flush[records_end..]) {
+            Some(at) => Err(Damage { offset: place(records_end + at), kind: DamageKind::Padding }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Looks in `window`, whole blocks from `offset` of a file, for a flush header that passes its own checksum and has a sequence above `known`.
+/// Given an epoch, only flushes of that one count. Gives its offset and sequence.
+pub(crate) fn find_later_flush(
+    journal_id: u64,
+    epoch: Option<u64>,
+    known: u64,
+    offset: u32,
+    window: &[u8],
+) -> Option<(u32, u64)> {
+    let offsets = (offset..).step_by(BLOCK_BYTES);
+    window.chunks_exact(BLOCK_BYTES).zip(offsets).find_map(|(block, offset)| {
+        let header = FlushHeader::decode(block, journal_id, offset).ok()?;
+        let is_proof = header.sequence > known && epoch.is_none_or(|epoch| epoch == header.epoch);
+        is_proof.then_some((offset, header.sequence))
+    })
+}
