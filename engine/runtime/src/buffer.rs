@@ -48,6 +48,11 @@ impl Buffer {
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
+
+    /// Undoes every `truncate`: the buffer has its first length again, and behind the cut the bytes it had there.
+    pub fn restore(&mut self) {
+        self.len = self.memory.len() - (BLOCK_BYTES - 1);
+    }
 }
 
 impl std::fmt::Debug for Buffer {
@@ -74,6 +79,8 @@ mod tests {
             assert_eq!(moved.as_slice(), vec![7u8; len / 2]);
             moved.truncate(len);
             assert_eq!(moved.len(), len / 2);
+            moved.restore();
+            assert_eq!(moved.as_slice(), vec![7u8; len]);
         }
     }
 }
