@@ -49,8 +49,6 @@ pub(crate) struct Flush {
     pub(crate) position: Position,
     /// The oldest segment that it names.
     pub(crate) oldest: SegmentId,
-    /// Whether it is a close flush.
-    pub(crate) is_close: bool,
 }
 
 impl Batch {
@@ -119,7 +117,6 @@ impl Batch {
             buffer: self.buffer,
             position,
             oldest,
-            is_close: kind == FlushKind::Close,
         }
     }
 }

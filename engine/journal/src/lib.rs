@@ -1,1 +1,36 @@
 //! The log of a core: segments, group commit, recovery.
+//!
+//! On the way of a request this is step "durable": what a partition decided is appended here once, for all groups of the core, and is
+//! acknowledged when its flush is done. Those same bytes are the stored item. The bytes are specified in `FORMAT.md`.
+//!
+//! ```text
+//! append ─▶ State: batch being filled ─▶ committer task ─▶ one flush in flight ─▶ durable() grows, on_durable
+//!                   segments, spares  ◀─ prepare task (background)
+//! open   ─▶ recovery: plan the end, visit every record, write a mark
+//! ```
+//!
+//! One [`Journal`] per core, owned by its worker. Deliberately not here: what a record means (`replication`), when one is dead
+//! (`partition`), and moving live records out of old segments.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod block;
+mod committer;
+mod directory;
+mod error;
+mod identity;
+mod journal;
+mod liveness;
+mod position;
+mod record;
+mod recovery;
+mod state;
+mod walk;
+
+pub use error::{AppendRefused, JournalError, ReadError};
+pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
+pub use liveness::{Liveness, SegmentUsage};
+pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
+pub use record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
+pub use recovery::{RecoveryReport, Tail};
+pub use walk::{Damage, DamageKind};

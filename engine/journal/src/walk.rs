@@ -22,6 +22,15 @@ pub struct Damage {
 /// The ways in which bytes can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DamageKind {
+    /// This is not a segment file: too short, or without our header.
+    NoSegment,
+    /// The header of a segment does not pass; both checksums.
+    SegmentChecksum {
+        /// Computed from the bytes.
+        expected: u64,
+        /// Stated by the bytes.
+        found: u64,
+    },
     /// No flush begins here: zeros, or bytes of an earlier use of the file.
     NoFlush,
     /// The header of a flush does not pass; both checksums.
@@ -74,6 +83,10 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "offset {}: ", self.offset)?;
         match self.kind {
+            DamageKind::NoSegment => write!(formatter, "expected the header of a segment, found none"),
+            DamageKind::SegmentChecksum { expected, found } => {
+                write!(formatter, "segment header: expected checksum {expected:016x}, found {found:016x}")
+            }
             DamageKind::NoFlush => write!(formatter, "expected a flush, found none"),
             DamageKind::FlushChecksum { expected, found } => {
                 write!(formatter, "flush header: expected checksum {expected:016x}, found {found:016x}")
@@ -234,8 +247,7 @@ impl Walk {
 /// Looks in `window`, whole blocks from `offset` of a file, for a flush header that passes its own checksum and has a sequence above `known`.
 /// Given an epoch, only flushes of that one count. Gives its offset and sequence.
 pub(crate) fn find_later_flush(
-    journal_id: u64,
-    epoch: Option<u64>,
+    (journal_id, epoch): (u64, Option<u64>),
     known: u64,
     offset: u32,
     window: &[u8],

@@ -1,0 +1,82 @@
+//! The two tasks of a journal: the committer, and the one that prepares segments.
+//!
+//! Group commit without a timer: while one flush runs the next batch fills. One flush is in flight at a time: recovery rests on
+//! that (`FORMAT.md`, "Writing"). Preparing runs in the background class, so that no append waits for a file to be made.
+
+use crate::journal::Shared;
+use crate::state::{CommitStep, PrepareStep};
+use runtime::{ShareClass, StopReason};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long to wait before a segment is tried again that could not be prepared.
+const PREPARE_RETRY_MS: u64 = 1000;
+
+/// Starts both tasks. They end when the journal is closed.
+pub(crate) fn start(shared: &Rc<Shared>) {
+    shared.runtime.spawn(ShareClass::Foreground, commit(shared.clone()));
+    shared.runtime.spawn(ShareClass::Background, prepare(shared.clone()));
+}
+
+async fn commit(shared: Rc<Shared>) {
+    loop {
+        shared.take_announcement();
+        let step = shared.state.borrow_mut().take_flush();
+        match step {
+            CommitStep::Wait => shared.work.wait().await,
+            CommitStep::Closed => {
+                shared.closed.notify();
+                return;
+            }
+            CommitStep::Flush(mut flush) => {
+                let (buffer, result) = flush.file.write_durable_at(u64::from(flush.offset), flush.buffer).await;
+                if let Err(error) = result {
+                    // What the medium holds is unknown and may change: never again asked, never retried.
+                    shared.runtime.stop(StopReason::FlushFailed(error)).await
+                }
+                flush.buffer = buffer;
+                let wants_preparation = {
+                    let mut state = shared.state.borrow_mut();
+                    state.handle_flushed(flush);
+                    state.wants_preparation()
+                };
+                shared.announce_durable();
+                if wants_preparation {
+                    shared.preparation.notify();
+                }
+            }
+        }
+    }
+}
+
+async fn prepare(shared: Rc<Shared>) {
+    loop {
+        let step = shared.state.borrow_mut().next_preparation();
+        match step {
+            PrepareStep::Closed => return,
+            PrepareStep::Wait => shared.preparation.wait().await,
+            PrepareStep::Remove(file) => {
+                if let Err(error) = shared.directories.remove_segment(&shared.runtime, &file).await {
+                    tracing::warn!(%error, "a dead journal segment could not be removed");
+                }
+            }
+            PrepareStep::Create(number) => {
+                let (journal_id, core) = {
+                    let state = shared.state.borrow();
+                    (state.journal_id, state.core)
+                };
+                match shared.directories.create_spare(&shared.runtime, journal_id, core, number).await {
+                    Ok(spare) => {
+                        shared.state.borrow_mut().handle_prepared(spare);
+                        // Appends that were refused for want of it can go on.
+                        shared.announce_durable();
+                    }
+                    Err(error) => {
+                        shared.handle_not_prepared(&error);
+                        shared.runtime.sleep(Duration::from_millis(PREPARE_RETRY_MS)).await;
+                    }
+                }
+            }
+        }
+    }
+}

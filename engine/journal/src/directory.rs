@@ -1,0 +1,216 @@
+//! The journal's directories: their identities, the segment files in them, new files.
+//!
+//! Used while a journal is opened, and by its background task. What the names and the identity mean is `FORMAT.md`, "Files".
+
+use crate::block::BLOCK_BYTES;
+use crate::block::{SegmentHeader, SegmentState};
+use crate::error::JournalError;
+use crate::identity::{BadIdentity, Identity};
+use crate::journal::JournalOptions;
+use crate::state::Spare;
+use runtime::{Buffer, File, FileError, Runtime};
+use std::path::PathBuf;
+
+const IDENTITY_NAME: &str = "identity";
+const SEGMENT_PREFIX: &str = "segment-";
+
+/// The `journal-<core>` directories of one journal.
+pub(crate) struct Directories {
+    paths: Vec<PathBuf>,
+    segment_bytes: u64,
+}
+
+/// A segment file by its name.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFile {
+    pub(crate) path: PathBuf,
+    pub(crate) number: u32,
+    pub(crate) len_bytes: u64,
+}
+
+impl Directories {
+    /// Makes the directories if they are not there.
+    pub(crate) async fn open(runtime: &Runtime, options: &JournalOptions) -> Result<Directories, JournalError> {
+        if options.data_directories.is_empty() {
+            return Err(JournalError::Options("name at least one data directory"));
+        }
+        let mut paths = Vec::new();
+        for data_directory in &options.data_directories {
+            let path = data_directory.join(format!("journal-{}", options.core.0));
+            if paths.contains(&path) {
+                return Err(JournalError::Options("a data directory is named twice"));
+            }
+            runtime.create_directory(&path).await?;
+            runtime.sync_directory(data_directory).await?;
+            paths.push(path);
+        }
+        Ok(Directories { paths, segment_bytes: options.segment_bytes })
+    }
+
+    /// All segment files, by number.
+    pub(crate) async fn list_segments(&self, runtime: &Runtime) -> Result<Vec<SegmentFile>, JournalError> {
+        let mut files = Vec::new();
+        for directory in &self.paths {
+            for entry in runtime.list_directory(directory).await? {
+                let number = entry.name.strip_prefix(SEGMENT_PREFIX).and_then(|number| number.parse().ok());
+                if let (Some(number), false) = (number, entry.is_directory) {
+                    files.push(SegmentFile { path: directory.join(&entry.name), number, len_bytes: entry.len_bytes });
+                }
+            }
+        }
+        files.sort_by_key(|file| file.number);
+        Ok(files)
+    }
+
+    /// Checks that each directory is the one it should be, and gives the journal's id. `has_files` says whether there are
+    /// segment files: without any, identities that are missing are written (the journal is new, or its creation was cut short).
+    pub(crate) async fn identify(&self, runtime: &Runtime, core: u16, has_files: bool) -> Result<u64, JournalError> {
+        let mut found = Vec::new();
+        for directory in &self.paths {
+            found.push(read_identity(runtime, directory, has_files).await?);
+        }
+        let directory_count =
+            u16::try_from(self.paths.len()).map_err(|_| JournalError::Options("too many data directories"))?;
+        let known = found.iter().flatten().next().map(|identity| identity.journal_id);
+        if known.is_none() && has_files {
+            return Err(JournalError::MissingIdentity { directory: self.paths[0].clone() });
+        }
+        let journal_id = known.unwrap_or_else(|| runtime.chance());
+        for (place, (directory, found)) in self.paths.iter().zip(&found).enumerate() {
+            let place = u16::try_from(place).expect("the count fits");
+            let expected = Identity { core, place, directory_count, journal_id };
+            match found {
+                Some(identity) if *identity == expected => {}
+                Some(identity) => {
+                    return Err(JournalError::WrongIdentity {
+                        directory: directory.clone(),
+                        expected: describe(&expected),
+                        found: describe(identity),
+                    });
+                }
+                None if has_files => return Err(JournalError::MissingIdentity { directory: directory.clone() }),
+                None => write_identity(runtime, directory, &expected).await?,
+            }
+        }
+        Ok(journal_id)
+    }
+
+    /// Creates a segment file of zeros with a spare header: in the directory whose turn it is, or in the next one with space.
+    pub(crate) async fn create_spare(
+        &self,
+        runtime: &Runtime,
+        journal_id: u64,
+        core: u16,
+        number: u32,
+    ) -> Result<Spare, FileError> {
+        let mut first_error = None;
+        for step in 0..self.paths.len() {
+            let directory = &self.paths[(number as usize + step) % self.paths.len()];
+            let path = directory.join(format!("{SEGMENT_PREFIX}{number}"));
+            match self.create_spare_at(runtime, journal_id, core, (number, path.clone())).await {
+                Ok(spare) => return Ok(spare),
+                Err(error) => {
+                    // A part may be there: it would only take space.
+                    if let Err(error) = runtime.remove_file(&path).await
+                        && !matches!(error, FileError::NotFound { .. })
+                    {
+                        tracing::warn!(%error, "an unfinished journal segment could not be removed");
+                    }
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        Err(first_error.expect("there is at least one directory"))
+    }
+
+    async fn create_spare_at(
+        &self,
+        runtime: &Runtime,
+        journal_id: u64,
+        core: u16,
+        (number, path): (u32, PathBuf),
+    ) -> Result<Spare, FileError> {
+        let file = runtime.create_file(&path, self.segment_bytes).await?;
+        let header = SegmentHeader {
+            journal_id,
+            core,
+            file_number: number,
+            segment_bytes: self.segment_bytes,
+            state: SegmentState::Spare,
+        };
+        let mut block = Buffer::zeroed(BLOCK_BYTES);
+        header.encode(block.as_mut_slice());
+        file.write_durable_at(0, block).await.1?;
+        Ok(Spare { file, file_number: number, epoch: runtime.chance() })
+    }
+
+    /// Bytes of new segment files.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    pub(crate) async fn remove_segment(&self, runtime: &Runtime, file: &File) -> Result<(), FileError> {
+        remove(runtime, file.path()).await
+    }
+}
+
+/// Removes a file for good.
+pub(crate) async fn remove(runtime: &Runtime, path: &std::path::Path) -> Result<(), FileError> {
+    runtime.remove_file(path).await?;
+    match path.parent() {
+        Some(directory) => runtime.sync_directory(directory).await,
+        None => Ok(()),
+    }
+}
+
+fn describe(identity: &Identity) -> String {
+    format!(
+        "directory {} of {} of journal {:016x} of core {}",
+        identity.place + 1,
+        identity.directory_count,
+        identity.journal_id,
+        identity.core
+    )
+}
+
+async fn read_identity(
+    runtime: &Runtime,
+    directory: &std::path::Path,
+    has_files: bool,
+) -> Result<Option<Identity>, JournalError> {
+    let path = directory.join(IDENTITY_NAME);
+    let file = match runtime.open_file(&path).await {
+        Ok(file) => file,
+        Err(FileError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let damaged = || JournalError::DamagedIdentity { path: path.clone() };
+    if file.len_bytes() != BLOCK_BYTES as u64 {
+        // Its creation was cut short, unless there is data already.
+        return if has_files { Err(damaged()) } else { Ok(None) };
+    }
+    let block = file.read_at(0, BLOCK_BYTES).await?;
+    match Identity::decode(block.as_slice()) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(BadIdentity::Version(found)) => Err(JournalError::Version { path, found }),
+        Err(BadIdentity::Blank | BadIdentity::Damaged) if !has_files => Ok(None),
+        Err(BadIdentity::Blank | BadIdentity::Damaged) => Err(damaged()),
+    }
+}
+
+async fn write_identity(
+    runtime: &Runtime,
+    directory: &std::path::Path,
+    identity: &Identity,
+) -> Result<(), JournalError> {
+    let path = directory.join(IDENTITY_NAME);
+    match runtime.remove_file(&path).await {
+        Ok(()) | Err(FileError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let file = runtime.create_file(&path, BLOCK_BYTES as u64).await?;
+    let mut block = Buffer::zeroed(BLOCK_BYTES);
+    identity.encode(block.as_mut_slice());
+    file.write_durable_at(0, block).await.1?;
+    Ok(())
+}

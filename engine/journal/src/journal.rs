@@ -1,0 +1,227 @@
+//! The journal's door: append, read, release, and the moments to wait for.
+//!
+//! On the way of a request this is step "durable": `replication` appends, the committer flushes, the engine's loop is woken. One
+//! journal per core; handles are clones of one. Deliberately not here: what a record means, and the decision when a record is dead.
+
+use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32};
+use crate::committer;
+use crate::directory::Directories;
+use crate::error::{AppendRefused, JournalError, ReadError};
+use crate::liveness::{Liveness, SegmentUsage};
+use crate::position::{Location, Position};
+use crate::record::{self, BadRecord, Record, encoded_bytes};
+use crate::recovery::{self, RecoveryReport};
+use crate::state::State;
+use crate::walk::{Damage, DamageKind};
+use bytes::Bytes;
+use runtime::{CoreId, FileError, Runtime, Signal};
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Bytes of a segment file, unless the options say otherwise.
+pub const SEGMENT_BYTES: u64 = 32 << 20;
+
+/// Where a journal is and how it is cut.
+#[derive(Clone, Debug)]
+pub struct JournalOptions {
+    /// Whose journal it is.
+    pub core: CoreId,
+    /// The node's data directories, always in the same order; the journal makes `journal-<core>` in each.
+    pub data_directories: Vec<PathBuf>,
+    /// Bytes of new segment files: whole blocks of 4096, at least 16, below 4 GiB.
+    pub segment_bytes: u64,
+}
+
+impl JournalOptions {
+    /// The journal of `core` in these data directories, with segments of [`SEGMENT_BYTES`].
+    pub fn new(core: CoreId, data_directories: Vec<PathBuf>) -> JournalOptions {
+        JournalOptions { core, data_directories, segment_bytes: SEGMENT_BYTES }
+    }
+}
+
+/// What recovery calls with every record, in order. It may release records that turn out to be dead, this one included.
+/// An `Err` ends the recovery with these words.
+pub type Visitor<'v> = dyn FnMut(Record<'_>, Location, &mut Liveness) -> Result<(), String> + 'v;
+
+/// The log of one core. Clones are the same journal.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Rc<Shared>,
+}
+
+/// What the handles and the two tasks of a journal share, on its core.
+pub(crate) struct Shared {
+    pub(crate) runtime: Runtime,
+    pub(crate) directories: Directories,
+    pub(crate) state: RefCell<State>,
+    /// There may be something to flush.
+    pub(crate) work: Signal,
+    /// There may be a segment to prepare or to remove.
+    pub(crate) preparation: Signal,
+    pub(crate) closed: Signal,
+    is_work_announced: Cell<bool>,
+    durable_signal: RefCell<Option<Signal>>,
+    report: RecoveryReport,
+}
+
+impl Journal {
+    /// Opens the journal of a core, creating it if there is none: reads back all its records, calls `visit` with each in order,
+    /// and starts its tasks. When this returns, whatever was visited is durable.
+    pub async fn open(
+        runtime: &Runtime,
+        options: JournalOptions,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Journal, JournalError> {
+        let recovered = recovery::recover(runtime, &options, visit).await?;
+        let shared = Rc::new(Shared {
+            runtime: runtime.clone(),
+            directories: recovered.directories,
+            state: RefCell::new(recovered.state),
+            work: Signal::new(),
+            preparation: Signal::new(),
+            closed: Signal::new(),
+            is_work_announced: Cell::new(false),
+            durable_signal: RefCell::new(None),
+            report: recovered.report,
+        });
+        committer::start(&shared);
+        Ok(Journal { shared })
+    }
+
+    /// What the opening found.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.shared.report
+    }
+
+    /// Appends a record: copies it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
+    pub fn append(&self, record: Record<'_>) -> Result<Location, AppendRefused> {
+        let appended = self.shared.state.borrow_mut().append(&record);
+        // Refused or not: a batch that is full may have been completed.
+        self.shared.announce_work();
+        appended
+    }
+
+    /// How many records were appended since the opening.
+    pub fn appended(&self) -> Position {
+        self.shared.state.borrow().appended()
+    }
+
+    /// How many of them are on the medium.
+    pub fn durable(&self) -> Position {
+        self.shared.state.borrow().durable()
+    }
+
+    /// `signal` is notified whenever `durable()` has grown. One signal; a later call replaces it.
+    pub fn on_durable(&self, signal: Signal) {
+        *self.shared.durable_signal.borrow_mut() = Some(signal);
+    }
+
+    /// Bytes appended and not handed to the disk yet. At most a few MiB; past it `append` says `Busy`.
+    pub fn waiting_bytes(&self) -> usize {
+        self.shared.state.borrow().waiting_bytes()
+    }
+
+    /// Whether the disk is full: no next segment could be prepared. What is left of the current one is for records
+    /// that free space; it becomes false by itself when there is space again.
+    pub fn is_full(&self) -> bool {
+        self.shared.state.borrow().is_full()
+    }
+
+    /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
+    /// When all of the oldest segment is dead its file is used again.
+    pub fn release(&self, location: Location) {
+        let mut state = self.shared.state.borrow_mut();
+        state.liveness.release(location);
+        state.collect_dead();
+        let wants_mark = state.wants_mark();
+        drop(state);
+        if wants_mark {
+            self.shared.announce_work();
+        }
+    }
+
+    /// The oldest segment. It is given back only when all in it is dead, so whoever has a newest copy there (the state of
+    /// a quiet group) has to append it again and release the old one when this segment is mostly dead.
+    pub fn oldest_segment(&self) -> Option<SegmentUsage> {
+        self.shared.state.borrow().liveness.usage().next()
+    }
+
+    /// Use of each segment, oldest first.
+    pub fn usage(&self) -> Vec<SegmentUsage> {
+        self.shared.state.borrow().liveness.usage().collect()
+    }
+
+    /// Reads the payload of a durable record from the disk and checks it.
+    pub async fn read(&self, location: Location) -> Result<Bytes, ReadError> {
+        let (file, key) = {
+            let state = self.shared.state.borrow();
+            let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
+            if location.offset >= segment.durable_end {
+                return Err(ReadError::NotDurable(location));
+            }
+            (segment.file.clone(), segment.key)
+        };
+        let rot = |kind| ReadError::Rot {
+            path: file.path().to_path_buf(),
+            location,
+            damage: Damage { offset: location.offset, kind },
+        };
+        let total = encoded_bytes(location.len as usize);
+        let first = (location.offset / BLOCK_BYTES_U32) * BLOCK_BYTES_U32;
+        let inside = (location.offset - first) as usize;
+        let length = (inside + total).next_multiple_of(BLOCK_BYTES);
+        let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
+        let bytes = &buffer.as_slice()[inside..inside + total];
+        match record::decode(key, location.offset, bytes) {
+            Ok((record, ..)) if record.payload.len() == location.len as usize => {
+                Ok(Bytes::copy_from_slice(record.payload))
+            }
+            Ok((record, ..)) => {
+                Err(rot(DamageKind::RecordLength { found: u32::try_from(record.payload.len()).unwrap_or(u32::MAX) }))
+            }
+            Err(BadRecord::Length { found }) => Err(rot(DamageKind::RecordLength { found })),
+            Err(BadRecord::Checksum { expected, found }) => Err(rot(DamageKind::RecordChecksum { expected, found })),
+            Err(BadRecord::Kind(kind)) => Err(rot(DamageKind::RecordKind(kind))),
+            Err(BadRecord::Padding { .. }) => Err(rot(DamageKind::Padding)),
+        }
+    }
+
+    /// Flushes what was appended, marks the log as closed and ends the journal's tasks. Later appends are refused.
+    pub async fn close(&self) {
+        self.shared.state.borrow_mut().begin_close();
+        self.shared.announce_work();
+        self.shared.preparation.notify();
+        self.shared.closed.wait().await;
+        // Whoever else waits, or calls again, passes too.
+        self.shared.closed.notify();
+    }
+}
+
+impl Shared {
+    /// Wakes the committer unless it is already on its way.
+    pub(crate) fn announce_work(&self) {
+        if !self.is_work_announced.replace(true) {
+            self.work.notify();
+        }
+    }
+
+    /// The committer looks for work from here on: what comes later is to be announced again.
+    pub(crate) fn take_announcement(&self) {
+        self.is_work_announced.set(false);
+    }
+
+    pub(crate) fn announce_durable(&self) {
+        if let Some(signal) = &*self.durable_signal.borrow() {
+            signal.notify();
+        }
+    }
+
+    /// Notes that a segment could not be prepared.
+    pub(crate) fn handle_not_prepared(&self, error: &FileError) {
+        let was_full = std::mem::replace(&mut self.state.borrow_mut().is_disk_full, true);
+        if !was_full {
+            tracing::error!(%error, "no further journal segment can be prepared; writes will be refused");
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! Reading a journal back: which files are the log, where it ends, whether that end may be, and then every record in order.
+//!
+//! Runs once, before the journal's tasks start, in the order of `FORMAT.md`, "Reading it back". First it plans (headers, the last
+//! segment's end, proof of damage), then it visits, then it writes a mark: a crash at any point leaves what was there. The checks of bytes are in
+//! `walk.rs`.
+
+use crate::block::{
+    ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
+};
+use crate::directory::{Directories, SegmentFile, remove};
+use crate::error::JournalError;
+use crate::journal::{JournalOptions, Visitor};
+use crate::liveness::{Liveness, Segment};
+use crate::position::SegmentId;
+use crate::state::{CommitStep, SEGMENT_BYTES_MIN, SPARE_COUNT_MAX, Spare, State};
+use crate::walk::{Damage, DamageKind, Step, Walk, find_later_flush};
+use runtime::{Buffer, File, FileError, Runtime};
+use std::path::PathBuf;
+
+/// Bytes read at a time.
+const WINDOW_BYTES: usize = 4 << 20;
+
+/// How the log ended when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// There was no log.
+    New,
+    /// Its last process closed it.
+    Closed,
+    /// Its last process did not close it; nothing (or nothing of ours) lies behind the last good flush.
+    Open,
+    /// What lies behind the last good flush was being written when its last process ended; it is dropped.
+    Torn {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+}
+
+/// What an opening found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// How the log ended.
+    pub tail: Tail,
+    /// Segments visited.
+    pub segment_count: usize,
+    /// Records visited.
+    pub record_count: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+}
+
+/// An opened journal without its tasks.
+pub(crate) struct Recovered {
+    pub(crate) directories: Directories,
+    pub(crate) state: State,
+    pub(crate) report: RecoveryReport,
+}
+
+/// A file of the log, by its header.
+struct LogFile {
+    header: ActiveHeader,
+    file: File,
+    number: u32,
+}
+
+/// A file whose header tells nothing.
+struct DoubtfulFile {
+    path: PathBuf,
+    /// `None` when it is too short to hold a flush.
+    file: Option<File>,
+    damage: Damage,
+}
+
+/// All segment files, sorted by what they are.
+#[derive(Default)]
+struct Files {
+    /// By segment id.
+    log: Vec<LogFile>,
+    spares: Vec<(File, u32)>,
+    doubtful: Vec<DoubtfulFile>,
+    highest_number: u32,
+}
+
+/// Where the log ends.
+struct End {
+    /// Behind the last good flush of the last segment, in bytes.
+    offset: u32,
+    /// The next flush's.
+    sequence: u64,
+    /// The oldest segment that is needed.
+    oldest: SegmentId,
+    tail: Tail,
+}
+
+pub(crate) async fn recover(
+    runtime: &Runtime,
+    options: &JournalOptions,
+    visit: &mut Visitor<'_>,
+) -> Result<Recovered, JournalError> {
+    let is_whole = options.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
+    if !is_whole || options.segment_bytes < SEGMENT_BYTES_MIN || u32::try_from(options.segment_bytes).is_err() {
+        return Err(JournalError::Options("segment_bytes must be a multiple of 4096, at least 65536, below 4 GiB"));
+    }
+    let core = options.core.0;
+    let directories = Directories::open(runtime, options).await?;
+    let listed = directories.list_segments(runtime).await?;
+    let journal_id = directories.identify(runtime, core, !listed.is_empty()).await?;
+    let mut files = sort_files(runtime, journal_id, &listed).await?;
+    let end = find_end(journal_id, &files).await?;
+    forget_released(&mut files, end.oldest)?;
+
+    let mut state = State::new(journal_id, core, options.segment_bytes);
+    state.next_file_number = files.highest_number + 1;
+    state.next_sequence = end.sequence;
+    let report = visit_log(journal_id, &files.log, &end, &mut state.liveness, visit).await?;
+    if let Some(last) = files.log.last() {
+        // What was read may still be in a volatile cache: a process can die and leave it there.
+        last.file.sync().await?;
+    }
+    settle(runtime, &directories, files, &mut state).await?;
+    Ok(Recovered { directories, state, report })
+}
+
+async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) -> Result<Files, JournalError> {
+    let mut files = Files { highest_number: listed.last().map_or(0, |file| file.number), ..Files::default() };
+    for SegmentFile { path, number, len_bytes } in listed {
+        let is_usable = *len_bytes >= SEGMENT_BYTES_MIN
+            && len_bytes.is_multiple_of(BLOCK_BYTES as u64)
+            && u32::try_from(*len_bytes).is_ok();
+        if !is_usable {
+            let damage = Damage { offset: 0, kind: DamageKind::NoSegment };
+            files.doubtful.push(DoubtfulFile { path: path.clone(), file: None, damage });
+            continue;
+        }
+        let file = runtime.open_file(path).await?;
+        let block = file.read_at(0, BLOCK_BYTES).await?;
+        let header = match SegmentHeader::decode(block.as_slice(), journal_id) {
+            Ok(header) => header,
+            Err(BadHeader::Version(found)) => return Err(JournalError::Version { path: path.clone(), found }),
+            Err(bad) => {
+                // One that passes under the journal that it states itself was carried here.
+                if SegmentHeader::decode(block.as_slice(), u64_at(block.as_slice(), 16)).is_ok() {
+                    return Err(JournalError::ForeignSegment { path: path.clone() });
+                }
+                files.doubtful.push(DoubtfulFile { path: path.clone(), file: Some(file), damage: header_damage(bad) });
+                continue;
+            }
+        };
+        if header.file_number != *number || header.segment_bytes != *len_bytes {
+            return Err(JournalError::ForeignSegment { path: path.clone() });
+        }
+        match header.state {
+            SegmentState::Spare => files.spares.push((file, *number)),
+            SegmentState::Active(header) => files.log.push(LogFile { header, file, number: *number }),
+        }
+    }
+    files.log.sort_by_key(|file| file.header.segment);
+    for pair in files.log.windows(2) {
+        if pair[0].header.segment == pair[1].header.segment {
+            return Err(JournalError::DuplicateSegment {
+                segment: pair[0].header.segment,
+                first: pair[0].file.path().to_path_buf(),
+                second: pair[1].file.path().to_path_buf(),
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn header_damage(bad: BadHeader) -> Damage {
+    match bad {
+        BadHeader::Checksum { expected, found } => {
+            Damage { offset: 0, kind: DamageKind::SegmentChecksum { expected, found } }
+        }
+        BadHeader::Padding { offset } => {
+            Damage { offset: u32::try_from(offset).expect("it is inside a block"), kind: DamageKind::Padding }
+        }
+        BadHeader::NotOurs | BadHeader::Version(_) => Damage { offset: 0, kind: DamageKind::NoSegment },
+    }
+}
+
+/// Walks the last segment to its end and makes sure that nothing proves that end to be wrong.
+async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
+    let Some(last) = files.log.last() else {
+        refuse_proven(journal_id, files, 1).await?;
+        return Ok(End { offset: 0, sequence: 1, oldest: SegmentId(1), tail: Tail::New });
+    };
+    let mut walk = walk_of(journal_id, last, file_bytes(&last.file));
+    let mut reader = Reader::new(&last.file);
+    let mut newest = None;
+    let mut damage = None;
+    while walk.offset < walk.end {
+        match reader.step(&mut walk).await? {
+            Step::Flush(flush) => newest = Some(flush.header),
+            Step::Bad(found) => {
+                damage = Some(found);
+                break;
+            }
+            Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
+        }
+    }
+    let damage = damage.unwrap_or(Damage { offset: walk.offset, kind: DamageKind::NoFlush });
+    if let Some(sequence) = find_proof(journal_id, Some(walk.epoch), walk.sequence, (&last.file, walk.offset)).await? {
+        return Err(JournalError::Rot {
+            path: last.file.path().to_path_buf(),
+            segment: Some(last.header.segment),
+            damage,
+            proven_by: Some(sequence),
+        });
+    }
+    refuse_proven(journal_id, files, walk.sequence).await?;
+    let newest = match newest {
+        Some(header) => Some(header),
+        None => newest_before_last(journal_id, files).await?,
+    };
+    let is_closed = newest.is_some_and(|header| header.kind == crate::block::FlushKind::Close);
+    let tail = match damage.kind {
+        DamageKind::NoFlush | DamageKind::Epoch { .. } if is_closed => Tail::Closed,
+        DamageKind::NoFlush | DamageKind::Epoch { .. } => Tail::Open,
+        _ if is_stale(journal_id, last, walk.offset).await? => {
+            if is_closed {
+                Tail::Closed
+            } else {
+                Tail::Open
+            }
+        }
+        _ => Tail::Torn { path: last.file.path().to_path_buf(), damage },
+    };
+    let oldest = newest.map_or(last.header.segment, |header| header.oldest);
+    Ok(End { offset: walk.offset, sequence: walk.sequence, oldest, tail })
+}
+
+/// Whether the block at `offset` is a whole flush header of an earlier use of the file.
+async fn is_stale(journal_id: u64, last: &LogFile, offset: u32) -> Result<bool, JournalError> {
+    if offset >= file_bytes(&last.file) {
+        return Ok(true);
+    }
+    let block = last.file.read_at(u64::from(offset), BLOCK_BYTES).await?;
+    let header = crate::block::FlushHeader::decode(block.as_slice(), journal_id, offset);
+    Ok(header.is_ok_and(|header| header.epoch != last.header.epoch))
+}
+
+/// The last flush of the segment before the last, all of which is known to be good by the last one's header.
+async fn newest_before_last(journal_id: u64, files: &Files) -> Result<Option<crate::block::FlushHeader>, JournalError> {
+    let [.., before, last] = &files.log[..] else { return Ok(None) };
+    if before.header.segment.0 + 1 != last.header.segment.0 {
+        return Ok(None);
+    }
+    let mut walk = walk_of(journal_id, before, last.header.previous_end);
+    let mut reader = Reader::new(&before.file);
+    let mut newest = None;
+    while walk.offset < walk.end {
+        match reader.step(&mut walk).await? {
+            Step::Flush(flush) => newest = Some(flush.header),
+            Step::Bad(damage) => return Err(rot(before, damage, last.header.first_sequence)),
+            Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
+        }
+    }
+    Ok(newest)
+}
+
+fn rot(log_file: &LogFile, damage: Damage, proven_by: u64) -> JournalError {
+    JournalError::Rot {
+        path: log_file.file.path().to_path_buf(),
+        segment: Some(log_file.header.segment),
+        damage,
+        proven_by: Some(proven_by),
+    }
+}
+
+/// Refuses a doubtful file that holds a flush behind `sequence`, the next one: its header was good once.
+async fn refuse_proven(journal_id: u64, files: &Files, sequence: u64) -> Result<(), JournalError> {
+    for doubtful in &files.doubtful {
+        let Some(file) = &doubtful.file else { continue };
+        if let Some(proof) = find_proof(journal_id, None, sequence, (file, 0)).await? {
+            return Err(JournalError::Rot {
+                path: doubtful.path.clone(),
+                segment: None,
+                damage: doubtful.damage,
+                proven_by: Some(proof),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The sequence of a flush above `sequence` in the file from `offset` on, if there is one.
+async fn find_proof(
+    journal_id: u64,
+    epoch: Option<u64>,
+    sequence: u64,
+    (file, offset): (&File, u32),
+) -> Result<Option<u64>, JournalError> {
+    let mut reader = Reader::new(file);
+    let mut at = offset;
+    while at < file_bytes(file) {
+        let window = reader.window(at, BLOCK_BYTES).await?;
+        let found = find_later_flush((journal_id, epoch), sequence, at, window);
+        if let Some((_, proof)) = found {
+            return Ok(Some(proof));
+        }
+        at += u32::try_from(window.len()).expect("a window is shorter than 4 GiB");
+    }
+    Ok(None)
+}
+
+/// Sets aside what is older than the oldest segment needed, and makes sure that all others are there.
+fn forget_released(files: &mut Files, oldest: SegmentId) -> Result<(), JournalError> {
+    let needed = files.log.partition_point(|file| file.header.segment < oldest);
+    for released in files.log.drain(..needed) {
+        files.spares.push((released.file, released.number));
+    }
+    let mut expected = oldest;
+    for log_file in &files.log {
+        if log_file.header.segment != expected {
+            // A file with a bad header is the likely one: name it.
+            if let Some(doubtful) = files.doubtful.iter().find(|doubtful| doubtful.file.is_some()) {
+                return Err(JournalError::Rot {
+                    path: doubtful.path.clone(),
+                    segment: None,
+                    damage: doubtful.damage,
+                    proven_by: None,
+                });
+            }
+            let last = SegmentId(log_file.header.segment.0 - 1);
+            return Err(JournalError::MissingSegments { first: expected, last });
+        }
+        expected.0 += 1;
+    }
+    Ok(())
+}
+
+/// Fills the table of segments and visits every record. All of it is proven durable or was just walked, so whatever is bad is rot.
+async fn visit_log(
+    journal_id: u64,
+    log: &[LogFile],
+    end: &End,
+    liveness: &mut Liveness,
+    visit: &mut Visitor<'_>,
+) -> Result<RecoveryReport, JournalError> {
+    let mut report =
+        RecoveryReport { tail: end.tail.clone(), segment_count: log.len(), record_count: 0, payload_bytes: 0 };
+    let mut sequence = log.first().map_or(end.sequence, |first| first.header.first_sequence);
+    for (place, log_file) in log.iter().enumerate() {
+        let next = log.get(place + 1);
+        let segment_end = next.map_or(end.offset, |next| next.header.previous_end);
+        let proven_by = next.map_or(end.sequence, |next| next.header.first_sequence);
+        if log_file.header.first_sequence != sequence {
+            let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
+            return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
+        }
+        liveness.segments.push_back(segment_of(journal_id, log_file, segment_end));
+        let mut walk = walk_of(journal_id, log_file, segment_end);
+        let mut reader = Reader::new(&log_file.file);
+        while walk.offset < walk.end {
+            let flush = match reader.step(&mut walk).await? {
+                Step::Flush(flush) => flush,
+                Step::Bad(damage) => return Err(rot(log_file, damage, proven_by)),
+                Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
+            };
+            flush.visit(|record, location| {
+                report.record_count += 1;
+                report.payload_bytes += record.payload.len() as u64;
+                liveness.add(location);
+                visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })
+            })?;
+        }
+        sequence = walk.sequence;
+    }
+    if sequence != end.sequence {
+        let last = log.last().expect("without a segment the sequence is the end's");
+        let kind = DamageKind::Sequence { expected: end.sequence, found: sequence };
+        return Err(rot(last, Damage { offset: end.offset, kind }, end.sequence));
+    }
+    Ok(report)
+}
+
+/// Writes the mark, gives the files that are left their places, and removes those that were never part of the log.
+async fn settle(
+    runtime: &Runtime,
+    directories: &Directories,
+    files: Files,
+    state: &mut State,
+) -> Result<(), JournalError> {
+    let Files { log, spares, doubtful, .. } = files;
+    drop(log);
+    for doubtful in doubtful {
+        remove(runtime, &doubtful.path).await?;
+    }
+    for (file, file_number) in spares {
+        if state.spares.len() < SPARE_COUNT_MAX && file.len_bytes() == directories.segment_bytes() {
+            state.spares.push_back(Spare { file, file_number, epoch: runtime.chance() });
+        } else {
+            directories.remove_segment(runtime, &file).await?;
+        }
+    }
+    loop {
+        if let CommitStep::Flush(mut flush) = state.take_flush() {
+            let (buffer, result) = flush.file.write_durable_at(u64::from(flush.offset), flush.buffer).await;
+            result?;
+            flush.buffer = buffer;
+            state.handle_flushed(flush);
+            return Ok(());
+        }
+        // No room: the first start, or a last segment that is full to its end.
+        let number = state.next_file_number;
+        state.next_file_number += 1;
+        let spare = directories.create_spare(runtime, state.journal_id, state.core, number).await?;
+        state.handle_prepared(spare);
+        state.want_mark();
+    }
+}
+
+fn walk_of(journal_id: u64, log_file: &LogFile, end: u32) -> Walk {
+    Walk {
+        journal_id,
+        epoch: log_file.header.epoch,
+        segment: log_file.header.segment,
+        offset: BLOCK_BYTES_U32,
+        end: end.min(file_bytes(&log_file.file)),
+        sequence: log_file.header.first_sequence,
+    }
+}
+
+fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
+    Segment {
+        id: log_file.header.segment,
+        file: log_file.file.clone(),
+        file_number: log_file.number,
+        epoch: log_file.header.epoch,
+        key: ChecksumKey::new(journal_id, log_file.header.epoch),
+        end,
+        durable_end: end,
+        live_bytes: 0,
+    }
+}
+
+fn file_bytes(file: &File) -> u32 {
+    u32::try_from(file.len_bytes()).expect("longer files are not opened")
+}
+
+/// Reads a segment in windows.
+struct Reader<'f> {
+    file: &'f File,
+    /// Where in the file the window begins, in bytes.
+    base: u32,
+    window: Option<Buffer>,
+}
+
+impl Reader<'_> {
+    fn new(file: &File) -> Reader<'_> {
+        Reader { file, base: 0, window: None }
+    }
+
+    /// The bytes from `offset` on: at least `least` of them (or all up to the end of the file).
+    async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
+        let left = (file_bytes(self.file) - offset) as usize;
+        let least = least.min(left);
+        let is_there = self
+            .window
+            .as_ref()
+            .is_some_and(|window| offset >= self.base && (offset - self.base) as usize + least <= window.len());
+        if !is_there {
+            self.window = None;
+            let length = WINDOW_BYTES.max(least).min(left);
+            self.window = Some(self.file.read_at(u64::from(offset), length).await?);
+            self.base = offset;
+        }
+        let window = self.window.as_ref().expect("it was read");
+        Ok(&window.as_slice()[(offset - self.base) as usize..])
+    }
+
+    /// The walk's next step, with as many bytes as it takes.
+    async fn step(&mut self, walk: &mut Walk) -> Result<Step<'_>, FileError> {
+        let mut least = BLOCK_BYTES;
+        loop {
+            let mut ahead = *walk;
+            let window = self.window(walk.offset, least).await?;
+            match ahead.step(window) {
+                Step::NeedBytes(bytes) => least = bytes,
+                Step::Bad(damage) => return Ok(Step::Bad(damage)),
+                Step::Flush(_) => break,
+            }
+        }
+        let window = self.window(walk.offset, least).await?;
+        Ok(walk.step(window))
+    }
+}

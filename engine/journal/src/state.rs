@@ -1,0 +1,338 @@
+//! The state of one core's journal between two events: what is being filled, what waits, what is durable.
+//!
+//! Synchronous and free of I/O: `append` and `release` change it, the tasks in `committer.rs` ask it what to do next and tell it
+//! what was done. It also decides which segment a batch goes to. Reading back is in `recovery.rs`.
+
+use crate::batch::{Batch, BatchPlace, Flush};
+use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
+use crate::block::{SegmentHeader, SegmentState};
+use crate::error::AppendRefused;
+use crate::liveness::{Liveness, Segment};
+use crate::position::{Location, Position, SegmentId};
+use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
+use runtime::{Buffer, File};
+use std::collections::VecDeque;
+
+/// Batches that may be filled, waiting or on their way to the disk at one time: the bound on bytes that wait.
+pub(crate) const BATCH_COUNT_MAX: usize = 4;
+/// Bytes of one batch, headers included.
+pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
+/// The smallest segment: a header, a few flushes, the last block.
+pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
+/// Spare segments kept ready.
+const SPARE_COUNT: usize = 1;
+/// Dead segments kept for use again; further ones are removed.
+pub(crate) const SPARE_COUNT_MAX: usize = 4;
+
+const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
+
+/// A segment file that is not part of the log and can become so.
+pub(crate) struct Spare {
+    pub(crate) file: File,
+    pub(crate) file_number: u32,
+    /// The epoch of its next use.
+    pub(crate) epoch: u64,
+}
+
+/// What the committer does next.
+pub(crate) enum CommitStep {
+    Flush(Flush),
+    Wait,
+    Closed,
+}
+
+/// What the background task does next.
+pub(crate) enum PrepareStep {
+    /// Create a segment file with this number.
+    Create(u32),
+    /// Remove this file.
+    Remove(File),
+    Wait,
+    Closed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Closing,
+    Closed,
+}
+
+/// Invariants:
+/// 1. Segments' `end` only grows, and every batch in `filled` lies below it; the one in `filling` begins at it.
+/// 2. At most one flush is between `take_flush` and `handle_flushed`.
+/// 3. A file in `spares` is named by no durable flush as needed.
+pub(crate) struct State {
+    pub(crate) journal_id: u64,
+    pub(crate) core: u16,
+    /// Bytes of new segment files.
+    segment_bytes: u64,
+    pub(crate) liveness: Liveness,
+    pub(crate) next_file_number: u32,
+    pub(crate) next_sequence: u64,
+    pub(crate) spares: VecDeque<Spare>,
+    /// Dead segments until a durable flush names a later oldest one.
+    dead: VecDeque<(SegmentId, Spare)>,
+    surplus: Vec<File>,
+    filling: Option<Batch>,
+    filled: VecDeque<Flush>,
+    buffers: Vec<Buffer>,
+    buffers_made_count: usize,
+    appended: Position,
+    durable: Position,
+    wants_mark: bool,
+    pub(crate) is_disk_full: bool,
+    phase: Phase,
+}
+
+impl State {
+    pub(crate) fn new(journal_id: u64, core: u16, segment_bytes: u64) -> State {
+        assert!(segment_bytes >= SEGMENT_BYTES_MIN);
+        State {
+            journal_id,
+            core,
+            segment_bytes,
+            liveness: Liveness::default(),
+            next_file_number: 1,
+            next_sequence: 1,
+            spares: VecDeque::new(),
+            dead: VecDeque::new(),
+            surplus: Vec::new(),
+            filling: None,
+            filled: VecDeque::new(),
+            buffers: Vec::new(),
+            buffers_made_count: 0,
+            appended: Position(0),
+            durable: Position(0),
+            wants_mark: true,
+            is_disk_full: false,
+            phase: Phase::Running,
+        }
+    }
+
+    pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<Location, AppendRefused> {
+        let payload_bytes = record.payload.len();
+        // A small segment bounds a record too: it has to leave the header's block, its flush's header and the last block.
+        let segment_room = self.segment_bytes.saturating_sub(3 * BLOCK_BYTES as u64);
+        if payload_bytes > RECORD_PAYLOAD_BYTES_MAX || payload_bytes as u64 > segment_room {
+            return Err(AppendRefused::TooLarge { payload_bytes });
+        }
+        if self.phase != Phase::Running {
+            return Err(AppendRefused::Closed);
+        }
+        if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
+            self.complete_filling();
+            self.filling = Some(self.begin_batch(encoded_bytes(payload_bytes), BLOCK_BYTES)?);
+        }
+        let batch = self.filling.as_mut().expect("a batch was begun");
+        let location = batch.push(record);
+        self.appended.0 += 1;
+        self.liveness.add(location);
+        Ok(location)
+    }
+
+    /// Takes what is to be written next. The caller hands it back to `handle_flushed` before it asks again.
+    pub(crate) fn take_flush(&mut self) -> CommitStep {
+        if let Some(flush) = self.filled.pop_front() {
+            return CommitStep::Flush(flush);
+        }
+        if self.complete_filling() {
+            return CommitStep::Flush(self.filled.pop_front().expect("a batch was completed"));
+        }
+        if std::mem::take(&mut self.wants_mark)
+            && let Ok(batch) = self.begin_batch(0, 0)
+        {
+            return CommitStep::Flush(self.complete(batch, FlushKind::Mark));
+        }
+        match self.phase {
+            Phase::Running => CommitStep::Wait,
+            Phase::Closed => CommitStep::Closed,
+            Phase::Closing => {
+                self.phase = Phase::Closed;
+                match self.begin_batch(0, 0) {
+                    Ok(batch) => CommitStep::Flush(self.complete(batch, FlushKind::Close)),
+                    // A close only saves the next start a doubt: without a place for it the stop is still clean.
+                    Err(_) => CommitStep::Closed,
+                }
+            }
+        }
+    }
+
+    /// The flush is durable; its buffer is used again.
+    pub(crate) fn handle_flushed(&mut self, flush: Flush) {
+        let end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
+        // The segment may have died since: then its bytes are of no interest.
+        if let Some(segment) = self.liveness.find_mut(flush.segment) {
+            assert!(segment.durable_end <= flush.offset.max(BLOCK_BYTES_U32), "flushes are durable in order");
+            segment.durable_end = end;
+        }
+        assert!(self.durable <= flush.position && flush.position <= self.appended);
+        self.durable = flush.position;
+        let mut buffer = flush.buffer;
+        buffer.restore();
+        self.buffers.push(buffer);
+        while self.dead.front().is_some_and(|(id, _)| *id < flush.oldest) {
+            let (_, spare) = self.dead.pop_front().expect("there is one");
+            if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
+                self.is_disk_full = false;
+                self.spares.push_back(spare);
+            } else {
+                self.surplus.push(spare.file);
+            }
+        }
+        self.collect_dead();
+    }
+
+    /// Takes whole dead segments off the old end of the log. They are used again once a durable flush no longer names them.
+    pub(crate) fn collect_dead(&mut self) {
+        while let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead() {
+            // The next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by the id.
+            let epoch = ChecksumKey::new(epoch, self.journal_id).checksum(id.0, &epoch.to_le_bytes());
+            self.dead.push_back((id, Spare { file, file_number, epoch }));
+            self.wants_mark = true;
+        }
+    }
+
+    pub(crate) fn next_preparation(&mut self) -> PrepareStep {
+        if let Some(file) = self.surplus.pop() {
+            return PrepareStep::Remove(file);
+        }
+        if self.phase != Phase::Running {
+            return PrepareStep::Closed;
+        }
+        if self.spares.len() + self.dead.len() < SPARE_COUNT {
+            let number = self.next_file_number;
+            self.next_file_number += 1;
+            return PrepareStep::Create(number);
+        }
+        PrepareStep::Wait
+    }
+
+    pub(crate) fn handle_prepared(&mut self, spare: Spare) {
+        self.is_disk_full = false;
+        self.spares.push_back(spare);
+    }
+
+    /// Whether the background task has something to do: cheap enough to ask after each flush.
+    pub(crate) fn wants_preparation(&self) -> bool {
+        self.spares.len() + self.dead.len() < SPARE_COUNT || !self.surplus.is_empty()
+    }
+
+    pub(crate) fn wants_mark(&self) -> bool {
+        self.wants_mark
+    }
+
+    pub(crate) fn want_mark(&mut self) {
+        self.wants_mark = true;
+    }
+
+    pub(crate) fn begin_close(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Closing;
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_disk_full && self.spares.is_empty()
+    }
+
+    pub(crate) fn appended(&self) -> Position {
+        self.appended
+    }
+
+    pub(crate) fn durable(&self) -> Position {
+        self.durable
+    }
+
+    /// Bytes appended and not handed to the disk yet.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let filling = self.filling.as_ref().map_or(0, Batch::flush_bytes);
+        filling + self.filled.iter().map(|flush| flush.buffer.len()).sum::<usize>()
+    }
+
+    /// Moves the batch being filled to those that wait; false if there is nothing in it.
+    fn complete_filling(&mut self) -> bool {
+        match self.filling.take() {
+            Some(batch) => {
+                assert!(!batch.is_empty(), "a batch is begun for a record");
+                let flush = self.complete(batch, FlushKind::Records);
+                self.filled.push_back(flush);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn complete(&mut self, batch: Batch, kind: FlushKind) -> Flush {
+        let flush = batch.finish(kind, self.liveness.oldest(), self.appended);
+        let segment = self.liveness.find_mut(flush.segment).expect("a batch's segment is being written");
+        segment.end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
+        flush
+    }
+
+    /// Begins a batch with room for `records_bytes`, in the current segment if `reserve_bytes` are left behind it, else in the next.
+    fn begin_batch(&mut self, records_bytes: usize, reserve_bytes: usize) -> Result<Batch, AppendRefused> {
+        assert!(self.filling.is_none(), "the batch before is complete");
+        if self.buffers.is_empty() && self.buffers_made_count == BATCH_COUNT_MAX {
+            return Err(AppendRefused::Busy);
+        }
+        let place = self.find_place(HEADER_BYTES + records_bytes, reserve_bytes).ok_or(AppendRefused::NoSpace)?;
+        let buffer = self.buffers.pop().unwrap_or_else(|| {
+            self.buffers_made_count += 1;
+            Buffer::zeroed(BATCH_BYTES_MAX)
+        });
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        Ok(Batch::begin(place, buffer, sequence))
+    }
+
+    fn find_place(&mut self, needed_bytes: usize, reserve_bytes: usize) -> Option<BatchPlace> {
+        let mut previous_end = 0;
+        let mut id = SegmentId(1);
+        if let Some(last) = self.liveness.last() {
+            let file_bytes = usize::try_from(last.file.len_bytes()).expect("segments are shorter than 4 GiB");
+            let room = file_bytes.saturating_sub(last.end as usize + reserve_bytes);
+            if room >= needed_bytes.next_multiple_of(BLOCK_BYTES) {
+                return Some(BatchPlace {
+                    file: last.file.clone(),
+                    segment: last.id,
+                    epoch: last.epoch,
+                    key: last.key,
+                    offset: last.end,
+                    room,
+                    segment_header: None,
+                });
+            }
+            previous_end = last.end;
+            id = SegmentId(last.id.0.checked_add(1).expect("2^32 segments outlast any disk"));
+        }
+        let spare = self.spares.pop_front()?;
+        Some(self.begin_segment(spare, id, previous_end, reserve_bytes))
+    }
+
+    fn begin_segment(&mut self, spare: Spare, id: SegmentId, previous_end: u32, reserve_bytes: usize) -> BatchPlace {
+        let Spare { file, file_number, epoch } = spare;
+        let key = ChecksumKey::new(self.journal_id, epoch);
+        let first_sequence = self.next_sequence;
+        let header = SegmentHeader {
+            journal_id: self.journal_id,
+            core: self.core,
+            file_number,
+            segment_bytes: file.len_bytes(),
+            state: SegmentState::Active(ActiveHeader { epoch, segment: id, previous_end, first_sequence }),
+        };
+        let file_bytes = usize::try_from(file.len_bytes()).expect("segments are shorter than 4 GiB");
+        let place = BatchPlace {
+            file: file.clone(),
+            segment: id,
+            epoch,
+            key,
+            offset: 0,
+            room: file_bytes - reserve_bytes,
+            segment_header: Some(header),
+        };
+        let segment = Segment { id, file, file_number, epoch, key, end: 0, durable_end: 0, live_bytes: 0 };
+        self.liveness.segments.push_back(segment);
+        place
+    }
+}
