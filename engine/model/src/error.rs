@@ -1,0 +1,263 @@
+//! What a client is told when the answer is no: DynamoDB's own exceptions and their texts.
+//!
+//! Made by whoever finds the fault (`model` when it validates, the owner of a partition when it decides),
+//! passed through unchanged, encoded by `net/`. A broken invariant is never one of these: that stops the process.
+//! The texts of a single operation live beside that operation, not here.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// An error exactly as DynamoDB words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Which exception it is.
+    pub kind: ErrorKind,
+    /// The text that the caller sees.
+    pub message: Cow<'static, str>,
+}
+
+/// DynamoDB's exceptions, sorted as the API names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request is understood and wrong.
+    Validation,
+    /// A table (or index, or stream) that does not exist.
+    ResourceNotFound,
+    /// A table that exists already, or is being changed.
+    ResourceInUse,
+    /// A condition that does not hold.
+    ConditionalCheckFailed,
+    /// More than the provisioned throughput.
+    ProvisionedThroughputExceeded,
+    /// Too many control plane operations, or too large a limit asked for.
+    LimitExceeded,
+    /// More than the account's throughput.
+    RequestLimitExceeded,
+    /// More than the node can take now; the client backs off and tries again.
+    Throttling,
+    /// An item collection (all items of one partition key, with local indexes) beyond 10 GB.
+    ItemCollectionSizeLimitExceeded,
+    /// The request cannot be read as what it claims to be.
+    Serialization,
+    /// No such operation.
+    UnknownOperation,
+    /// The caller may not do this.
+    AccessDenied,
+    /// The caller's key or token is not known.
+    UnrecognizedClient,
+    /// The request is not signed.
+    MissingAuthenticationToken,
+    /// The signature lacks a part.
+    IncompleteSignature,
+    /// The signature does not match.
+    InvalidSignature,
+    /// The server is at fault.
+    InternalServer,
+    /// The server cannot answer now.
+    ServiceUnavailable,
+}
+
+impl Error {
+    /// An error of `kind` with DynamoDB's text for it.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
+        Error {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// A `ValidationException`.
+    pub fn validation(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Validation, message)
+    }
+
+    /// A `ValidationException` with DynamoDB's usual opening before `detail`.
+    ///
+    /// DynamoDB: observed: most of its texts begin `One or more parameter values were invalid: `.
+    pub fn invalid_parameter(detail: impl fmt::Display) -> Error {
+        Error::validation(format!(
+            "One or more parameter values were invalid: {detail}"
+        ))
+    }
+
+    /// A `ResourceNotFoundException` as the data plane words it.
+    pub fn resource_not_found() -> Error {
+        Error::new(ErrorKind::ResourceNotFound, "Requested resource not found")
+    }
+
+    /// A `ResourceNotFoundException` as DescribeTable, DeleteTable and UpdateTable word it.
+    pub fn table_not_found(table_name: &str) -> Error {
+        Error::new(
+            ErrorKind::ResourceNotFound,
+            format!("Requested resource not found: Table: {table_name} not found"),
+        )
+    }
+
+    /// A `ResourceInUseException`.
+    pub fn resource_in_use(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::ResourceInUse, message)
+    }
+
+    /// A `SerializationException`.
+    pub fn serialization(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Serialization, message)
+    }
+
+    /// A `ThrottlingException`: the answer when a queue or another limit of the node is full.
+    pub fn throttling(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Throttling, message)
+    }
+
+    /// An `InternalServerError`.
+    pub fn internal(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::InternalServer, message)
+    }
+
+    /// A `ServiceUnavailable`.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::ServiceUnavailable, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}: {}",
+            self.kind.exception_name(),
+            self.message
+        )
+    }
+}
+
+impl std::error::Error for Error {}
+
+const NAMESPACE_DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810";
+const NAMESPACE_VALIDATE: &str = "com.amazon.coral.validate";
+const NAMESPACE_SERVICE: &str = "com.amazon.coral.service";
+
+impl ErrorKind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [ErrorKind; 18] = [
+        ErrorKind::Validation,
+        ErrorKind::ResourceNotFound,
+        ErrorKind::ResourceInUse,
+        ErrorKind::ConditionalCheckFailed,
+        ErrorKind::ProvisionedThroughputExceeded,
+        ErrorKind::LimitExceeded,
+        ErrorKind::RequestLimitExceeded,
+        ErrorKind::Throttling,
+        ErrorKind::ItemCollectionSizeLimitExceeded,
+        ErrorKind::Serialization,
+        ErrorKind::UnknownOperation,
+        ErrorKind::AccessDenied,
+        ErrorKind::UnrecognizedClient,
+        ErrorKind::MissingAuthenticationToken,
+        ErrorKind::IncompleteSignature,
+        ErrorKind::InvalidSignature,
+        ErrorKind::InternalServer,
+        ErrorKind::ServiceUnavailable,
+    ];
+
+    /// The name in the `__type` of an error body, after the `#`.
+    pub const fn exception_name(self) -> &'static str {
+        match self {
+            ErrorKind::Validation => "ValidationException",
+            ErrorKind::ResourceNotFound => "ResourceNotFoundException",
+            ErrorKind::ResourceInUse => "ResourceInUseException",
+            ErrorKind::ConditionalCheckFailed => "ConditionalCheckFailedException",
+            ErrorKind::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            ErrorKind::LimitExceeded => "LimitExceededException",
+            ErrorKind::RequestLimitExceeded => "RequestLimitExceeded",
+            ErrorKind::Throttling => "ThrottlingException",
+            ErrorKind::ItemCollectionSizeLimitExceeded => {
+                "ItemCollectionSizeLimitExceededException"
+            }
+            ErrorKind::Serialization => "SerializationException",
+            ErrorKind::UnknownOperation => "UnknownOperationException",
+            ErrorKind::AccessDenied => "AccessDeniedException",
+            ErrorKind::UnrecognizedClient => "UnrecognizedClientException",
+            ErrorKind::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            ErrorKind::IncompleteSignature => "IncompleteSignatureException",
+            ErrorKind::InvalidSignature => "InvalidSignatureException",
+            ErrorKind::InternalServer => "InternalServerError",
+            ErrorKind::ServiceUnavailable => "ServiceUnavailable",
+        }
+    }
+
+    /// The namespace in the `__type` of an error body, before the `#`.
+    ///
+    /// DynamoDB: observed: errors of the API model carry its version, the service framework's own carry "coral".
+    pub const fn namespace(self) -> &'static str {
+        match self {
+            ErrorKind::Validation => NAMESPACE_VALIDATE,
+            ErrorKind::ResourceNotFound
+            | ErrorKind::ResourceInUse
+            | ErrorKind::ConditionalCheckFailed
+            | ErrorKind::ProvisionedThroughputExceeded
+            | ErrorKind::LimitExceeded
+            | ErrorKind::RequestLimitExceeded
+            | ErrorKind::ItemCollectionSizeLimitExceeded
+            | ErrorKind::InternalServer => NAMESPACE_DYNAMODB,
+            ErrorKind::Throttling
+            | ErrorKind::Serialization
+            | ErrorKind::UnknownOperation
+            | ErrorKind::AccessDenied
+            | ErrorKind::UnrecognizedClient
+            | ErrorKind::MissingAuthenticationToken
+            | ErrorKind::IncompleteSignature
+            | ErrorKind::InvalidSignature
+            | ErrorKind::ServiceUnavailable => NAMESPACE_SERVICE,
+        }
+    }
+
+    /// The HTTP status: 400 for whatever the client can change (throttling too), 500 and 503 for the server's faults.
+    pub const fn http_status(self) -> u16 {
+        match self {
+            ErrorKind::InternalServer => 500,
+            ErrorKind::ServiceUnavailable => 503,
+            _ => 400,
+        }
+    }
+
+    /// Whether the same request may succeed when it is sent again later.
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            ErrorKind::ProvisionedThroughputExceeded
+                | ErrorKind::RequestLimitExceeded
+                | ErrorKind::LimitExceeded
+                | ErrorKind::Throttling
+                | ErrorKind::InternalServer
+                | ErrorKind::ServiceUnavailable
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_own_name_and_a_status() {
+        let mut names: Vec<_> = ErrorKind::ALL
+            .iter()
+            .map(|kind| kind.exception_name())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+        for kind in ErrorKind::ALL {
+            assert!(matches!(kind.http_status(), 400 | 500 | 503));
+            assert!(kind.namespace().starts_with("com.amazon"));
+        }
+    }
+
+    #[test]
+    fn displays_as_name_and_text() {
+        assert_eq!(
+            Error::invalid_parameter("x").to_string(),
+            "ValidationException: One or more parameter values were invalid: x"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! A string that shares memory with the frame it came in.
+//!
+//! Requests carry their table names and expressions as `Text`: a slice of the received bytes, cheap to clone and
+//! to send to another core. Not for building strings: that is `String`.
+
+use bytes::Bytes;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::str::Utf8Error;
+
+/// UTF-8 text backed by reference-counted bytes.
+///
+/// Invariant: the bytes are valid UTF-8, checked when it is made. Reading it as `&str` checks again (no `unsafe` in
+/// this crate, a nanosecond for a name): bind long texts to a `&str` once.
+#[derive(Clone, Default)]
+pub struct Text(Bytes);
+
+impl Text {
+    /// Takes over bytes that must be UTF-8.
+    pub fn from_utf8(bytes: Bytes) -> Result<Text, Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Text(bytes))
+    }
+
+    /// A literal; nothing is copied.
+    pub const fn from_static(text: &'static str) -> Text {
+        Text(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a Text is UTF-8: checked when it was made")
+    }
+
+    /// The bytes behind it.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Gives the bytes up.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Copies the text.
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(Bytes::from(text))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Text) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Text) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// As `str` hashes, so that a map of `Text` is searched with a `&str`.
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), formatter)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn shares_the_frame_and_refuses_what_is_not_utf8() {
+        let frame = Bytes::from_static(b"xxTableyy\xff");
+        let text = Text::from_utf8(frame.slice(2..7)).unwrap();
+        assert_eq!(text, "Table");
+        assert_eq!(text.bytes().as_ptr(), frame[2..].as_ptr());
+        assert!(Text::from_utf8(frame.slice(7..)).is_err());
+    }
+
+    #[test]
+    fn is_found_in_a_map_by_str() {
+        let map = HashMap::from([(Text::from("a"), 1), (Text::from_static("é"), 2)]);
+        assert_eq!(
+            (map.get("a"), map.get("é"), map.get("b")),
+            (Some(&1), Some(&2), None)
+        );
+    }
+}
