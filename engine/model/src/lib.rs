@@ -3,7 +3,9 @@
 
 pub mod error;
 pub mod limits;
+pub mod number;
 pub mod text;
 
 pub use error::{Error, ErrorKind};
+pub use number::{Number, NumberError};
 pub use text::Text;
