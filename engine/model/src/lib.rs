@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod item;
 pub mod limits;
 pub mod number;
 pub mod text;
+pub mod value;
 
 pub use error::{Error, ErrorKind};
+pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
 pub use number::{Number, NumberError};
 pub use text::Text;
+pub use value::{AttributeType, Value};
