@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod item;
+pub mod key;
 pub mod limits;
 pub mod number;
 pub mod text;
@@ -10,6 +11,7 @@ pub mod value;
 
 pub use error::{Error, ErrorKind};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
+pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};
 pub use text::Text;
 pub use value::{AttributeType, Value};

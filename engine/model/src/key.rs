@@ -1,0 +1,330 @@
+//! Primary keys: what a table's key is, and the ordered bytes that stand for one (FORMAT.md, "Keys").
+//!
+//! The way of a request: the router encodes the key to find the partition, the owner finds the item by it, a page's
+//! end turns it back into attributes. `key/range.rs` has the stretch of keys that a Query reads.
+
+mod ordered;
+mod range;
+
+pub use range::KeyRange;
+
+use crate::error::Error;
+use crate::item::{Item, ItemEncoder, ItemRef, ValueRef};
+use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
+use crate::number::Number;
+use crate::value::AttributeType;
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Deref;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The type of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// Text, ordered by its UTF-8 bytes.
+    String,
+    /// A number, ordered by value.
+    Number,
+    /// Bytes, ordered unsigned.
+    Binary,
+}
+
+/// An attribute of a primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAttribute {
+    /// The attribute's name, 1 to 255 bytes.
+    pub name: String,
+    /// The attribute's type.
+    pub key_type: KeyType,
+}
+
+/// The primary key of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySchema {
+    /// The attribute that says which partition.
+    pub partition_key: KeyAttribute,
+    /// The attribute that orders the items of one partition key.
+    pub sort_key: Option<KeyAttribute>,
+}
+
+/// The place of a partition key on the ring of hashes: what partitions are ranges of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyHash(pub u64);
+
+/// The first bytes of an encoded key: the hash, big endian.
+pub const KEY_HASH_BYTES: usize = 8;
+
+/// No encoded key is longer: the hash, each byte of the partition key escaped, its end, the sort key.
+pub const ENCODED_KEY_BYTES_MAX: usize =
+    KEY_HASH_BYTES + 2 * PARTITION_KEY_BYTES_MAX + 2 + SORT_KEY_BYTES_MAX;
+
+/// The ordered bytes of a primary key: hash of the partition key, partition key, sort key. Cloning shares the bytes.
+///
+/// Within one partition key the bytes sort as the sort keys do.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EncodedKey(Bytes);
+
+/// How a key that does not fit the table is answered: operations differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wording {
+    /// The key inside an item of PutItem: the attribute is named.
+    Item,
+    /// A Key parameter, or the key inside an item of BatchWriteItem: one text for all.
+    Schema,
+}
+
+impl KeyType {
+    /// The attribute type that such a key has.
+    pub const fn attribute_type(self) -> AttributeType {
+        match self {
+            KeyType::String => AttributeType::String,
+            KeyType::Number => AttributeType::Number,
+            KeyType::Binary => AttributeType::Binary,
+        }
+    }
+
+    /// DynamoDB's name of the type: `S`, `N` or `B`.
+    pub const fn token(self) -> &'static str {
+        self.attribute_type().token()
+    }
+
+    /// The type that a token names.
+    pub fn from_token(token: &str) -> Option<KeyType> {
+        [KeyType::String, KeyType::Number, KeyType::Binary]
+            .into_iter()
+            .find(|key_type| key_type.token() == token)
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.token())
+    }
+}
+
+impl KeyHash {
+    /// The hash at the front of an encoded key. `None` for fewer than 8 bytes.
+    pub fn of_encoded_key(encoded: &[u8]) -> Option<KeyHash> {
+        encoded
+            .first_chunk::<KEY_HASH_BYTES>()
+            .map(|bytes| KeyHash(u64::from_be_bytes(*bytes)))
+    }
+}
+
+impl EncodedKey {
+    /// Takes bytes that `KeySchema` has encoded. Panics when they are shorter than the hash.
+    pub fn new(bytes: impl Into<Bytes>) -> EncodedKey {
+        let bytes = bytes.into();
+        assert!(
+            bytes.len() >= KEY_HASH_BYTES,
+            "an encoded key begins with its hash: {} bytes",
+            bytes.len()
+        );
+        EncodedKey(bytes)
+    }
+
+    /// The place of the partition key on the ring.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash::of_encoded_key(&self.0).expect("checked when it was made")
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl Deref for EncodedKey {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for EncodedKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EncodedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "EncodedKey(\"{}\")", self.0.escape_ascii())
+    }
+}
+
+impl KeySchema {
+    /// The key attributes: partition key, then sort key if there is one.
+    pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        std::iter::once(&self.partition_key).chain(&self.sort_key)
+    }
+
+    /// How many attributes the key has: 1 or 2.
+    pub fn attribute_count(&self) -> usize {
+        1 + usize::from(self.sort_key.is_some())
+    }
+
+    /// The attribute of that name, if it belongs to the key.
+    pub fn attribute(&self, name: &str) -> Option<&KeyAttribute> {
+        self.attributes().find(|attribute| attribute.name == name)
+    }
+
+    /// Appends the encoded key of an item to be put. Fails, with DynamoDB's texts for PutItem, when a key attribute is
+    /// missing, of another type, empty or too long; `out` is then left as it was.
+    pub fn encode_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
+        self.encode(item, Wording::Item, out)
+    }
+
+    /// As `encode_item_key`, with the texts of BatchWriteItem.
+    ///
+    /// DynamoDB: observed: BatchWriteItem does not say which key attribute is missing or of another type.
+    pub fn encode_batch_item_key(
+        &self,
+        item: ItemRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<KeyHash, Error> {
+        self.encode(item, Wording::Schema, out)
+    }
+
+    /// Appends the encoded key of a Key parameter, which is exactly the key attributes; `out` is left as it was when
+    /// it is not, with DynamoDB's text.
+    pub fn encode_key(&self, key: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
+        if key.len() != self.attribute_count() {
+            return Err(key_element_does_not_match());
+        }
+        self.encode(key, Wording::Schema, out)
+    }
+
+    /// Turns an encoded key back into its attributes, as in LastEvaluatedKey. `None` if it is not one of this schema.
+    pub fn decode_key(&self, encoded: &[u8]) -> Option<Item> {
+        let (partition_key, sort_key) = self.split_encoded_key(encoded)?;
+        let mut encoder = ItemEncoder::new();
+        encoder.begin_item();
+        encoder.name(&self.partition_key.name);
+        ordered::decode_partition_key(self.partition_key.key_type, partition_key, &mut encoder)?;
+        match &self.sort_key {
+            None if !sort_key.is_empty() => return None,
+            None => {}
+            Some(attribute) => {
+                encoder.name(&attribute.name);
+                ordered::decode_sort_key(attribute.key_type, sort_key, &mut encoder)?;
+            }
+        }
+        encoder.finish().ok()
+    }
+
+    /// The length of the hash and partition key at the front of an encoded key: what all items of one partition key
+    /// share. `None` if the bytes are not a key of this schema.
+    pub fn partition_prefix_bytes(&self, encoded: &[u8]) -> Option<usize> {
+        let (partition_key, _) = self.split_encoded_key(encoded)?;
+        Some(KEY_HASH_BYTES + partition_key.len())
+    }
+
+    fn split_encoded_key<'a>(&self, encoded: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let key = encoded.get(KEY_HASH_BYTES..)?;
+        key.split_at_checked(ordered::partition_key_bytes(
+            self.partition_key.key_type,
+            key,
+        )?)
+    }
+
+    fn encode(
+        &self,
+        item: ItemRef<'_>,
+        wording: Wording,
+        out: &mut Vec<u8>,
+    ) -> Result<KeyHash, Error> {
+        let partition_key = find_key(item, &self.partition_key, wording)?;
+        let sort_key = match &self.sort_key {
+            Some(attribute) => Some((attribute, find_key(item, attribute, wording)?)),
+            None => None,
+        };
+        check_partition_key(&self.partition_key.name, partition_key)?;
+        if let Some((attribute, value)) = sort_key {
+            check_sort_key(&attribute.name, value)?;
+        }
+        let hash = begin_encoded_key(partition_key, out);
+        if let Some((_, value)) = sort_key {
+            ordered::encode_sort_key(value, out);
+        }
+        Ok(hash)
+    }
+}
+
+/// Appends hash and partition key.
+fn begin_encoded_key(partition_key: ValueRef<'_>, out: &mut Vec<u8>) -> KeyHash {
+    let start = out.len();
+    out.extend_from_slice(&[0; KEY_HASH_BYTES]);
+    let key_at = out.len();
+    ordered::encode_partition_key(partition_key, out);
+    let hash = xxh3_64(&out[key_at..]);
+    out[start..key_at].copy_from_slice(&hash.to_be_bytes());
+    KeyHash(hash)
+}
+
+/// The value of a key attribute, of the right type.
+fn find_key<'a>(
+    item: ItemRef<'a>,
+    attribute: &KeyAttribute,
+    wording: Wording,
+) -> Result<ValueRef<'a>, Error> {
+    let name = &attribute.name;
+    let Some(value) = item.attribute(name) else {
+        return Err(match wording {
+            Wording::Schema => key_element_does_not_match(),
+            Wording::Item => {
+                Error::invalid_parameter(format_args!("Missing the key {name} in the item"))
+            }
+        });
+    };
+    if value.attribute_type() == attribute.key_type.attribute_type() {
+        return Ok(value);
+    }
+    Err(match wording {
+        Wording::Schema => key_element_does_not_match(),
+        Wording::Item => Error::invalid_parameter(format_args!(
+            "Type mismatch for key {name} expected: {} actual: {}",
+            attribute.key_type,
+            value.attribute_type()
+        )),
+    })
+}
+
+/// DynamoDB: observed: the text for Get, Update, Delete and the batches.
+fn key_element_does_not_match() -> Error {
+    Error::validation("The provided key element does not match the schema")
+}
+
+fn check_partition_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
+    check_not_empty(name, value)?;
+    if value.size_bytes() > PARTITION_KEY_BYTES_MAX {
+        // DynamoDB: observed: without the space.
+        return Err(Error::invalid_parameter(format_args!(
+            "Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
+
+fn check_sort_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
+    check_not_empty(name, value)?;
+    if value.size_bytes() > SORT_KEY_BYTES_MAX {
+        return Err(Error::invalid_parameter(format_args!(
+            "Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
+
+fn check_not_empty(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
+    let kind = match value {
+        ValueRef::S("") => "string",
+        ValueRef::B(b"") => "binary",
+        _ => return Ok(()),
+    };
+    Err(Error::validation(format!(
+        "One or more parameter values are not valid. \
+         The AttributeValue for a key attribute cannot contain an empty {kind} value. Key: {name}"
+    )))
+}
