@@ -6,6 +6,7 @@ pub mod item;
 pub mod key;
 pub mod limits;
 pub mod number;
+pub mod table;
 pub mod text;
 pub mod value;
 
@@ -13,5 +14,6 @@ pub use error::{Error, ErrorKind};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
 pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};
+pub use table::{TableDefinition, TableId};
 pub use text::Text;
 pub use value::{AttributeType, Value};
