@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod expression;
 pub mod item;
 pub mod key;
 pub mod limits;
 pub mod number;
+pub mod operation;
 pub mod table;
 pub mod text;
 pub mod value;
@@ -14,6 +16,7 @@ pub use error::{Error, ErrorKind};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
 pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};
+pub use operation::{Reply, Request};
 pub use table::{TableDefinition, TableId};
 pub use text::Text;
 pub use value::{AttributeType, Value};

@@ -1,0 +1,115 @@
+//! BatchGetItem: up to 100 items by their primary keys, of several tables.
+
+use super::batch::{check_table_names, duplicate_keys, too_many_items};
+use super::constraint::{Constraints, enveloped};
+use super::refusal::{check_no_substitutions, check_refused};
+use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
+use crate::limits::BATCH_GET_KEY_COUNT_MAX;
+use crate::{Error, Item, Text};
+
+/// The request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BatchGetItem {
+    /// By table (name or ARN), each table once, in the order given.
+    pub request_items: Option<Vec<(Text, KeysAndAttributes)>>,
+    /// Whether the reply tells the capacity.
+    pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
+    /// The first top-level parameter given that Stator does not support yet.
+    pub refused: Option<&'static str>,
+}
+
+impl BatchGetItem {
+    /// Checks all that needs no table.
+    pub fn validate(&self) -> Result<(), Error> {
+        let tables = self.request_items.as_deref().unwrap_or_default();
+        let mut constraints = Constraints::new();
+        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        check_table_names(&mut constraints, tables.iter().map(|(name, _)| name));
+        for (name, wanted) in tables {
+            check_keys(&mut constraints, name, wanted.keys.as_deref());
+        }
+        constraints.finish()?;
+        if tables.is_empty() {
+            // DynamoDB: observed (2026): so whether it is missing or empty.
+            return Err(Error::validation("The requestItems parameter is required for BatchGetItem"));
+        }
+        check_refused("BatchGetItem", self.refused)?;
+        let mut key_count = 0;
+        for (name, wanted) in tables {
+            key_count += wanted.keys().len();
+            wanted.check(name)?;
+        }
+        if key_count > BATCH_GET_KEY_COUNT_MAX {
+            return Err(too_many_items("BatchGetItem"));
+        }
+        Ok(())
+    }
+}
+
+impl KeysAndAttributes {
+    /// The keys; none when they were not given.
+    pub fn keys(&self) -> &[Attributes] {
+        self.keys.as_deref().unwrap_or_default()
+    }
+
+    fn check(&self, table_name: &str) -> Result<(), Error> {
+        if self.keys().len() > BATCH_GET_KEY_COUNT_MAX {
+            // DynamoDB: observed (2026): this one stands without the value and with capital letters.
+            return Err(enveloped(format_args!(
+                "Value at 'RequestItems.{table_name}.member.Keys' failed to satisfy constraint: Member must have \
+                 length less than or equal to {BATCH_GET_KEY_COUNT_MAX}"
+            )));
+        }
+        check_refused("BatchGetItem", self.refused)?;
+        check_no_substitutions(self.has_expression_attribute_names, false, "")?;
+        self.keys().iter().try_for_each(Attributes::check_values)?;
+        // Equal keys are equal bytes, whatever the schema.
+        let mut keys: Vec<&[u8]> =
+            self.keys().iter().filter_map(|key| key.item()).map(|key| key.bytes().as_ref()).collect();
+        keys.sort_unstable();
+        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(duplicate_keys());
+        }
+        Ok(())
+    }
+}
+
+fn check_keys(constraints: &mut Constraints, table_name: &str, keys: Option<&[Attributes]>) {
+    let path = format_args!("requestItems.{table_name}.member.keys").to_string();
+    constraints.not_null(&path, keys.is_some());
+    if keys.is_some_and(<[Attributes]>::is_empty) {
+        constraints.fail(&path, "[]", "Member must have length greater than or equal to 1");
+    }
+    for (index, key) in keys.unwrap_or_default().iter().enumerate() {
+        if constraints.is_full() {
+            return;
+        }
+        if !key.is_given() {
+            constraints.not_null(format_args!("{path}.{}.member", index + 1), false);
+        }
+    }
+}
+
+/// What is wanted of one table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeysAndAttributes {
+    /// Each exactly the key attributes.
+    pub keys: Option<Vec<Attributes>>,
+    /// A read of the newest acknowledged writes.
+    pub consistent_read: bool,
+    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
+    pub has_expression_attribute_names: bool,
+    /// The first parameter given here that Stator does not support yet.
+    pub refused: Option<&'static str>,
+}
+
+/// The reply.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BatchGetItemReply {
+    /// The items found, by table as the caller named it; each requested table is there.
+    pub responses: Vec<(Text, Vec<Item>)>,
+    /// What the caller should ask for again.
+    pub unprocessed_keys: Vec<(Text, KeysAndAttributes)>,
+    /// By table, when asked for.
+    pub consumed: Option<Vec<ConsumedCapacity>>,
+}

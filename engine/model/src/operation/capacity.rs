@@ -1,0 +1,136 @@
+//! Capacity units: what each operation consumes, to the half unit.
+//!
+//! In the way of a request: the owner sums up what it read or wrote, the reply carries the sum when
+//! `ReturnConsumedCapacity` asks for it. Deliberately not here: admission, which compares units with a rate.
+
+use std::ops::{Add, AddAssign};
+
+use super::{Choice, ReturnConsumedCapacity};
+use crate::Text;
+use crate::limits::{READ_UNIT_BYTES, WRITE_UNIT_BYTES};
+
+/// An amount of read or write capacity, exact: DynamoDB counts in halves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CapacityUnits {
+    half_unit_count: u64,
+}
+
+impl CapacityUnits {
+    /// No capacity.
+    pub const ZERO: CapacityUnits = CapacityUnits { half_unit_count: 0 };
+
+    /// What it costs to read `size_bytes`: an item, or the sum of the items of a page.
+    ///
+    /// A missing item and an empty page cost as much as the smallest one.
+    // DynamoDB: developer guide: 4 KB a unit, rounded up, half of it for an eventually consistent read.
+    pub fn for_read(size_bytes: usize, is_consistent: bool) -> CapacityUnits {
+        let unit_count = size_bytes.div_ceil(READ_UNIT_BYTES).max(1) as u64;
+        CapacityUnits { half_unit_count: if is_consistent { 2 * unit_count } else { unit_count } }
+    }
+
+    /// What it costs to replace an item of `old_size_bytes` by one of `new_size_bytes`; a missing one has size 0.
+    // DynamoDB: developer guide: 1 KB a unit, rounded up, of the larger of the two images, at least one unit.
+    pub fn for_write(old_size_bytes: usize, new_size_bytes: usize) -> CapacityUnits {
+        let size_bytes = old_size_bytes.max(new_size_bytes);
+        CapacityUnits { half_unit_count: 2 * size_bytes.div_ceil(WRITE_UNIT_BYTES).max(1) as u64 }
+    }
+
+    /// The amount in half units.
+    pub fn half_unit_count(self) -> u64 {
+        self.half_unit_count
+    }
+
+    /// The amount from a count of half units.
+    pub fn from_half_unit_count(half_unit_count: u64) -> CapacityUnits {
+        CapacityUnits { half_unit_count }
+    }
+
+    /// The amount in units, as replies print it.
+    #[expect(clippy::cast_precision_loss, reason = "a request never reaches 2^52 units")]
+    pub fn as_f64(self) -> f64 {
+        self.half_unit_count as f64 / 2.0
+    }
+}
+
+impl Add for CapacityUnits {
+    type Output = CapacityUnits;
+
+    fn add(self, other: CapacityUnits) -> CapacityUnits {
+        CapacityUnits { half_unit_count: self.half_unit_count.saturating_add(other.half_unit_count) }
+    }
+}
+
+impl AddAssign for CapacityUnits {
+    fn add_assign(&mut self, other: CapacityUnits) {
+        *self = *self + other;
+    }
+}
+
+/// The `ConsumedCapacity` of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumedCapacity {
+    /// The table as the caller named it: name or ARN.
+    pub table_name: Text,
+    /// What the request consumed on the table.
+    pub capacity_units: CapacityUnits,
+    /// Whether the reply also tells the table's own share (`INDEXES`); without indexes it is all of it.
+    pub is_itemised: bool,
+}
+
+impl ConsumedCapacity {
+    /// What a reply tells for `asked`: nothing when the caller did not ask.
+    pub fn answer(
+        asked: &Choice<ReturnConsumedCapacity>,
+        table_name: &Text,
+        capacity_units: CapacityUnits,
+    ) -> Option<ConsumedCapacity> {
+        let is_itemised = match asked.known()? {
+            ReturnConsumedCapacity::None => return None,
+            ReturnConsumedCapacity::Total => false,
+            ReturnConsumedCapacity::Indexes => true,
+        };
+        Some(ConsumedCapacity { table_name: table_name.clone(), capacity_units, is_itemised })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_cost_a_unit_for_4_kib_and_half_of_it_when_eventual() {
+        for (size_bytes, is_consistent, units) in [
+            (0, true, 1.0),
+            (0, false, 0.5),
+            (1, true, 1.0),
+            (4096, true, 1.0),
+            (4097, true, 2.0),
+            (4097, false, 1.0),
+            (409_600, true, 100.0),
+            (409_600, false, 50.0),
+            (1 << 20, false, 128.0),
+        ] {
+            assert_eq!(CapacityUnits::for_read(size_bytes, is_consistent).as_f64(), units, "{size_bytes}");
+        }
+    }
+
+    #[test]
+    fn writes_cost_a_unit_for_1_kib_of_the_larger_image() {
+        for (old, new, units) in
+            [(0, 0, 1.0), (0, 1, 1.0), (0, 1024, 1.0), (0, 1025, 2.0), (5000, 100, 5.0), (100, 5000, 5.0)]
+        {
+            assert_eq!(CapacityUnits::for_write(old, new).as_f64(), units, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn a_reply_tells_what_was_asked() {
+        let units = CapacityUnits::for_read(1, false) + CapacityUnits::for_read(1, true);
+        let answer = |asked| ConsumedCapacity::answer(&asked, &Text::from("t"), units);
+        assert_eq!(answer(Choice::Absent), None);
+        assert_eq!(answer(Choice::Known(ReturnConsumedCapacity::None)), None);
+        let total = answer(Choice::Known(ReturnConsumedCapacity::Total)).unwrap();
+        assert_eq!((total.capacity_units.as_f64(), total.is_itemised), (1.5, false));
+        assert!(answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().is_itemised);
+    }
+}

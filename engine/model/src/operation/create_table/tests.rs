@@ -1,0 +1,190 @@
+//! CreateTable: every reason to refuse a table, in DynamoDB's words.
+
+use super::*;
+
+fn definition(name: &str, attribute_type: &str) -> AttributeDefinitionParameter {
+    AttributeDefinitionParameter {
+        attribute_name: Some(Text::from(name)),
+        attribute_type: Choice::from_token(attribute_type),
+    }
+}
+
+fn element(name: &str, key_type: &str) -> KeySchemaElement {
+    KeySchemaElement { attribute_name: Some(Text::from(name)), key_type: Choice::from_token(key_type) }
+}
+
+/// `definitions` as "name type", `keys` as "name role", both separated by commas.
+fn with(definitions: &str, keys: &str) -> CreateTable {
+    let pairs = |list: &str| -> Vec<(String, String)> {
+        let entries = list.split(", ").filter(|entry| !entry.is_empty());
+        entries.map(|entry| entry.split_once(' ').unwrap()).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    };
+    CreateTable {
+        table_name: Some(Text::from("table")),
+        attribute_definitions: Some(pairs(definitions).iter().map(|(name, kind)| definition(name, kind)).collect()),
+        key_schema: Some(pairs(keys).iter().map(|(name, role)| element(name, role)).collect()),
+        billing_mode: Choice::Known(BillingMode::PayPerRequest),
+        ..CreateTable::default()
+    }
+}
+
+fn table() -> CreateTable {
+    with("a S, b N", "a HASH, b RANGE")
+}
+
+#[track_caller]
+fn check(request: &CreateTable, expected: &str) {
+    let message = request.validate().err().map(|error| error.message.into_owned()).unwrap_or_default();
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn good_tables_pass() {
+    check(&table(), "");
+    check(&with("a B", "a HASH"), "");
+    let schema = table().key_schema().unwrap();
+    assert_eq!((schema.partition_key.name.as_str(), schema.partition_key.key_type), ("a", KeyType::String));
+    assert_eq!(schema.sort_key.unwrap().key_type, KeyType::Number);
+    let throughput = ThroughputParameter { read_capacity_units: Some(1), write_capacity_units: Some(5) };
+    let provisioned = CreateTable { billing_mode: Choice::Absent, provisioned_throughput: Some(throughput), ..table() };
+    check(&provisioned, "");
+    let tag = TagParameter { key: Some(Text::from("k")), value: Some(Text::from("")) };
+    check(&CreateTable { tags: Some(vec![tag]), ..table() }, "");
+}
+
+#[test]
+fn members_are_constrained() {
+    check(
+        &CreateTable { table_name: None, key_schema: None, ..table() },
+        "The parameter 'TableName' is required but was not present in the request",
+    );
+    check(
+        &CreateTable { attribute_definitions: None, key_schema: None, ..table() },
+        "2 validation errors detected: Value null at 'attributeDefinitions' failed to satisfy constraint: Member must \
+         not be null; Value null at 'keySchema' failed to satisfy constraint: Member must not be null",
+    );
+    check(
+        &with("a S", "a INVALID"),
+        "1 validation error detected: Value 'INVALID' at 'keySchema.1.member.keyType' failed to satisfy constraint: \
+         Member must satisfy enum value set: [HASH, RANGE]",
+    );
+    check(
+        &with("a SS", "a HASH"),
+        "1 validation error detected: Value 'SS' at 'attributeDefinitions.1.member.attributeType' failed to satisfy \
+         constraint: Member must satisfy enum value set: [B, N, S]",
+    );
+    check(
+        &CreateTable { attribute_definitions: Some(vec![AttributeDefinitionParameter::default()]), ..table() },
+        "2 validation errors detected: Value null at 'attributeDefinitions.1.member.attributeName' failed to satisfy \
+         constraint: Member must not be null; Value null at 'attributeDefinitions.1.member.attributeType' failed to \
+         satisfy constraint: Member must not be null",
+    );
+    check(
+        &with("a S", ""),
+        "1 validation error detected: Value '[]' at 'keySchema' failed to satisfy constraint: Member must have length \
+         greater than or equal to 1",
+    );
+    check(
+        &with("a S, b S, c S", "a HASH, b RANGE, c RANGE"),
+        "1 validation error detected: Value '[KeySchemaElement(attributeName=a, keyType=HASH), \
+         KeySchemaElement(attributeName=b, keyType=RANGE), KeySchemaElement(attributeName=c, keyType=RANGE)]' at \
+         'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
+    );
+    let throughput = ThroughputParameter { read_capacity_units: Some(0), write_capacity_units: None };
+    check(
+        &CreateTable {
+            billing_mode: Choice::from_token("x"),
+            provisioned_throughput: Some(throughput),
+            table_class: Choice::from_token("x"),
+            ..table()
+        },
+        "4 validation errors detected: Value 'x' at 'billingMode' failed to satisfy constraint: Member must satisfy \
+         enum value set: [PROVISIONED, PAY_PER_REQUEST]; Value null at 'provisionedThroughput.writeCapacityUnits' \
+         failed to satisfy constraint: Member must not be null; Value '0' at \
+         'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have value greater than \
+         or equal to 1; Value 'x' at 'tableClass' failed to satisfy constraint: Member must satisfy enum value set: \
+         [STANDARD, STANDARD_INFREQUENT_ACCESS]",
+    );
+}
+
+#[test]
+fn billing_and_throughput_fit_together() {
+    let throughput =
+        |read, write| Some(ThroughputParameter { read_capacity_units: Some(read), write_capacity_units: Some(write) });
+    check(
+        &CreateTable { provisioned_throughput: throughput(1, 1), ..table() },
+        "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified \
+         when BillingMode is PAY_PER_REQUEST",
+    );
+    check(
+        &CreateTable { billing_mode: Choice::Absent, ..table() },
+        "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified \
+         when BillingMode is PROVISIONED",
+    );
+    let provisioned = |read, write| CreateTable {
+        billing_mode: Choice::Absent,
+        provisioned_throughput: throughput(read, write),
+        ..table()
+    };
+    check(&provisioned(1_000_000_000_001, 1), "Given value 1000000000001 for ReadCapacityUnits is out of bounds");
+    check(&provisioned(1, 1_000_000_000_001), "Given value 1000000000001 for WriteCapacityUnits is out of bounds");
+}
+
+#[test]
+fn keys_are_defined_and_in_order() {
+    let undefined = "Invalid KeySchema: Some index key attribute have no definition";
+    let same_name = "Both the Hash Key and the Range Key element in the KeySchema have the same name";
+    let not_hash = "Invalid KeySchema: The first KeySchemaElement is not a HASH key type";
+    let not_exact = "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly \
+                     match number of attributes defined in AttributeDefinitions";
+    for (definitions, keys, expected) in [
+        ("b S", "a HASH, a HASH", undefined),
+        ("b S", "a HASH, b RANGE", undefined),
+        ("a S", "a HASH, a RANGE", undefined),
+        (
+            "b S",
+            "a HASH",
+            "One or more parameter values were invalid: Some index key attributes are not defined in \
+             AttributeDefinitions. Keys: [a], AttributeDefinitions: [b]",
+        ),
+        ("a S, b S", "a HASH, a RANGE", same_name),
+        ("a S, b S", "a RANGE, b HASH", not_hash),
+        ("a S, b S", "a RANGE, b RANGE", not_hash),
+        ("a S, b S", "a HASH, b HASH", "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"),
+        ("a S, c S, b S", "a HASH, b RANGE", not_exact),
+        ("a S, b S", "a HASH", not_exact),
+    ] {
+        check(&with(definitions, keys), expected);
+    }
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    check(
+        &CreateTable { refused: Some("GlobalSecondaryIndexes"), ..table() },
+        "Stator does not support the parameter GlobalSecondaryIndexes of CreateTable yet",
+    );
+}
+
+#[test]
+fn tags_are_few_distinct_and_not_reserved() {
+    let tag = |key: &str| TagParameter { key: Some(Text::from(key)), value: Some(Text::from("v")) };
+    let tags = |keys: Vec<String>| CreateTable { tags: Some(keys.iter().map(|key| tag(key)).collect()), ..table() };
+    let numbered = |count: usize| tags((0..count).map(|index| format!("k{index}")).collect());
+    check(&numbered(50), "");
+    check(&numbered(51), "One or more parameter values were invalid: Too many tags: 51, the limit is 50");
+    check(
+        &tags(vec!["a".into(), "b".into(), "a".into()]),
+        "One or more parameter values were invalid: Duplicate tag key: a",
+    );
+    check(
+        &tags(vec!["aws:x".into()]),
+        "One or more parameter values were invalid: Tag keys starting with aws: are reserved: aws:x",
+    );
+    check(
+        &CreateTable { tags: Some(vec![TagParameter { key: Some(Text::from("")), value: None }]), ..table() },
+        "2 validation errors detected: Value '' at 'tags.1.member.key' failed to satisfy constraint: Member must have \
+         length greater than or equal to 1; Value null at 'tags.1.member.value' failed to satisfy constraint: Member \
+         must not be null",
+    );
+}

@@ -1,0 +1,147 @@
+//! Scan: all items of a table, or of one of several segments of it.
+
+use super::constraint::Constraints;
+use super::query::SPECIFIC_WITHOUT_PROJECTION;
+use super::refusal::{check_no_substitutions, check_refused};
+use super::start_key::{check_start_key_values, encode_scan_start_key, outside_segment};
+use super::table_name::{TableNameWording, check_table_name};
+use super::{Attributes, Choice, Page, PageBuilder, ReturnConsumedCapacity, Select};
+use crate::limits::SCAN_SEGMENT_COUNT_MAX;
+use crate::{Error, Item, KeyHash, KeySchema, Text};
+
+/// The request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scan {
+    /// Name or ARN.
+    pub table_name: Option<Text>,
+    /// How many items to evaluate at most.
+    pub limit: Option<i64>,
+    /// Which segment, from 0.
+    pub segment: Option<i64>,
+    /// How many segments the callers share the table in.
+    pub total_segments: Option<i64>,
+    /// The key after which to go on.
+    pub exclusive_start_key: Attributes,
+    /// What to give back of each item.
+    pub select: Choice<Select>,
+    /// A read of the newest acknowledged writes.
+    pub consistent_read: bool,
+    /// Whether the reply tells the capacity.
+    pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
+    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
+    pub has_expression_attribute_names: bool,
+    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
+    pub has_expression_attribute_values: bool,
+    /// The first parameter given that Stator does not support yet.
+    pub refused: Option<&'static str>,
+}
+
+/// What a Scan reads of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanRange {
+    /// The first hash of the segment.
+    pub first: KeyHash,
+    /// The last hash of the segment.
+    pub last: KeyHash,
+    /// The encoded key after which to start.
+    pub start_key: Option<Vec<u8>>,
+}
+
+impl Scan {
+    /// Checks all that needs no table.
+    pub fn validate(&self) -> Result<(), Error> {
+        check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
+        let mut constraints = Constraints::new();
+        constraints.choice("select", &self.select);
+        if let Some(total_segments) = self.total_segments {
+            constraints.value_within("totalSegments", total_segments, 1, SCAN_SEGMENT_COUNT_MAX);
+        }
+        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        if let Some(segment) = self.segment {
+            constraints.value_within("segment", segment, 0, SCAN_SEGMENT_COUNT_MAX - 1);
+        }
+        if let Some(limit) = self.limit {
+            constraints.value_within("limit", limit, 1, i64::MAX);
+        }
+        constraints.finish()?;
+        check_refused("Scan", self.refused)?;
+        check_no_substitutions(
+            self.has_expression_attribute_names,
+            self.has_expression_attribute_values,
+            "FilterExpression is",
+        )?;
+        check_start_key_values(&self.exclusive_start_key)?;
+        self.check_segments()?;
+        self.check_select()
+    }
+
+    /// What to read of a table with `schema`; the errors that need the schema.
+    ///
+    /// Segments are equal parts of the hashes, so that each item lies in exactly one.
+    pub fn bind(&self, schema: &KeySchema) -> Result<ScanRange, Error> {
+        let (segment, total_segments) = (self.segment.unwrap_or(0), self.total_segments.unwrap_or(1));
+        let (first, last) = segment_hashes(segment, total_segments);
+        let start_item = self.exclusive_start_key.item();
+        let start_key = start_item.map(|key| encode_scan_start_key(key, schema)).transpose()?;
+        if let Some((start_hash, _)) = start_key.as_ref().and_then(|key| key.split_first_chunk())
+            && !(first..=last).contains(&u64::from_be_bytes(*start_hash))
+        {
+            return Err(outside_segment(segment, total_segments));
+        }
+        Ok(ScanRange { first: KeyHash(first), last: KeyHash(last), start_key })
+    }
+
+    /// An empty page to fill.
+    pub fn page(&self) -> PageBuilder {
+        PageBuilder::new(self.limit, &self.select)
+    }
+
+    /// The reply for a filled page; `last_evaluated_key` as [`PageBuilder::finish`] wants it.
+    pub fn reply(&self, page: PageBuilder, last_evaluated_key: Option<Item>) -> ScanReply {
+        let asked = &self.return_consumed_capacity;
+        let consumed = page.consumed(asked, self.table_name.as_ref(), self.consistent_read);
+        page.finish(last_evaluated_key, consumed)
+    }
+
+    fn check_segments(&self) -> Result<(), Error> {
+        match (self.segment, self.total_segments) {
+            (None, None) => Ok(()),
+            (Some(_), None) => Err(Error::validation(
+                "The TotalSegments parameter is required but was not present in the request when Segment parameter \
+                 is present",
+            )),
+            (None, Some(_)) => Err(Error::validation(
+                "The Segment parameter is required but was not present in the request when parameter TotalSegments \
+                 is present",
+            )),
+            (Some(segment), Some(total)) if segment >= total => Err(Error::validation(format!(
+                "The Segment parameter is zero-based and must be less than parameter TotalSegments: \
+                 Segment: {segment} is not less than TotalSegments: {total}"
+            ))),
+            (Some(_), Some(_)) => Ok(()),
+        }
+    }
+
+    fn check_select(&self) -> Result<(), Error> {
+        match self.select.known() {
+            // DynamoDB: by analogy with Query; not observed.
+            Some(Select::AllProjectedAttributes) => {
+                Err(Error::validation("ALL_PROJECTED_ATTRIBUTES can be used only when Scanning using an IndexName"))
+            }
+            Some(Select::SpecificAttributes) => Err(Error::validation(SPECIFIC_WITHOUT_PROJECTION)),
+            Some(Select::Count | Select::AllAttributes) | None => Ok(()),
+        }
+    }
+}
+
+/// The first and the last hash of a segment.
+fn segment_hashes(segment: i64, total_segments: i64) -> (u64, u64) {
+    assert!(0 <= segment && segment < total_segments, "segment {segment} of {total_segments} was not validated");
+    let widen = |number: i64| u128::try_from(number).expect("neither is negative");
+    let first_of = |segment: i64| (widen(segment) << 64).div_ceil(widen(total_segments));
+    let narrow = |hash: u128| u64::try_from(hash).expect("a segment's hashes lie below 2^64");
+    (narrow(first_of(segment)), narrow(first_of(segment + 1) - 1))
+}
+
+/// The reply.
+pub type ScanReply = Page;
