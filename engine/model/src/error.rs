@@ -60,10 +60,7 @@ pub enum ErrorKind {
 impl Error {
     /// An error of `kind` with DynamoDB's text for it.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error {
-            kind,
-            message: message.into(),
-        }
+        Error { kind, message: message.into() }
     }
 
     /// A `ValidationException`.
@@ -75,9 +72,7 @@ impl Error {
     ///
     /// DynamoDB: observed: most of its texts begin `One or more parameter values were invalid: `.
     pub fn invalid_parameter(detail: impl fmt::Display) -> Error {
-        Error::validation(format!(
-            "One or more parameter values were invalid: {detail}"
-        ))
+        Error::validation(format!("One or more parameter values were invalid: {detail}"))
     }
 
     /// A `ResourceNotFoundException` as the data plane words it.
@@ -87,10 +82,7 @@ impl Error {
 
     /// A `ResourceNotFoundException` as DescribeTable, DeleteTable and UpdateTable word it.
     pub fn table_not_found(table_name: &str) -> Error {
-        Error::new(
-            ErrorKind::ResourceNotFound,
-            format!("Requested resource not found: Table: {table_name} not found"),
-        )
+        Error::new(ErrorKind::ResourceNotFound, format!("Requested resource not found: Table: {table_name} not found"))
     }
 
     /// A `ResourceInUseException`.
@@ -121,12 +113,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}: {}",
-            self.kind.exception_name(),
-            self.message
-        )
+        write!(formatter, "{}: {}", self.kind.exception_name(), self.message)
     }
 }
 
@@ -170,9 +157,7 @@ impl ErrorKind {
             ErrorKind::LimitExceeded => "LimitExceededException",
             ErrorKind::RequestLimitExceeded => "RequestLimitExceeded",
             ErrorKind::Throttling => "ThrottlingException",
-            ErrorKind::ItemCollectionSizeLimitExceeded => {
-                "ItemCollectionSizeLimitExceededException"
-            }
+            ErrorKind::ItemCollectionSizeLimitExceeded => "ItemCollectionSizeLimitExceededException",
             ErrorKind::Serialization => "SerializationException",
             ErrorKind::UnknownOperation => "UnknownOperationException",
             ErrorKind::AccessDenied => "AccessDeniedException",
@@ -240,10 +225,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_own_name_and_a_status() {
-        let mut names: Vec<_> = ErrorKind::ALL
-            .iter()
-            .map(|kind| kind.exception_name())
-            .collect();
+        let mut names: Vec<_> = ErrorKind::ALL.iter().map(|kind| kind.exception_name()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ErrorKind::ALL.len());

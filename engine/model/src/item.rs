@@ -45,11 +45,7 @@ impl Item {
     /// Takes bytes that this process has verified or encoded before: from the memtable, or from a journal record whose
     /// checksum held. Other bytes make reading the item panic.
     pub fn from_trusted(bytes: Bytes) -> Item {
-        debug_assert_eq!(
-            verify::verify_item(&bytes).err(),
-            None,
-            "trusted bytes are an item"
-        );
+        debug_assert_eq!(verify::verify_item(&bytes).err(), None, "trusted bytes are an item");
         Item(bytes)
     }
 

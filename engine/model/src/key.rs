@@ -55,8 +55,7 @@ pub struct KeyHash(pub u64);
 pub const KEY_HASH_BYTES: usize = 8;
 
 /// No encoded key is longer: the hash, each byte of the partition key escaped, its end, the sort key.
-pub const ENCODED_KEY_BYTES_MAX: usize =
-    KEY_HASH_BYTES + 2 * PARTITION_KEY_BYTES_MAX + 2 + SORT_KEY_BYTES_MAX;
+pub const ENCODED_KEY_BYTES_MAX: usize = KEY_HASH_BYTES + 2 * PARTITION_KEY_BYTES_MAX + 2 + SORT_KEY_BYTES_MAX;
 
 /// The ordered bytes of a primary key: hash of the partition key, partition key, sort key. Cloning shares the bytes.
 ///
@@ -90,9 +89,7 @@ impl KeyType {
 
     /// The type that a token names.
     pub fn from_token(token: &str) -> Option<KeyType> {
-        [KeyType::String, KeyType::Number, KeyType::Binary]
-            .into_iter()
-            .find(|key_type| key_type.token() == token)
+        [KeyType::String, KeyType::Number, KeyType::Binary].into_iter().find(|key_type| key_type.token() == token)
     }
 }
 
@@ -105,9 +102,7 @@ impl fmt::Display for KeyType {
 impl KeyHash {
     /// The hash at the front of an encoded key. `None` for fewer than 8 bytes.
     pub fn of_encoded_key(encoded: &[u8]) -> Option<KeyHash> {
-        encoded
-            .first_chunk::<KEY_HASH_BYTES>()
-            .map(|bytes| KeyHash(u64::from_be_bytes(*bytes)))
+        encoded.first_chunk::<KEY_HASH_BYTES>().map(|bytes| KeyHash(u64::from_be_bytes(*bytes)))
     }
 }
 
@@ -115,11 +110,7 @@ impl EncodedKey {
     /// Takes bytes that `KeySchema` has encoded. Panics when they are shorter than the hash.
     pub fn new(bytes: impl Into<Bytes>) -> EncodedKey {
         let bytes = bytes.into();
-        assert!(
-            bytes.len() >= KEY_HASH_BYTES,
-            "an encoded key begins with its hash: {} bytes",
-            bytes.len()
-        );
+        assert!(bytes.len() >= KEY_HASH_BYTES, "an encoded key begins with its hash: {} bytes", bytes.len());
         EncodedKey(bytes)
     }
 
@@ -179,11 +170,7 @@ impl KeySchema {
     /// As `encode_item_key`, with the texts of BatchWriteItem.
     ///
     /// DynamoDB: observed: BatchWriteItem does not say which key attribute is missing or of another type.
-    pub fn encode_batch_item_key(
-        &self,
-        item: ItemRef<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<KeyHash, Error> {
+    pub fn encode_batch_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
         self.encode(item, Wording::Schema, out)
     }
 
@@ -223,18 +210,10 @@ impl KeySchema {
 
     fn split_encoded_key<'a>(&self, encoded: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let key = encoded.get(KEY_HASH_BYTES..)?;
-        key.split_at_checked(ordered::partition_key_bytes(
-            self.partition_key.key_type,
-            key,
-        )?)
+        key.split_at_checked(ordered::partition_key_bytes(self.partition_key.key_type, key)?)
     }
 
-    fn encode(
-        &self,
-        item: ItemRef<'_>,
-        wording: Wording,
-        out: &mut Vec<u8>,
-    ) -> Result<KeyHash, Error> {
+    fn encode(&self, item: ItemRef<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
         let partition_key = find_key(item, &self.partition_key, wording)?;
         let sort_key = match &self.sort_key {
             Some(attribute) => Some((attribute, find_key(item, attribute, wording)?)),
@@ -264,18 +243,12 @@ fn begin_encoded_key(partition_key: ValueRef<'_>, out: &mut Vec<u8>) -> KeyHash 
 }
 
 /// The value of a key attribute, of the right type.
-fn find_key<'a>(
-    item: ItemRef<'a>,
-    attribute: &KeyAttribute,
-    wording: Wording,
-) -> Result<ValueRef<'a>, Error> {
+fn find_key<'a>(item: ItemRef<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<ValueRef<'a>, Error> {
     let name = &attribute.name;
     let Some(value) = item.attribute(name) else {
         return Err(match wording {
             Wording::Schema => key_element_does_not_match(),
-            Wording::Item => {
-                Error::invalid_parameter(format_args!("Missing the key {name} in the item"))
-            }
+            Wording::Item => Error::invalid_parameter(format_args!("Missing the key {name} in the item")),
         });
     };
     if value.attribute_type() == attribute.key_type.attribute_type() {
@@ -328,3 +301,6 @@ fn check_not_empty(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
          The AttributeValue for a key attribute cannot contain an empty {kind} value. Key: {name}"
     )))
 }
+
+#[cfg(test)]
+mod tests;

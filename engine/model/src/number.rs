@@ -44,20 +44,12 @@ const COEFFICIENT_END: u128 = POWERS_OF_TEN[NUMBER_DIGIT_COUNT_MAX as usize];
 
 impl Number {
     /// Zero.
-    pub const ZERO: Number = Number {
-        coefficient: 0,
-        exponent: 0,
-        is_negative: false,
-    };
+    pub const ZERO: Number = Number { coefficient: 0, exponent: 0, is_negative: false };
 
-    /// The decimal digits of the coefficient, without leading and trailing zeros; zero has none. Any sign, any exponent.
+    /// `coefficient * 10^exponent`, negative or not; normalised, so any trailing zeros will do.
     ///
     /// Fails when the value has more than 38 significant digits or lies outside of DynamoDB's range.
-    pub fn from_parts(
-        is_negative: bool,
-        coefficient: u128,
-        exponent: i64,
-    ) -> Result<Number, NumberError> {
+    pub fn from_parts(is_negative: bool, coefficient: u128, exponent: i64) -> Result<Number, NumberError> {
         if coefficient == 0 {
             return Ok(Number::ZERO);
         }
@@ -72,13 +64,8 @@ impl Number {
         if coefficient >= COEFFICIENT_END {
             return Err(NumberError::TooManyDigits);
         }
-        let exponent =
-            i16::try_from(exponent).expect("bounded by the leading exponent and 39 digits");
-        Ok(Number {
-            coefficient,
-            exponent,
-            is_negative,
-        })
+        let exponent = i16::try_from(exponent).expect("bounded by the leading exponent and 39 digits");
+        Ok(Number { coefficient, exponent, is_negative })
     }
 
     /// Whether it is below zero.
@@ -105,12 +92,7 @@ impl Number {
     pub fn to_i64(&self) -> Option<i64> {
         let power = POWERS_OF_TEN.get(usize::try_from(self.exponent).ok()?)?;
         let magnitude = i128::try_from(self.coefficient.checked_mul(*power)?).ok()?;
-        i64::try_from(if self.is_negative {
-            -magnitude
-        } else {
-            magnitude
-        })
-        .ok()
+        i64::try_from(if self.is_negative { -magnitude } else { magnitude }).ok()
     }
 
     /// The bytes that the number counts in an item's size.
@@ -118,20 +100,12 @@ impl Number {
     /// DynamoDB: observed: one byte, one for each two significant digits before the point, one for each two after
     /// it, and one if negative; leading and trailing zeros do not count.
     pub fn item_size_bytes(&self) -> usize {
-        size_bytes(
-            self.is_negative,
-            digit_count(self.coefficient),
-            self.leading_exponent(),
-        )
+        size_bytes(self.is_negative, digit_count(self.coefficient), self.leading_exponent())
     }
 
     /// The exact sum. Never rounded: a sum of more than 38 digits is an overflow, as one out of range is.
     pub fn checked_add(&self, other: &Number) -> Result<Number, NumberError> {
-        let (high, low) = if self.exponent >= other.exponent {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (high, low) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
         if high.is_zero() {
             return Ok(*low);
         }
@@ -141,9 +115,7 @@ impl Number {
         // Both at the lower exponent. If the scaled coefficient does not fit 128 bits it is above 3.4 * 10^38, and the
         // other one is below 10^38: the sum keeps its lowest digit, so it has more than 38 digits whatever the signs.
         let shift = usize::try_from(high.exponent - low.exponent).expect("high is not below low");
-        let scaled = POWERS_OF_TEN
-            .get(shift)
-            .and_then(|power| high.coefficient.checked_mul(*power));
+        let scaled = POWERS_OF_TEN.get(shift).and_then(|power| high.coefficient.checked_mul(*power));
         let Some(scaled) = scaled else {
             return Err(NumberError::Overflow);
         };
@@ -179,11 +151,7 @@ impl Number {
 
     /// The power of ten of the first digit. Zero's is 0.
     fn leading_exponent(&self) -> i32 {
-        if self.is_zero() {
-            0
-        } else {
-            i32::from(self.exponent) + digit_count(self.coefficient).cast_signed() - 1
-        }
+        if self.is_zero() { 0 } else { i32::from(self.exponent) + digit_count(self.coefficient).cast_signed() - 1 }
     }
 
     /// Compares magnitudes.
@@ -194,18 +162,14 @@ impl Number {
         if self.is_zero() || other.is_zero() {
             return self.coefficient.cmp(&other.coefficient);
         }
-        self.leading_exponent()
-            .cmp(&other.leading_exponent())
-            .then_with(|| {
-                // The same first digit's place: compare as fractions of 38 digits.
-                let left = self.coefficient
-                    * POWERS_OF_TEN
-                        [(NUMBER_DIGIT_COUNT_MAX - digit_count(self.coefficient)) as usize];
-                let right = other.coefficient
-                    * POWERS_OF_TEN
-                        [(NUMBER_DIGIT_COUNT_MAX - digit_count(other.coefficient)) as usize];
-                left.cmp(&right)
-            })
+        self.leading_exponent().cmp(&other.leading_exponent()).then_with(|| {
+            // The same first digit's place: compare as fractions of 38 digits.
+            let left =
+                self.coefficient * POWERS_OF_TEN[(NUMBER_DIGIT_COUNT_MAX - digit_count(self.coefficient)) as usize];
+            let right =
+                other.coefficient * POWERS_OF_TEN[(NUMBER_DIGIT_COUNT_MAX - digit_count(other.coefficient)) as usize];
+            left.cmp(&right)
+        })
     }
 }
 
@@ -220,11 +184,7 @@ fn size_bytes(is_negative: bool, digits: u32, leading_exponent: i32) -> usize {
 /// The result of a sum.
 ///
 /// DynamoDB: observed: `1e50 + 1`, which needs more than 38 digits, is answered as an overflow.
-fn sum_from_parts(
-    is_negative: bool,
-    coefficient: u128,
-    exponent: i64,
-) -> Result<Number, NumberError> {
+fn sum_from_parts(is_negative: bool, coefficient: u128, exponent: i64) -> Result<Number, NumberError> {
     Number::from_parts(is_negative, coefficient, exponent).map_err(|error| match error {
         NumberError::TooManyDigits => NumberError::Overflow,
         other => other,
@@ -273,8 +233,7 @@ impl Default for Number {
 
 impl From<i64> for Number {
     fn from(integer: i64) -> Number {
-        Number::from_parts(integer < 0, u128::from(integer.unsigned_abs()), 0)
-            .expect("20 digits are fewer than 38")
+        Number::from_parts(integer < 0, u128::from(integer.unsigned_abs()), 0).expect("20 digits are fewer than 38")
     }
 }
 
@@ -283,3 +242,6 @@ impl From<u64> for Number {
         Number::from_parts(false, u128::from(integer), 0).expect("20 digits are fewer than 38")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,13 +122,7 @@ pub fn table_arn(name: &str) -> String {
 /// The table's name in an ARN of a table of this account and region. `None` for anything else.
 pub fn table_name_in_arn(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
-    let head = [
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-    ];
+    let head = [parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?];
     let name = parts.next()?.strip_prefix("table/")?;
     (head == ["arn", "aws", "dynamodb", REGION, ACCOUNT_ID] && is_table_name(name)).then_some(name)
 }
@@ -137,23 +131,14 @@ pub fn table_name_in_arn(arn: &str) -> Option<&str> {
 /// is for the operations to refuse, each with its own text.
 pub fn is_table_name(name: &str) -> bool {
     (1..=TABLE_NAME_BYTES_MAX).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 /// A random (version 4) UUID as text, from 128 random bits.
 pub fn uuid_text(random_bits: u128) -> String {
     let bits = (random_bits & !(0xF << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 impl BillingMode {
@@ -192,3 +177,6 @@ impl fmt::Display for TableId {
         self.0.fmt(formatter)
     }
 }
+
+#[cfg(test)]
+mod tests;

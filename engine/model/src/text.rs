@@ -147,9 +147,6 @@ mod tests {
     #[test]
     fn is_found_in_a_map_by_str() {
         let map = HashMap::from([(Text::from("a"), 1), (Text::from_static("é"), 2)]);
-        assert_eq!(
-            (map.get("a"), map.get("é"), map.get("b")),
-            (Some(&1), Some(&2), None)
-        );
+        assert_eq!((map.get("a"), map.get("é"), map.get("b")), (Some(&1), Some(&2), None));
     }
 }

@@ -65,9 +65,7 @@ impl AttributeType {
 
     /// The type that a token names.
     pub fn from_token(token: &str) -> Option<AttributeType> {
-        AttributeType::ALL
-            .into_iter()
-            .find(|attribute_type| attribute_type.token() == token)
+        AttributeType::ALL.into_iter().find(|attribute_type| attribute_type.token() == token)
     }
 }
 
@@ -163,10 +161,7 @@ mod tests {
     #[test]
     fn tokens_name_their_types() {
         for attribute_type in AttributeType::ALL {
-            assert_eq!(
-                AttributeType::from_token(attribute_type.token()),
-                Some(attribute_type)
-            );
+            assert_eq!(AttributeType::from_token(attribute_type.token()), Some(attribute_type));
         }
         assert_eq!(AttributeType::from_token("X"), None);
     }

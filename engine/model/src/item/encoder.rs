@@ -7,8 +7,8 @@
 //! remembered and told by `finish`, so that a decoder reads on to the end of its input first.
 
 use super::layout::{
-    Container, NAME_LENGTH_ESCAPE, TAG_BINARY, TAG_FALSE, TAG_MAP, TAG_NULL, TAG_NUMBER,
-    TAG_STRING, TAG_TRUE, Width, container_tag, split_name,
+    Container, NAME_LENGTH_ESCAPE, TAG_BINARY, TAG_FALSE, TAG_MAP, TAG_NULL, TAG_NUMBER, TAG_STRING, TAG_TRUE, Width,
+    container_tag, split_name,
 };
 use super::view::ValueRef;
 use super::{Item, ItemRef};
@@ -94,11 +94,7 @@ impl ItemEncoder {
 
     /// Ends the item. Fails with the first fault since `begin_item`, in DynamoDB's words.
     pub fn finish(&mut self) -> Result<Item, Error> {
-        assert!(
-            self.frames.len() == 1,
-            "finish with {} containers open",
-            self.frames.len()
-        );
+        assert!(self.frames.len() == 1, "finish with {} containers open", self.frames.len());
         self.end_container(AttributeType::Map);
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -137,18 +133,12 @@ impl ItemEncoder {
             }
             1..=ATTRIBUTE_NAME_BYTES_MAX => name,
             _ => {
-                self.fail(Error::validation(
-                    "Attribute name is too large, must be less than 65536 bytes",
-                ));
+                self.fail(Error::validation("Attribute name is too large, must be less than 65536 bytes"));
                 ""
             }
         };
         let frame = self.frames.last_mut().expect("a name after begin_item");
-        assert!(
-            frame.attribute_type == AttributeType::Map,
-            "a name in {}",
-            frame.attribute_type
-        );
+        assert!(frame.attribute_type == AttributeType::Map, "a name in {}", frame.attribute_type);
         if frame.is_ordered && self.marks.len() > frame.first_mark {
             let previous = self.marks[self.marks.len() - 1];
             frame.is_ordered = entry_name(&self.buffer[previous.start..]) < name.as_bytes();
@@ -177,10 +167,7 @@ impl ItemEncoder {
 
     /// True or false.
     pub fn boolean(&mut self, boolean: bool) {
-        self.begin_value(
-            if boolean { TAG_TRUE } else { TAG_FALSE },
-            AttributeType::Bool,
-        );
+        self.begin_value(if boolean { TAG_TRUE } else { TAG_FALSE }, AttributeType::Bool);
     }
 
     /// Null.
@@ -196,11 +183,7 @@ impl ItemEncoder {
             ValueRef::B(bytes) => self.binary(bytes),
             ValueRef::Bool(boolean) => self.boolean(boolean),
             ValueRef::Null => self.null(),
-            ValueRef::M(_)
-            | ValueRef::L(_)
-            | ValueRef::Ss(_)
-            | ValueRef::Ns(_)
-            | ValueRef::Bs(_) => {
+            ValueRef::M(_) | ValueRef::L(_) | ValueRef::Ss(_) | ValueRef::Ns(_) | ValueRef::Bs(_) => {
                 let encoded = value.container_bytes().expect("a container");
                 // The copy may be deeper here than where it comes from.
                 let room = (NESTING_LEVEL_MAX + 1).saturating_sub(self.frames.len());
@@ -250,11 +233,7 @@ impl ItemEncoder {
 
     /// Ends a set.
     pub fn end_set(&mut self) {
-        let set_type = self
-            .frames
-            .last()
-            .expect("end_set after begin_set")
-            .attribute_type;
+        let set_type = self.frames.last().expect("end_set after begin_set").attribute_type;
         assert!(is_set(set_type), "end_set in {set_type}");
         self.end_container(set_type);
     }
@@ -268,10 +247,7 @@ impl ItemEncoder {
             AttributeType::Map => assert!(self.is_named, "a value without a name"),
             AttributeType::List => self.push_mark(),
             _ => {
-                assert!(
-                    parent == set_type,
-                    "a member that does not belong into {parent}"
-                );
+                assert!(parent == set_type, "a member that does not belong into {parent}");
                 self.push_mark();
                 return;
             }
@@ -294,12 +270,7 @@ impl ItemEncoder {
     fn push_frame(&mut self, attribute_type: AttributeType, tag: u8) {
         let (tag_at, first_mark) = (self.buffer.len(), self.marks.len());
         self.buffer.push(tag);
-        self.frames.push(Frame {
-            attribute_type,
-            tag_at,
-            first_mark,
-            is_ordered: true,
-        });
+        self.frames.push(Frame { attribute_type, tag_at, first_mark, is_ordered: true });
     }
 
     fn push_mark(&mut self) {
@@ -310,11 +281,7 @@ impl ItemEncoder {
     fn end_container(&mut self, attribute_type: AttributeType) {
         assert!(!self.is_named, "a name without a value");
         let frame = self.frames.pop().expect("an end after a begin");
-        assert!(
-            frame.attribute_type == attribute_type,
-            "the end of {attribute_type} in {}",
-            frame.attribute_type
-        );
+        assert!(frame.attribute_type == attribute_type, "the end of {attribute_type} in {}", frame.attribute_type);
         if attribute_type == AttributeType::Map {
             if !frame.is_ordered {
                 self.order_names(&frame);
@@ -339,9 +306,7 @@ impl ItemEncoder {
             width.write(&mut self.buffer, count);
         }
         if self.buffer.len() > ITEM_ENCODED_BYTES_MAX {
-            self.fail(Error::validation(
-                "Item size has exceeded the maximum allowed size",
-            ));
+            self.fail(Error::validation("Item size has exceeded the maximum allowed size"));
         }
         self.marks.truncate(frame.first_mark);
     }
@@ -352,16 +317,10 @@ impl ItemEncoder {
         let buffer = &self.buffer;
         let marks = &mut self.marks[frame.first_mark..];
         let name = |mark: &Mark| entry_name(&buffer[mark.start..mark.end]);
-        marks.sort_unstable_by(|left, right| {
-            name(left)
-                .cmp(name(right))
-                .then(left.start.cmp(&right.start))
-        });
+        marks.sort_unstable_by(|left, right| name(left).cmp(name(right)).then(left.start.cmp(&right.start)));
         let mut kept = 0;
         for position in 0..marks.len() {
-            let is_last = marks
-                .get(position + 1)
-                .is_none_or(|next| name(next) != name(&marks[position]));
+            let is_last = marks.get(position + 1).is_none_or(|next| name(next) != name(&marks[position]));
             if is_last {
                 marks[kept] = marks[position];
                 kept += 1;
@@ -385,10 +344,7 @@ impl ItemEncoder {
             return;
         }
         marks.sort_unstable_by(|left, right| member(left).cmp(member(right)));
-        if marks
-            .windows(2)
-            .any(|pair| member(&pair[0]) == member(&pair[1]))
-        {
+        if marks.windows(2).any(|pair| member(&pair[0]) == member(&pair[1])) {
             marks.sort_unstable_by_key(|mark| mark.start);
             let error = duplicates(frame.attribute_type, marks.iter().map(member));
             self.fail(error);
@@ -412,12 +368,8 @@ impl ItemEncoder {
         self.scratch.clear();
         for mark in &mut self.marks[frame.first_mark..] {
             let start = entries_at + self.scratch.len();
-            self.scratch
-                .extend_from_slice(&self.buffer[mark.start..mark.end]);
-            *mark = Mark {
-                start,
-                end: entries_at + self.scratch.len(),
-            };
+            self.scratch.extend_from_slice(&self.buffer[mark.start..mark.end]);
+            *mark = Mark { start, end: entries_at + self.scratch.len() };
         }
         self.buffer.truncate(entries_at);
         self.buffer.extend_from_slice(&self.scratch);
@@ -432,18 +384,14 @@ impl ItemEncoder {
 }
 
 fn is_set(attribute_type: AttributeType) -> bool {
-    matches!(
-        attribute_type,
-        AttributeType::StringSet | AttributeType::NumberSet | AttributeType::BinarySet
-    )
+    matches!(attribute_type, AttributeType::StringSet | AttributeType::NumberSet | AttributeType::BinarySet)
 }
 
 fn push_name(buffer: &mut Vec<u8>, name: &[u8]) {
     match u8::try_from(name.len()) {
         Ok(length) if length < NAME_LENGTH_ESCAPE => buffer.push(length),
         _ => {
-            let length =
-                u16::try_from(name.len()).expect("checked against the limit of 65535 bytes");
+            let length = u16::try_from(name.len()).expect("checked against the limit of 65535 bytes");
             buffer.push(NAME_LENGTH_ESCAPE);
             buffer.extend_from_slice(&length.to_le_bytes());
         }
@@ -465,18 +413,12 @@ fn is_within_levels(encoded: &[u8], levels: usize) -> bool {
         ValueRef::M(_) => {
             let container = Container::of_verified(encoded);
             (0..container.count).all(|position| {
-                is_within_levels(
-                    split_name(container.entry(position))
-                        .expect("a verified name")
-                        .1,
-                    levels - 1,
-                )
+                is_within_levels(split_name(container.entry(position)).expect("a verified name").1, levels - 1)
             })
         }
         ValueRef::L(_) => {
             let container = Container::of_verified(encoded);
-            (0..container.count)
-                .all(|position| is_within_levels(container.entry(position), levels - 1))
+            (0..container.count).all(|position| is_within_levels(container.entry(position), levels - 1))
         }
         _ => true,
     }
@@ -496,10 +438,7 @@ fn duplicates<'a>(set_type: AttributeType, members: impl Iterator<Item = &'a [u8
     match set_type {
         AttributeType::StringSet => {
             let members: Vec<_> = members.map(String::from_utf8_lossy).collect();
-            Error::invalid_parameter(format_args!(
-                "Input collection [{}] contains duplicates.",
-                members.join(", ")
-            ))
+            Error::invalid_parameter(format_args!("Input collection [{}] contains duplicates.", members.join(", ")))
         }
         AttributeType::NumberSet => Error::validation("Input collection contains duplicates"),
         _ => {

@@ -103,8 +103,7 @@ impl Width {
             }
             Width::Four => {
                 let at = position * 4;
-                u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-                    as usize
+                u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
             }
         }
     }
@@ -136,16 +135,9 @@ impl<'a> Container<'a> {
         let count_at = body.len().checked_sub(width.bytes())?;
         let (rest, count) = body.split_at(count_at);
         let count = width.read(count, 0);
-        let directory_at = rest
-            .len()
-            .checked_sub(count.saturating_sub(1).checked_mul(width.bytes())?)?;
+        let directory_at = rest.len().checked_sub(count.saturating_sub(1).checked_mul(width.bytes())?)?;
         let (entries, directory) = rest.split_at(directory_at);
-        Some(Container {
-            entries,
-            directory,
-            width,
-            count,
-        })
+        Some(Container { entries, directory, width, count })
     }
 
     /// Takes apart a container that was verified.
@@ -157,21 +149,13 @@ impl<'a> Container<'a> {
     /// Where an entry starts. Not defined for positions from `count` on.
     #[inline]
     pub(crate) fn start(&self, position: usize) -> usize {
-        if position == 0 {
-            0
-        } else {
-            self.width.read(self.directory, position - 1)
-        }
+        if position == 0 { 0 } else { self.width.read(self.directory, position - 1) }
     }
 
     /// Where an entry ends.
     #[inline]
     pub(crate) fn end(&self, position: usize) -> usize {
-        if position + 1 == self.count {
-            self.entries.len()
-        } else {
-            self.width.read(self.directory, position)
-        }
+        if position + 1 == self.count { self.entries.len() } else { self.width.read(self.directory, position) }
     }
 
     /// The bytes of an entry of a verified container.
@@ -187,11 +171,7 @@ pub(crate) fn split_name(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     match *entry {
         [NAME_LENGTH_ESCAPE, low, high, ref rest @ ..] => {
             let length = usize::from(u16::from_le_bytes([low, high]));
-            if length < usize::from(NAME_LENGTH_ESCAPE) {
-                None
-            } else {
-                rest.split_at_checked(length)
-            }
+            if length < usize::from(NAME_LENGTH_ESCAPE) { None } else { rest.split_at_checked(length) }
         }
         [NAME_LENGTH_ESCAPE, ..] | [] => None,
         [length, ref rest @ ..] => rest.split_at_checked(usize::from(length)),

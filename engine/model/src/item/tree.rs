@@ -59,9 +59,7 @@ fn encode_value(encoder: &mut ItemEncoder, value: &Value) {
 impl ItemRef<'_> {
     /// Copies the item into a tree.
     pub fn to_value_map(&self) -> BTreeMap<String, Value> {
-        self.attributes()
-            .map(|(name, value)| (name.to_owned(), value.to_value()))
-            .collect()
+        self.attributes().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
     }
 
     /// Copies the encoding: an item of its own, also of a nested map.
@@ -101,6 +99,5 @@ fn members<'a, T: Ord>(
     set: impl Iterator<Item = ValueRef<'a>>,
     member: impl Fn(ValueRef<'a>) -> Option<T>,
 ) -> BTreeSet<T> {
-    set.map(|value| member(value).expect("a set has members of one type"))
-        .collect()
+    set.map(|value| member(value).expect("a set has members of one type")).collect()
 }

@@ -5,8 +5,8 @@
 //! DynamoDB counts them fall out on the way. What a key may be is not checked here but in `key`.
 
 use super::layout::{
-    CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP,
-    TAG_NULL, TAG_NUMBER, TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, Width, split_name,
+    CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP, TAG_NULL, TAG_NUMBER,
+    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, Width, split_name,
 };
 use super::view::{DOCUMENT_SIZE_BYTES, ELEMENT_SIZE_BYTES};
 use crate::limits::{ITEM_ENCODED_BYTES_MAX, NESTING_LEVEL_MAX};
@@ -70,9 +70,7 @@ pub(super) fn verify_item(bytes: &[u8]) -> Result<usize, EncodingError> {
     }
     match bytes.first() {
         None => Err(EncodingError::Truncated),
-        Some(version) if version & CONTAINER_KIND_MASK != TAG_MAP => {
-            Err(EncodingError::UnknownVersion)
-        }
+        Some(version) if version & CONTAINER_KIND_MASK != TAG_MAP => Err(EncodingError::UnknownVersion),
         Some(_) => verify_map(&open(bytes)?, 1),
     }
 }
@@ -99,15 +97,11 @@ fn verify_container(bytes: &[u8], kind: u8, level: usize) -> Result<usize, Encod
     match kind {
         TAG_MAP => {
             let container = open(bytes)?;
-            Ok(DOCUMENT_SIZE_BYTES
-                + ELEMENT_SIZE_BYTES * container.count
-                + verify_map(&container, level + 1)?)
+            Ok(DOCUMENT_SIZE_BYTES + ELEMENT_SIZE_BYTES * container.count + verify_map(&container, level + 1)?)
         }
         TAG_LIST => {
             let container = open(bytes)?;
-            Ok(DOCUMENT_SIZE_BYTES
-                + ELEMENT_SIZE_BYTES * container.count
-                + verify_list(&container, level + 1)?)
+            Ok(DOCUMENT_SIZE_BYTES + ELEMENT_SIZE_BYTES * container.count + verify_list(&container, level + 1)?)
         }
         TAG_STRING_SET => verify_set(&open(bytes)?, verify_text),
         TAG_NUMBER_SET => verify_set(&open(bytes)?, verify_number),
@@ -190,12 +184,7 @@ fn for_each_entry<'a>(
     let mut start = 0;
     for position in 0..container.count {
         let end = container.end(position);
-        visit(
-            container
-                .entries
-                .get(start..end)
-                .ok_or(EncodingError::BadDirectory)?,
-        )?;
+        visit(container.entries.get(start..end).ok_or(EncodingError::BadDirectory)?)?;
         start = end;
     }
     Ok(())

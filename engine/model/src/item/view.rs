@@ -4,8 +4,8 @@
 //! bytes were verified before (`verify.rs`); a view of other bytes panics, it never reads outside of them.
 
 use super::layout::{
-    CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP,
-    TAG_NULL, TAG_NUMBER, TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, split_name,
+    CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP, TAG_NULL, TAG_NUMBER,
+    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, split_name,
 };
 use crate::number::{Number, measure_ordered};
 use crate::value::AttributeType;
@@ -71,10 +71,7 @@ impl<'a> ItemRef<'a> {
 
     /// The attributes in the order of their names' bytes.
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes {
-            container: Container::of_verified(self.bytes),
-            next: 0,
-        }
+        Attributes { container: Container::of_verified(self.bytes), next: 0 }
     }
 
     /// How many attributes there are.
@@ -142,11 +139,7 @@ impl<'a> ListRef<'a> {
 
     /// The elements in order.
     pub fn iter(&self) -> Elements<'a> {
-        Elements {
-            container: Container::of_verified(self.bytes),
-            decode: ValueRef::from_encoded,
-            next: 0,
-        }
+        Elements { container: Container::of_verified(self.bytes), decode: ValueRef::from_encoded, next: 0 }
     }
 }
 
@@ -173,11 +166,7 @@ impl<'a> SetRef<'a> {
             AttributeType::NumberSet => |bytes| ValueRef::N(verified_number(bytes)),
             _ => ValueRef::B,
         };
-        Elements {
-            container: Container::of_verified(self.bytes),
-            decode,
-            next: 0,
-        }
+        Elements { container: Container::of_verified(self.bytes), decode, next: 0 }
     }
 
     /// Whether a value is a member; one of another type is not.
@@ -286,11 +275,7 @@ fn encoded_size_bytes(bytes: &[u8]) -> usize {
     let (&tag, payload) = bytes.split_first().expect("a verified value has a tag");
     match tag {
         TAG_STRING | TAG_BINARY => payload.len(),
-        TAG_NUMBER => {
-            measure_ordered(payload)
-                .expect("a verified number")
-                .item_size_bytes
-        }
+        TAG_NUMBER => measure_ordered(payload).expect("a verified number").item_size_bytes,
         TAG_FALSE | TAG_TRUE | TAG_NULL => 1,
         _ => container_size_bytes(tag & CONTAINER_KIND_MASK, &Container::of_verified(bytes)),
     }
@@ -310,13 +295,7 @@ fn container_size_bytes(kind: u8, container: &Container<'_>) -> usize {
                     .sum::<usize>()
         }
         TAG_LIST => document + entries.map(encoded_size_bytes).sum::<usize>(),
-        TAG_NUMBER_SET => entries
-            .map(|entry| {
-                measure_ordered(entry)
-                    .expect("a verified number")
-                    .item_size_bytes
-            })
-            .sum(),
+        TAG_NUMBER_SET => entries.map(|entry| measure_ordered(entry).expect("a verified number").item_size_bytes).sum(),
         _ => container.entries.len(),
     }
 }
@@ -413,9 +392,7 @@ impl fmt::Debug for ValueRef<'_> {
             ValueRef::Null => formatter.write_str("null"),
             ValueRef::M(map) => fmt::Debug::fmt(map, formatter),
             ValueRef::L(list) => fmt::Debug::fmt(list, formatter),
-            ValueRef::Ss(set) | ValueRef::Ns(set) | ValueRef::Bs(set) => {
-                fmt::Debug::fmt(set, formatter)
-            }
+            ValueRef::Ss(set) | ValueRef::Ns(set) | ValueRef::Bs(set) => fmt::Debug::fmt(set, formatter),
         }
     }
 }

@@ -56,11 +56,7 @@ pub(super) fn partition_key_bytes(key_type: KeyType, key: &[u8]) -> Option<usize
 }
 
 /// Writes the value of a partition key whose bytes `partition_key_bytes` has delimited.
-pub(super) fn decode_partition_key(
-    key_type: KeyType,
-    key: &[u8],
-    encoder: &mut ItemEncoder,
-) -> Option<()> {
+pub(super) fn decode_partition_key(key_type: KeyType, key: &[u8], encoder: &mut ItemEncoder) -> Option<()> {
     if key_type == KeyType::Number {
         return decode_sort_key(key_type, key, encoder);
     }
@@ -76,11 +72,7 @@ pub(super) fn decode_partition_key(
 }
 
 /// Writes the value of a sort key.
-pub(super) fn decode_sort_key(
-    key_type: KeyType,
-    key: &[u8],
-    encoder: &mut ItemEncoder,
-) -> Option<()> {
+pub(super) fn decode_sort_key(key_type: KeyType, key: &[u8], encoder: &mut ItemEncoder) -> Option<()> {
     match key_type {
         KeyType::String if key.is_empty() => return None,
         KeyType::Binary if key.is_empty() => return None,

@@ -22,21 +22,13 @@ pub struct KeyRange {
 impl KeyRange {
     /// All keys with that partition key, whose type is the schema's. Fails, with DynamoDB's texts, for one that is
     /// empty or too long.
-    pub fn of_partition_key(
-        schema: &KeySchema,
-        partition_key: ValueRef<'_>,
-    ) -> Result<KeyRange, Error> {
+    pub fn of_partition_key(schema: &KeySchema, partition_key: ValueRef<'_>) -> Result<KeyRange, Error> {
         check_partition_key(&schema.partition_key.name, partition_key)?;
         let mut lower = Vec::with_capacity(64);
         let hash = begin_encoded_key(partition_key, &mut lower);
         let upper = first_after_prefix(&lower);
         let prefix_bytes = lower.len();
-        Ok(KeyRange {
-            hash,
-            lower,
-            upper,
-            prefix_bytes,
-        })
+        Ok(KeyRange { hash, lower, upper, prefix_bytes })
     }
 
     /// Narrows to sort keys equal to `value`, whose type, here and below, is the schema's.

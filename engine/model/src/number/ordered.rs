@@ -111,14 +111,7 @@ impl Number {
             coefficient = coefficient * 100 + u128::from(last_pair);
         }
         let exponent = i16::try_from(exponent).expect("a byte's worth, doubled");
-        Some((
-            Number {
-                coefficient,
-                exponent,
-                is_negative: mask != 0,
-            },
-            measure.encoded_bytes,
-        ))
+        Some((Number { coefficient, exponent, is_negative: mask != 0 }, measure.encoded_bytes))
     }
 }
 
@@ -126,10 +119,7 @@ impl Number {
 pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     let (&head, pairs) = bytes.split_first()?;
     let mask = sign_mask(head);
-    let pair_count = 1 + pairs
-        .iter()
-        .take(PAIR_COUNT_MAX)
-        .position(|byte| (byte ^ mask) & 1 == 0)?;
+    let pair_count = 1 + pairs.iter().take(PAIR_COUNT_MAX).position(|byte| (byte ^ mask) & 1 == 0)?;
     let encoded_bytes = 1 + pair_count;
     let pairs = &pairs[..pair_count];
     if pairs.iter().any(|byte| (byte ^ mask) >> 1 > 99) {
@@ -139,10 +129,7 @@ pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     let last_pair = (pairs[pair_count - 1] ^ mask) >> 1;
     if last_pair == 0 {
         // Only zero itself ends in an empty pair.
-        return (head == POSITIVE && pair_count == 1).then_some(OrderedMeasure {
-            encoded_bytes,
-            item_size_bytes: 1,
-        });
+        return (head == POSITIVE && pair_count == 1).then_some(OrderedMeasure { encoded_bytes, item_size_bytes: 1 });
     }
     if first_pair == 0 {
         return None;
@@ -155,10 +142,7 @@ pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     }
     let pair_exponent = i32::from((head ^ mask) - POSITIVE) - EXPONENT_BIAS;
     let leading_exponent = 2 * pair_exponent + i32::from(first_pair >= 10);
-    Some(OrderedMeasure {
-        encoded_bytes,
-        item_size_bytes: size_bytes(mask != 0, digits, leading_exponent),
-    })
+    Some(OrderedMeasure { encoded_bytes, item_size_bytes: size_bytes(mask != 0, digits, leading_exponent) })
 }
 
 /// What the bytes of a number with this first byte are complemented with.

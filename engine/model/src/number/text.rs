@@ -27,9 +27,8 @@ impl fmt::Display for NumberError {
             NumberError::NotNumeric(text) => {
                 write!(formatter, "The parameter cannot be converted to a numeric value: {text}")
             }
-            NumberError::Overflow => formatter.write_str(
-                "Number overflow. Attempting to store a number with magnitude larger than supported range",
-            ),
+            NumberError::Overflow => formatter
+                .write_str("Number overflow. Attempting to store a number with magnitude larger than supported range"),
             NumberError::Underflow => formatter.write_str(
                 "Number underflow. Attempting to store a number with magnitude smaller than supported range",
             ),
@@ -116,10 +115,7 @@ impl Number {
             out.extend_from_slice(&digits[split..]);
         } else {
             out.extend_from_slice(b"0.");
-            out.resize(
-                out.len() + places_before_point.unsigned_abs() as usize,
-                b'0',
-            );
+            out.resize(out.len() + places_before_point.unsigned_abs() as usize, b'0');
             out.extend_from_slice(digits);
         }
     }
@@ -146,8 +142,7 @@ fn read_digits(text: &[u8]) -> Option<(Digits, &[u8])> {
         }
         length += 1;
     }
-    digits.fraction_count =
-        point_at_digit.map_or(0, |before_point| digits.digit_count - before_point);
+    digits.fraction_count = point_at_digit.map_or(0, |before_point| digits.digit_count - before_point);
     (digits.digit_count > 0).then_some((digits, &text[length..]))
 }
 
@@ -170,11 +165,7 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
     Some(if is_negative { -exponent } else { exponent })
 }
 
-fn number_from_digits(
-    is_negative: bool,
-    digits: &Digits,
-    explicit_exponent: i64,
-) -> Result<Number, NumberError> {
+fn number_from_digits(is_negative: bool, digits: &Digits, explicit_exponent: i64) -> Result<Number, NumberError> {
     if digits.significant_count == 0 {
         // DynamoDB: observed: `0e126` overflows though `0.0e126` does not, and `0e-131` underflows: a zero is measured
         // by the place of its last digit.
@@ -196,21 +187,13 @@ fn number_from_digits(
     } else if digits.significant_count > i64::from(NUMBER_DIGIT_COUNT_MAX) {
         Err(NumberError::TooManyDigits)
     } else {
-        let exponent =
-            i16::try_from(exponent).expect("bounded by the leading exponent and 38 digits");
-        Ok(Number {
-            coefficient: digits.coefficient,
-            exponent,
-            is_negative,
-        })
+        let exponent = i16::try_from(exponent).expect("bounded by the leading exponent and 38 digits");
+        Ok(Number { coefficient: digits.coefficient, exponent, is_negative })
     }
 }
 
 /// Writes the digits to the end of `buffer`; zero is "0".
-fn write_digits(
-    mut coefficient: u128,
-    buffer: &mut [u8; NUMBER_DIGIT_COUNT_MAX as usize],
-) -> &[u8] {
+fn write_digits(mut coefficient: u128, buffer: &mut [u8; NUMBER_DIGIT_COUNT_MAX as usize]) -> &[u8] {
     /// As many digits as a `u64` holds: 128-bit division is slow, so it is done once for so many.
     const CHUNK: u128 = POWERS_OF_TEN[19];
     let mut start = buffer.len();

@@ -3,8 +3,7 @@
 //! Decoding takes any bytes and answers; only what `encode` writes is accepted.
 
 use super::{
-    AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableDefinition, TableId,
-    TableStatus, Tag,
+    AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableDefinition, TableId, TableStatus, Tag,
 };
 use crate::key::{KeyAttribute, KeySchema, KeyType};
 use std::fmt;
@@ -39,11 +38,7 @@ impl TableDefinition {
         push_u64(out, self.id.0);
         push_text(out, &self.uuid);
         push_text(out, &self.name);
-        push_key_attribute(
-            out,
-            &self.key_schema.partition_key.name,
-            self.key_schema.partition_key.key_type,
-        );
+        push_key_attribute(out, &self.key_schema.partition_key.name, self.key_schema.partition_key.key_type);
         out.push(u8::from(self.key_schema.sort_key.is_some()));
         if let Some(sort_key) = &self.key_schema.sort_key {
             push_key_attribute(out, &sort_key.name, sort_key.key_type);
@@ -81,10 +76,7 @@ impl TableDefinition {
         match bytes.split_first() {
             Some((&VERSION, fields)) => {
                 let mut reader = Reader { rest: fields };
-                reader
-                    .definition()
-                    .filter(|_| reader.rest.is_empty())
-                    .ok_or(DefinitionError::Malformed)
+                reader.definition().filter(|_| reader.rest.is_empty()).ok_or(DefinitionError::Malformed)
             }
             Some(_) => Err(DefinitionError::UnknownVersion),
             None => Err(DefinitionError::Malformed),
@@ -97,11 +89,7 @@ fn push_u64(out: &mut Vec<u8>, number: u64) {
 }
 
 fn push_count(out: &mut Vec<u8>, count: usize) {
-    out.extend_from_slice(
-        &u32::try_from(count)
-            .expect("a definition's parts are few and short")
-            .to_le_bytes(),
-    );
+    out.extend_from_slice(&u32::try_from(count).expect("a definition's parts are few and short").to_le_bytes());
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {
@@ -139,35 +127,18 @@ impl Reader<'_> {
                 read_capacity_units: self.number()?,
                 write_capacity_units: self.number()?,
             },
-            table_class: self
-                .choice([TableClass::Standard, TableClass::StandardInfrequentAccess])?,
+            table_class: self.choice([TableClass::Standard, TableClass::StandardInfrequentAccess])?,
             deletion_protection: self.choice([false, true])?,
-            tags: self.list(|reader| {
-                Some(Tag {
-                    key: reader.text()?,
-                    value: reader.text()?,
-                })
-            })?,
+            tags: self.list(|reader| Some(Tag { key: reader.text()?, value: reader.text()? }))?,
             created_at_ms: self.number()?,
-            status: self.choice([
-                TableStatus::Creating,
-                TableStatus::Active,
-                TableStatus::Deleting,
-            ])?,
+            status: self.choice([TableStatus::Creating, TableStatus::Active, TableStatus::Deleting])?,
         })
     }
 
     fn key_schema(&mut self) -> Option<KeySchema> {
         let partition_key = self.key_attribute()?;
-        let sort_key = if self.choice([false, true])? {
-            Some(self.key_attribute()?)
-        } else {
-            None
-        };
-        Some(KeySchema {
-            partition_key,
-            sort_key,
-        })
+        let sort_key = if self.choice([false, true])? { Some(self.key_attribute()?) } else { None };
+        Some(KeySchema { partition_key, sort_key })
     }
 
     fn key_attribute(&mut self) -> Option<KeyAttribute> {

@@ -16,21 +16,11 @@ pub struct HashRange {
 
 impl HashRange {
     /// Every hash.
-    pub const FULL: HashRange = HashRange {
-        first: 0,
-        last: u64::MAX,
-    };
+    pub const FULL: HashRange = HashRange { first: 0, last: u64::MAX };
 
     /// From `first` to `last`, both included. `None` if `last` is below `first`.
     pub const fn new(first: KeyHash, last: KeyHash) -> Option<HashRange> {
-        if first.0 <= last.0 {
-            Some(HashRange {
-                first: first.0,
-                last: last.0,
-            })
-        } else {
-            None
-        }
+        if first.0 <= last.0 { Some(HashRange { first: first.0, last: last.0 }) } else { None }
     }
 
     /// The first hash of the range.
@@ -51,10 +41,7 @@ impl HashRange {
     /// The first bytes of every encoded key of the range lie in this, the lower bound included; the upper bound is
     /// excluded, `None` where the range ends with the last hash.
     pub fn encoded_key_bounds(&self) -> ([u8; 8], Option<[u8; 8]>) {
-        (
-            self.first.to_be_bytes(),
-            self.last.checked_add(1).map(u64::to_be_bytes),
-        )
+        (self.first.to_be_bytes(), self.last.checked_add(1).map(u64::to_be_bytes))
     }
 
     /// Divides all hashes into `count` ranges, in order, whose sizes differ by at most one. Panics when `count` is 0.
