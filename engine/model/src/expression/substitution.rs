@@ -7,7 +7,6 @@ use super::condition::{Condition, Node, Step};
 use crate::limits::{
     ATTRIBUTE_NAME_BYTES_MAX, EXPRESSION_SUBSTITUTION_BYTES_MAX, EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX,
 };
-use crate::operation::echo;
 use crate::{Error, ItemRef, Text, ValueRef};
 
 /// The placeholders of one request.
@@ -91,7 +90,7 @@ fn report_unused<'a>(kind: &str, unused: impl Iterator<Item = &'a str>) -> Resul
     }
     Err(Error::validation(format!(
         "Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{}}}",
-        echo(&unused.join(", "))
+        unused.join(", ")
     )))
 }
 
@@ -131,15 +130,13 @@ fn check_placeholder(kind: &str, mark: char, placeholder: &str) -> Result<(), Er
     let name = placeholder.strip_prefix(mark).unwrap_or_default();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(Error::validation(format!(
-            "ExpressionAttribute{kind} contains invalid key: Syntax error; key: \"{}\"",
-            echo(placeholder)
+            "ExpressionAttribute{kind} contains invalid key: Syntax error; key: \"{placeholder}\""
         )));
     }
     if placeholder.len() > EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX {
         return Err(Error::validation(format!(
             "ExpressionAttribute{kind} contains invalid key: The expression attribute map contains a key that is too \
-             long; key: \"{}\"",
-            echo(placeholder)
+             long; key: \"{placeholder}\""
         )));
     }
     Ok(())

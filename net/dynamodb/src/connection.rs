@@ -1,0 +1,174 @@
+//! One connection of the HTTP door: bytes in, calls out; replies in, bytes out, in the order of the requests.
+//!
+//! ```text
+//!   socket -> receive() -> next_call() -> Call { ticket, request } -> the engine
+//!   socket <- out       <- answer(ticket, reply or error)          <- the engine
+//! ```
+//! Lives on the core that accepted it, from accept to close; dropped by the server loop. Pure: the socket, time-outs and
+//! closing are the server's, which closes once [`Connection::is_finished`] and everything in `out` is sent.
+
+use bytes::BytesMut;
+use model::Error;
+use model::operation::{Reply, Request};
+use model::table::REGION;
+
+use crate::checks::{self, Stop};
+use crate::codec::Codec;
+use crate::http::Refusal;
+use crate::http::decoder::{Event, HttpRequest, RequestDecoder};
+use crate::http::head::Method;
+use crate::http::pipeline::{Pipeline, Sequence};
+use crate::http::request_id::RequestId;
+use crate::http::response::{self, ContentType, Manner, Status};
+use crate::limits::RECEIVED_BYTES_MAX;
+
+/// The state of one connection.
+#[derive(Debug, Default)]
+pub struct Connection {
+    decoder: RequestDecoder,
+    pipeline: Pipeline,
+    /// Nothing more is read: the last request to be answered has been seen.
+    is_closing: bool,
+}
+
+/// A call for the engine.
+#[derive(Debug)]
+pub struct Call {
+    /// To be handed back with the outcome.
+    pub ticket: Ticket,
+    /// Not validated yet.
+    pub request: Request,
+}
+
+/// A call's claim to its answer. Each is answered once, on its own connection.
+#[derive(Debug)]
+pub struct Ticket {
+    sequence: Sequence,
+    manner: Manner,
+}
+
+impl Ticket {
+    /// The id that the answer will carry.
+    pub fn request_id(&self) -> RequestId {
+        self.manner.request_id
+    }
+}
+
+impl Connection {
+    /// A connection that has just been accepted.
+    pub fn new() -> Connection {
+        Connection::default()
+    }
+
+    /// Takes what the socket received. Bytes behind the connection's last request are dropped.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        if !self.is_closing {
+            self.decoder.receive(bytes);
+        }
+    }
+
+    /// Whether more bytes are of use now. When not, the socket should be paused until answers have left.
+    pub fn wants_bytes(&self) -> bool {
+        !self.is_closing && (!self.pipeline.is_full() || self.decoder.received_bytes() < RECEIVED_BYTES_MAX)
+    }
+
+    /// The next call, if a whole one has been received. To be asked until there is none, after each
+    /// [`Connection::receive`] and each [`Connection::answer`]: a full pipeline holds requests back.
+    ///
+    /// What needs no engine (refusals, health checks, preflights) is answered on the way, into `out`.
+    pub fn next_call(&mut self, codec: &mut Codec, out: &mut BytesMut) -> Option<Call> {
+        while !self.is_closing && !self.pipeline.is_full() {
+            match self.decoder.next() {
+                Ok(None) => return None,
+                Ok(Some(Event::ContinueExpected)) => self.answer_at_once(out, response::CONTINUE),
+                Ok(Some(Event::Request(request))) => {
+                    if let Some(call) = self.take_request(&request, codec, out) {
+                        return Some(call);
+                    }
+                }
+                Err(refusal) => self.refuse(refusal, out),
+            }
+        }
+        None
+    }
+
+    /// Writes the outcome of a call, and whatever was waiting for it, to `out`; or keeps it until earlier calls of the
+    /// connection are answered.
+    pub fn answer(&mut self, ticket: Ticket, outcome: Result<&Reply, &Error>, codec: &mut Codec, out: &mut BytesMut) {
+        self.pipeline.answer(ticket.sequence, out, |out| codec.write_outcome(&ticket.manner, outcome, out));
+    }
+
+    /// Every answer is written and there will be no further one: close, once `out` is sent.
+    pub fn is_finished(&self) -> bool {
+        self.is_closing && self.pipeline.is_empty()
+    }
+
+    /// No request is under way or half received: the connection may be closed without loss.
+    pub fn is_idle(&self) -> bool {
+        self.pipeline.is_empty() && self.decoder.is_idle()
+    }
+
+    fn take_request(&mut self, request: &HttpRequest, codec: &mut Codec, out: &mut BytesMut) -> Option<Call> {
+        let manner = manner(request, codec);
+        if !manner.keep_alive {
+            self.close();
+        }
+        let stop = match checks::examine(request, codec) {
+            Ok(request) => return Some(Call { ticket: Ticket { sequence: self.pipeline.enter(), manner }, request }),
+            Err(stop) => stop,
+        };
+        if matches!(stop, Stop::TooLarge) {
+            self.close();
+        }
+        let sequence = self.pipeline.enter();
+        self.pipeline.answer(sequence, out, |out| write_stop(stop, request, &manner, codec, out));
+        None
+    }
+
+    fn refuse(&mut self, refusal: Refusal, out: &mut BytesMut) {
+        self.answer_at_once(out, response::refusal(refusal));
+        self.close();
+    }
+
+    fn answer_at_once(&mut self, out: &mut BytesMut, answer: &[u8]) {
+        let sequence = self.pipeline.enter();
+        self.pipeline.answer(sequence, out, |out| out.extend_from_slice(answer));
+    }
+
+    fn close(&mut self) {
+        self.is_closing = true;
+        self.decoder = RequestDecoder::default();
+    }
+}
+
+fn manner(request: &HttpRequest, codec: &mut Codec) -> Manner {
+    let head = &request.head;
+    Manner {
+        request_id: codec.next_request_id(),
+        // DynamoDB: observed: whoever does not name DynamoDB's own type is answered in the general one.
+        content_type: checks::content_type(request).unwrap_or(ContentType::Json),
+        is_http_1_1: head.is_http_1_1,
+        keep_alive: head.keep_alive,
+        accepts_gzip: head.accepts_gzip,
+        is_cross_origin: !head.origin.is_empty(),
+        omits_body: head.method == Method::Head,
+    }
+}
+
+fn write_stop(stop: Stop, request: &HttpRequest, manner: &Manner, codec: &mut Codec, out: &mut BytesMut) {
+    let plain = Manner { content_type: ContentType::Unnamed, ..*manner };
+    match stop {
+        Stop::Refused(error) => codec.write_outcome(manner, Err(&error), out),
+        Stop::Preflight => {
+            let head = &request.head;
+            response::write_preflight(manner, request.value(head.cors_headers), request.value(head.cors_method), out);
+        }
+        // DynamoDB: observed: the blank at the end is part of it.
+        Stop::Health => {
+            let body = [b"healthy: dynamodb.", REGION.as_bytes(), b".amazonaws.com "];
+            codec.write_plain(Status::Ok, &plain, &body, out);
+        }
+        Stop::NotFound => codec.write_plain(Status::NotFound, &plain, &[b"<UnknownOperationException/>\n"], out),
+        Stop::TooLarge => out.extend_from_slice(response::refusal(Refusal::BodyTooLarge)),
+    }
+}

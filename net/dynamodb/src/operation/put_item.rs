@@ -1,0 +1,41 @@
+//! PutItem: JSON to the model's request, its reply to JSON.
+
+use model::operation::{PutItem, PutItemReply};
+use serde::de::MapAccess;
+
+use super::capacity;
+use crate::json::item::write_item;
+use crate::json::members::{Member, Members, Outline};
+use crate::json::writer::Writer;
+
+impl Members for PutItem {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "TableName" => self.table_name = value.text()?,
+            "Item" => self.item = value.attributes()?,
+            "ReturnValues" => self.return_values = value.choice()?,
+            "ReturnConsumedCapacity" => self.return_consumed_capacity = value.choice()?,
+            "ReturnItemCollectionMetrics" => self.return_item_collection_metrics = value.choice()?,
+            "ExpressionAttributeNames" => self.has_expression_attribute_names = value.given(Outline::TEXTS)?,
+            "ExpressionAttributeValues" => self.has_expression_attribute_values = value.given(Outline::ATTRIBUTES)?,
+            "ConditionExpression" => value.refuse(Outline::Text, "ConditionExpression", &mut self.refused)?,
+            "Expected" => value.refuse(Outline::EXPECTED, "Expected", &mut self.refused)?,
+            "ConditionalOperator" => value.refuse(Outline::Text, "ConditionalOperator", &mut self.refused)?,
+            "ReturnValuesOnConditionCheckFailure" => {
+                value.refuse(Outline::Text, "ReturnValuesOnConditionCheckFailure", &mut self.refused)?;
+            }
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn write(reply: &PutItemReply, writer: &mut Writer<'_>) {
+    writer.object(|writer| {
+        if let Some(attributes) = &reply.attributes {
+            writer.known_name("\"Attributes\":");
+            write_item(attributes.as_ref(), writer);
+        }
+        capacity::write_member(reply.consumed.as_ref(), writer);
+    });
+}
