@@ -1,0 +1,220 @@
+//! Each operation: the model's replies to JSON.
+
+mod door;
+
+use std::collections::BTreeMap;
+
+use door::{Door, call, post};
+use dynamodb::CredentialPolicy;
+use model::operation::*;
+use model::table::{AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableStatus};
+use model::*;
+
+fn item(json: &str) -> Item {
+    match call("PutItem", format!(r#"{{"Item":{json}}}"#)) {
+        Ok(Request::PutItem(PutItem { item: Attributes::Valid(item), .. })) => item,
+        other => panic!("{json}: {other:?}"),
+    }
+}
+
+fn key(value: &str) -> Item {
+    let map = BTreeMap::from([("pk".to_owned(), Value::S(value.to_owned()))]);
+    Item::from_value_map(&map).expect("a key")
+}
+
+fn text(text: &'static str) -> Option<Text> {
+    Some(Text::from_static(text))
+}
+
+fn check_reply(reply: Reply, expect: &str) {
+    let mut door = Door::new(CredentialPolicy::Ignored);
+    let call = door.receive(&post("ListTables", "{}")).pop().expect("a call");
+    door.connection.answer(call.ticket, Ok(&reply), &mut door.codec, &mut door.out);
+    assert_eq!(door.answers()[0].text(), expect);
+}
+
+fn consumed(is_itemised: bool) -> ConsumedCapacity {
+    ConsumedCapacity {
+        table_name: Text::from_static("abc"),
+        capacity_units: CapacityUnits::from_half_unit_count(3),
+        is_itemised,
+    }
+}
+
+#[test]
+fn replies_about_items() {
+    let all = item(
+        r#"{"s":{"S":"a\"\\\n\u0001é"},"n":{"N":"-1.50e2"},"f":{"N":"0.0010"},"b":{"B":"AQI="},"t":{"BOOL":true},"0":{"NULL":true},
+            "m":{"M":{"x":{"L":[{"S":""},{"M":{}}]}}},"ss":{"SS":["b","a"]},"ns":{"NS":["10","9.5"]},"bs":{"BS":["AQ=="]}}"#,
+    );
+    let json = concat!(
+        r#"{"0":{"NULL":true},"b":{"B":"AQI="},"bs":{"BS":["AQ=="]},"f":{"N":"0.001"},"m":{"M":{"x":{"L":[{"S":""},{"M":{}}]}}},"#,
+        r#""n":{"N":"-150"},"ns":{"NS":["9.5","10"]},"s":{"S":"a\"\\\n\u0001é"},"ss":{"SS":["a","b"]},"t":{"BOOL":true}}"#
+    );
+    check_reply(Reply::GetItem(GetItemReply::default()), "{}");
+    check_reply(
+        Reply::GetItem(GetItemReply { item: Some(all.clone()), consumed: None }),
+        &format!(r#"{{"Item":{json}}}"#),
+    );
+    let total = r#"{"TableName":"abc","CapacityUnits":1.5}"#;
+    let itemised = r#"{"TableName":"abc","CapacityUnits":1.5,"Table":{"CapacityUnits":1.5}}"#;
+    check_reply(
+        Reply::PutItem(PutItemReply { attributes: Some(key("x")), consumed: Some(consumed(false)) }),
+        &format!(r#"{{"Attributes":{{"pk":{{"S":"x"}}}},"ConsumedCapacity":{total}}}"#),
+    );
+    check_reply(
+        Reply::DeleteItem(DeleteItemReply { attributes: None, consumed: Some(consumed(true)) }),
+        &format!(r#"{{"ConsumedCapacity":{itemised}}}"#),
+    );
+    let page = Page {
+        items: Some(vec![key("x"), Item::EMPTY]),
+        count: 2,
+        scanned_count: 3,
+        last_evaluated_key: Some(key("y")),
+        consumed: Some(consumed(false)),
+    };
+    let expect = format!(
+        r#"{{"Items":[{{"pk":{{"S":"x"}}}},{{}}],"Count":2,"ScannedCount":3,"LastEvaluatedKey":{{"pk":{{"S":"y"}}}},"ConsumedCapacity":{total}}}"#
+    );
+    check_reply(Reply::Query(Box::new(page.clone())), &expect);
+    check_reply(Reply::Scan(Box::new(page)), &expect);
+    check_reply(Reply::Scan(Box::default()), r#"{"Count":0,"ScannedCount":0}"#);
+}
+
+#[test]
+fn replies_to_batches() {
+    let keys = KeysAndAttributes {
+        keys: Some(vec![Attributes::Valid(key("y"))]),
+        consistent_read: true,
+        ..KeysAndAttributes::default()
+    };
+    check_reply(
+        Reply::BatchGetItem(BatchGetItemReply {
+            responses: vec![(Text::from_static("abc"), vec![key("x")]), (Text::from_static("def"), vec![])],
+            unprocessed_keys: vec![(Text::from_static("abc"), keys)],
+            consumed: Some(vec![consumed(false)]),
+        }),
+        concat!(
+            r#"{"Responses":{"abc":[{"pk":{"S":"x"}}],"def":[]},"#,
+            r#""UnprocessedKeys":{"abc":{"Keys":[{"pk":{"S":"y"}}],"ConsistentRead":true}},"#,
+            r#""ConsumedCapacity":[{"TableName":"abc","CapacityUnits":1.5}]}"#
+        ),
+    );
+    let writes =
+        vec![WriteRequest::Put(Attributes::Valid(key("x"))), WriteRequest::Delete(Attributes::Valid(key("y")))];
+    check_reply(
+        Reply::BatchWriteItem(BatchWriteItemReply {
+            unprocessed_items: vec![(Text::from_static("abc"), writes)],
+            consumed: None,
+        }),
+        r#"{"UnprocessedItems":{"abc":[{"PutRequest":{"Item":{"pk":{"S":"x"}}}},{"DeleteRequest":{"Key":{"pk":{"S":"y"}}}}]}}"#,
+    );
+    check_reply(Reply::BatchWriteItem(BatchWriteItemReply::default()), r#"{"UnprocessedItems":{}}"#);
+    check_reply(Reply::BatchGetItem(BatchGetItemReply::default()), r#"{"Responses":{},"UnprocessedKeys":{}}"#);
+}
+
+#[test]
+fn replies_that_tools_read_back() {
+    check_reply(
+        Reply::ListTables(ListTablesReply {
+            table_names: vec!["abc".into(), "def".into()],
+            last_evaluated_table_name: text("def"),
+        }),
+        r#"{"TableNames":["abc","def"],"LastEvaluatedTableName":"def"}"#,
+    );
+    check_reply(
+        Reply::DescribeEndpoints(DescribeEndpointsReply {
+            endpoints: vec![Endpoint { address: "127.0.0.1:8000".into(), cache_period_minutes: 1440 }],
+        }),
+        r#"{"Endpoints":[{"Address":"127.0.0.1:8000","CachePeriodInMinutes":1440}]}"#,
+    );
+    check_reply(
+        Reply::DescribeTimeToLive(DescribeTimeToLiveReply),
+        r#"{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}"#,
+    );
+    check_reply(
+        Reply::DescribeContinuousBackups(DescribeContinuousBackupsReply),
+        r#"{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}"#,
+    );
+    check_reply(
+        Reply::ListTagsOfResource(ListTagsOfResourceReply { tags: vec![("a".into(), "b".into())] }),
+        r#"{"Tags":[{"Key":"a","Value":"b"}]}"#,
+    );
+}
+
+fn definition(billing_mode: BillingMode) -> TableDefinition {
+    let throughput = match billing_mode {
+        BillingMode::Provisioned => ProvisionedThroughput { read_capacity_units: 5, write_capacity_units: 6 },
+        BillingMode::PayPerRequest => ProvisionedThroughput::default(),
+    };
+    let attribute = |name: &str, key_type| AttributeDefinition { name: name.to_owned(), key_type };
+    let key = |name: &str, key_type| KeyAttribute { name: name.to_owned(), key_type };
+    TableDefinition {
+        id: TableId(7),
+        uuid: "00000000-0000-4000-8000-000000000007".to_owned(),
+        name: "abc".to_owned(),
+        key_schema: KeySchema { partition_key: key("pk", KeyType::String), sort_key: Some(key("sk", KeyType::Number)) },
+        attribute_definitions: vec![attribute("sk", KeyType::Number), attribute("pk", KeyType::String)],
+        billing_mode,
+        provisioned_throughput: throughput,
+        table_class: TableClass::Standard,
+        deletion_protection: false,
+        tags: vec![],
+        created_at_ms: 1_700_000_000_042,
+        status: TableStatus::Active,
+    }
+}
+
+#[test]
+fn replies_about_tables() {
+    let table = |definition| TableDescription { definition, item_count: 3, table_size_bytes: 99 };
+    let keys = concat!(
+        r#""AttributeDefinitions":[{"AttributeName":"sk","AttributeType":"N"},{"AttributeName":"pk","AttributeType":"S"}],"#,
+        r#""KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"TableName":"abc","#,
+    );
+    let size = concat!(
+        r#""TableSizeBytes":99,"ItemCount":3,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/abc","#,
+        r#""TableId":"00000000-0000-4000-8000-000000000007","#,
+    );
+    check_reply(
+        Reply::DescribeTable(Box::new(DescribeTableReply { table: table(definition(BillingMode::Provisioned)) })),
+        &format!(
+            concat!(
+                r#"{{"Table":{{{keys}"TableStatus":"ACTIVE","CreationDateTime":1700000000.042,"#,
+                r#""ProvisionedThroughput":{{"NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6}},"#,
+                r#""WarmThroughput":{{"ReadUnitsPerSecond":5,"WriteUnitsPerSecond":6,"Status":"ACTIVE"}},"#,
+                r#"{size}"DeletionProtectionEnabled":false}}}}"#
+            ),
+            keys = keys,
+            size = size
+        ),
+    );
+    let mut on_demand = definition(BillingMode::PayPerRequest);
+    on_demand.table_class = TableClass::StandardInfrequentAccess;
+    on_demand.deletion_protection = true;
+    let expect = |status: &str, since: &str| {
+        format!(
+            concat!(
+                r#"{{"TableDescription":{{{keys}"TableStatus":"{status}","CreationDateTime":1700000000.042,"#,
+                r#""ProvisionedThroughput":{{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0}},"#,
+                r#""BillingModeSummary":{{"BillingMode":"PAY_PER_REQUEST"{since}}},"#,
+                r#""WarmThroughput":{{"ReadUnitsPerSecond":12000,"WriteUnitsPerSecond":4000,"Status":"{status}"}},"#,
+                r#"{size}"TableClassSummary":{{"TableClass":"STANDARD_INFREQUENT_ACCESS"}},"DeletionProtectionEnabled":true}}}}"#
+            ),
+            keys = keys,
+            size = size,
+            status = status,
+            since = since
+        )
+    };
+    on_demand.status = TableStatus::Creating;
+    check_reply(
+        Reply::CreateTable(Box::new(CreateTableReply { table: table(on_demand.clone()) })),
+        &expect("CREATING", ""),
+    );
+    on_demand.status = TableStatus::Deleting;
+    check_reply(
+        Reply::DeleteTable(Box::new(DeleteTableReply { table: table(on_demand) })),
+        &expect("DELETING", r#","LastUpdateToPayPerRequestDateTime":1700000000.042"#),
+    );
+}
