@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use super::check::check_condition;
 use super::condition::{Comparator, Condition, Node, NodeIndex, parse_condition};
 use super::substitution::Substitutions;
-use crate::limits::EXPRESSION_BYTES_MAX;
+use crate::limits::{EXPRESSION_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::{Error, ItemRef, KeyAttribute, KeyRange, KeySchema, Text, ValueRef};
 
 /// Conditions on one or two attributes, not yet known to be a table's key attributes.
@@ -88,6 +88,7 @@ impl<'a> KeyCondition<'a> {
             match self.condition_on(&sort_key.name) {
                 Some(sort) => {
                     check_types(sort, sort_key)?;
+                    sort.test.values().try_for_each(|value| check_sort_value(&sort_key.name, value))?;
                     sort_test = Some(sort.test);
                 }
                 None if self.second.is_some() => return Err(missed_key(&sort_key.name)),
@@ -199,6 +200,25 @@ fn check_types(condition: &AttributeCondition<'_>, key: &KeyAttribute) -> Result
         return Ok(());
     }
     Err(Error::invalid_parameter("Condition parameter type does not match schema type"))
+}
+
+/// A value that no sort key can have is no bound either.
+// DynamoDB: observed: worded as for the keys of items.
+fn check_sort_value(attribute_name: &str, value: ValueRef<'_>) -> Result<(), Error> {
+    let kind = match value {
+        ValueRef::S("") => "string",
+        ValueRef::B(b"") => "binary",
+        _ if value.size_bytes() > SORT_KEY_BYTES_MAX => {
+            return Err(Error::invalid_parameter(format_args!(
+                "Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::validation(format!(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
+         {kind} value. Key: {attribute_name}"
+    )))
 }
 
 /// Reads the conditions on attributes off the nodes of a condition.

@@ -7,6 +7,7 @@ use super::condition::{Condition, Node, Step};
 use crate::limits::{
     ATTRIBUTE_NAME_BYTES_MAX, EXPRESSION_SUBSTITUTION_BYTES_MAX, EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX,
 };
+use crate::operation::echo;
 use crate::{Error, ItemRef, Text, ValueRef};
 
 /// The placeholders of one request.
@@ -90,7 +91,7 @@ fn report_unused<'a>(kind: &str, unused: impl Iterator<Item = &'a str>) -> Resul
     }
     Err(Error::validation(format!(
         "Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{}}}",
-        unused.join(", ")
+        echo(&unused.join(", "))
     )))
 }
 
@@ -130,13 +131,15 @@ fn check_placeholder(kind: &str, mark: char, placeholder: &str) -> Result<(), Er
     let name = placeholder.strip_prefix(mark).unwrap_or_default();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(Error::validation(format!(
-            "ExpressionAttribute{kind} contains invalid key: Syntax error; key: \"{placeholder}\""
+            "ExpressionAttribute{kind} contains invalid key: Syntax error; key: \"{}\"",
+            echo(placeholder)
         )));
     }
     if placeholder.len() > EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX {
         return Err(Error::validation(format!(
             "ExpressionAttribute{kind} contains invalid key: The expression attribute map contains a key that is too \
-             long; key: \"{placeholder}\""
+             long; key: \"{}\"",
+            echo(placeholder)
         )));
     }
     Ok(())

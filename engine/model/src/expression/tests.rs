@@ -179,6 +179,30 @@ fn operands_have_the_types_that_their_operators_take() {
 }
 
 #[test]
+fn bounds_are_values_that_keys_can_have() {
+    let empty = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an \
+                 empty string value. Key: ";
+    check("pk = :p", &[], &[":p="], &format!("{empty}pk"));
+    check("pk = :p AND sk > :s", &[], &[":p=x", ":s="], &format!("{empty}sk"));
+    check("pk = :p AND begins_with(sk, :s)", &[], &[":p=x", ":s="], &format!("{empty}sk"));
+    let long = |length: usize| format!(":s={}", "x".repeat(length));
+    check("pk = :p AND sk > :s", &[], &[":p=x", &long(1024)], "");
+    check(
+        "pk = :p AND sk > :s",
+        &[],
+        &[":p=x", &long(1025)],
+        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of \
+         1024 bytes",
+    );
+    check(
+        "pk = :s",
+        &[],
+        &[&long(2049)],
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes",
+    );
+}
+
+#[test]
 fn only_ranges_of_keys_can_be_asked_for() {
     let given = &[":p=x", ":s=y"];
     for (expression, operator) in [
@@ -274,6 +298,80 @@ fn size_and_nesting_are_bounded() {
     for deep in ["(".repeat(4096), "NOT ".repeat(1024), "size(".repeat(800)] {
         let text = error(&deep, &[], &[":p=x"]);
         assert!(text.ends_with("The expression contains too many operators; operator count: 301"), "{text}");
+    }
+}
+
+/// Each test, with operands in place of `?`, and each key type: a sort key lies in the range exactly when it passes.
+#[test]
+fn ranges_hold_the_keys_that_pass_the_test() {
+    const TESTS: [&str; 7] = ["= :s", "< :s", "<= :s", "> :s", ">= :s", "BETWEEN :s AND :t", "begins_with"];
+    let seed = 0x5eed_0002;
+    println!("seed {seed:#x}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for round in 0..4000 {
+        let key_type = [KeyType::String, KeyType::Number, KeyType::Binary][round % 3];
+        let mut value = || random_key(&mut random, key_type);
+        let (mut lower, mut upper, key) = (value(), value(), value());
+        if compare(&lower, &upper).is_gt() {
+            std::mem::swap(&mut lower, &mut upper);
+        }
+        let partition = Value::S("p".to_owned());
+        let sort_key = Some(KeyAttribute { name: "sk".into(), key_type });
+        let schema = KeySchema { sort_key, ..schema() };
+        let mut encoded = Vec::new();
+        let item = map(&[("pk", &partition), ("sk", &key)]);
+        schema.encode_key(item.as_ref(), &mut encoded).unwrap();
+        for test in TESTS {
+            let (expression, used) = match test {
+                "begins_with" if key_type == KeyType::Number => continue,
+                "begins_with" => ("pk = :p AND begins_with(sk, :s)".to_owned(), 2),
+                test if test.contains(":t") => (format!("pk = :p AND sk {test}"), 3),
+                test => (format!("pk = :p AND sk {test}"), 2),
+            };
+            let values = map(&[(":p", &partition), (":s", &lower), (":t", &upper)][..used]);
+            let condition = KeyCondition::parse(&expression, None, Some(values.as_ref())).unwrap();
+            let expected = match test {
+                "= :s" => compare(&key, &lower).is_eq(),
+                "< :s" => compare(&key, &lower).is_lt(),
+                "<= :s" => compare(&key, &lower).is_le(),
+                "> :s" => compare(&key, &lower).is_gt(),
+                ">= :s" => compare(&key, &lower).is_ge(),
+                "begins_with" => bytes(&key).starts_with(&bytes(&lower)),
+                _ => compare(&key, &lower).is_ge() && compare(&key, &upper).is_le(),
+            };
+            let range = condition.bind(&schema).unwrap();
+            assert_eq!(range.contains(&encoded), expected, "{key:?} {expression} {lower:?} {upper:?}");
+        }
+    }
+}
+
+fn random_key(random: &mut fastrand::Rng, key_type: KeyType) -> Value {
+    let length = random.usize(1..4);
+    match key_type {
+        KeyType::String => Value::S((0..length).map(|_| ['a', 'b', '\u{0}', 'é'][random.usize(0..4)]).collect()),
+        KeyType::Number => Value::N(Number::parse(&random.i32(-20..20).to_string()).unwrap()),
+        KeyType::Binary => Value::B((0..length).map(|_| [0, 1, 254, 255][random.usize(0..4)]).collect()),
+    }
+}
+
+fn map(entries: &[(&str, &Value)]) -> Item {
+    let map: BTreeMap<String, Value> =
+        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect();
+    Item::from_value_map(&map).unwrap()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    match value {
+        Value::S(text) => text.clone().into_bytes(),
+        Value::B(bytes) => bytes.clone(),
+        other => panic!("{other:?} has no beginning"),
+    }
+}
+
+fn compare(left: &Value, right: &Value) -> std::cmp::Ordering {
+    match (left, right) {
+        (Value::N(left), Value::N(right)) => left.cmp(right),
+        (left, right) => bytes(left).cmp(&bytes(right)),
     }
 }
 

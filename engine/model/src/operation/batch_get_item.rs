@@ -1,7 +1,7 @@
 //! BatchGetItem: up to 100 items by their primary keys, of several tables.
 
 use super::batch::{check_table_names, duplicate_keys, too_many_items};
-use super::constraint::{Constraints, enveloped};
+use super::constraint::{Constraints, echo, enveloped};
 use super::refusal::{check_no_substitutions, check_refused};
 use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
@@ -26,7 +26,7 @@ impl BatchGetItem {
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         check_table_names(&mut constraints, tables.iter().map(|(name, _)| name));
         for (name, wanted) in tables {
-            check_keys(&mut constraints, name, wanted.keys.as_deref());
+            check_keys(&mut constraints, echo(name), wanted.keys.as_deref());
         }
         constraints.finish()?;
         if tables.is_empty() {

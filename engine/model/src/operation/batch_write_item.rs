@@ -1,7 +1,7 @@
 //! BatchWriteItem: up to 25 puts and deletes over several tables; each is atomic, the batch is not.
 
 use super::batch::{check_table_names, too_many_items};
-use super::constraint::Constraints;
+use super::constraint::{Constraints, echo};
 use super::put_item::check_item_size;
 use super::refusal::check_refused;
 use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics};
@@ -43,10 +43,10 @@ impl BatchWriteItem {
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
         check_table_names(&mut constraints, tables.iter().map(|(name, _)| name));
         for (name, writes) in tables {
-            check_write_count(&mut constraints, name, writes.len());
+            check_write_count(&mut constraints, echo(name), writes.len());
         }
         for (name, writes) in tables {
-            check_members(&mut constraints, name, writes);
+            check_members(&mut constraints, echo(name), writes);
         }
         constraints.finish()?;
         if tables.is_empty() {

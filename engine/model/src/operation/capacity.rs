@@ -93,6 +93,15 @@ impl ConsumedCapacity {
     }
 }
 
+/// The `ConsumedCapacity` of a batch's reply: what each of its tables consumed. In a batch every item is rounded by
+/// itself: `units` are sums of [`CapacityUnits`] by item.
+pub fn answer_by_table<'a>(
+    asked: &Choice<ReturnConsumedCapacity>,
+    tables: impl IntoIterator<Item = (&'a Text, CapacityUnits)>,
+) -> Option<Vec<ConsumedCapacity>> {
+    tables.into_iter().map(|(name, units)| ConsumedCapacity::answer(asked, name, units)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +141,8 @@ mod tests {
         let total = answer(Choice::Known(ReturnConsumedCapacity::Total)).unwrap();
         assert_eq!((total.capacity_units.as_f64(), total.is_itemised), (1.5, false));
         assert!(answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().is_itemised);
+        let (name, asked) = (Text::from("t"), Choice::Known(ReturnConsumedCapacity::Total));
+        assert_eq!(answer_by_table(&asked, [(&name, units)]).unwrap(), [total]);
+        assert_eq!(answer_by_table(&Choice::Absent, [(&name, units)]), None);
     }
 }

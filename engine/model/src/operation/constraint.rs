@@ -104,8 +104,8 @@ fn token_set<T: Parameter>() -> String {
     set
 }
 
-/// The part of a value that is echoed to the caller.
-fn echo(value: &str) -> &str {
+/// The part of a caller's text that is echoed.
+pub(crate) fn echo(value: &str) -> &str {
     &value[..value.floor_char_boundary(VALUE_ECHO_BYTES_MAX)]
 }
 

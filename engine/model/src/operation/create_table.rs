@@ -2,16 +2,16 @@
 
 use std::fmt::Display;
 
-use super::constraint::Constraints;
+use super::constraint::{Constraints, echo};
 use super::refusal::check_refused;
-use super::table_name::{TableNameWording, check_table_name};
+use super::table_name::{TableNameWording, check_table_name, resolve_table_name};
 use super::{Choice, KeyRole, Parameter, TableDescription};
 use crate::limits::{
     KEY_ATTRIBUTE_NAME_BYTES_MAX, KEY_SCHEMA_ELEMENT_COUNT_MAX, TAG_COUNT_MAX, TAG_KEY_CHARACTER_COUNT_MAX,
     TAG_VALUE_CHARACTER_COUNT_MAX,
 };
-use crate::table::{BillingMode, TableClass};
-use crate::{Error, KeyAttribute, KeySchema, KeyType, Text};
+use crate::table::{AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableStatus, Tag};
+use crate::{Error, KeyAttribute, KeySchema, KeyType, TableDefinition, TableId, Text};
 
 /// The largest provisioned throughput, in units a second.
 // DynamoDB: observed: larger values are out of bounds.
@@ -73,6 +73,33 @@ impl CreateTable {
         let partition_key = attributes.next().flatten().ok_or_else(undefined_key)?;
         let sort_key = attributes.next().map(|attribute| attribute.ok_or_else(undefined_key)).transpose()?;
         Ok(KeySchema { partition_key, sort_key })
+    }
+
+    /// The definition of the new table, being created; the error when the request was not validated.
+    pub fn definition(&self, identity: TableIdentity) -> Result<TableDefinition, Error> {
+        let name = resolve_table_name(self.table_name.as_deref().unwrap_or_default())?;
+        let key_schema = self.key_schema()?;
+        let throughput = self.provisioned_throughput.unwrap_or_default();
+        let units = |units: Option<i64>| units.and_then(|units| u64::try_from(units).ok()).unwrap_or_default();
+        let definitions = self.attribute_definitions.iter().flatten();
+        let tags = self.tags.iter().flatten();
+        Ok(TableDefinition {
+            id: identity.id,
+            uuid: identity.uuid,
+            name: name.to_owned(),
+            attribute_definitions: definitions.filter_map(AttributeDefinitionParameter::definition).collect(),
+            key_schema,
+            billing_mode: self.billing_mode(),
+            provisioned_throughput: ProvisionedThroughput {
+                read_capacity_units: units(throughput.read_capacity_units),
+                write_capacity_units: units(throughput.write_capacity_units),
+            },
+            table_class: self.table_class.known().unwrap_or(TableClass::Standard),
+            deletion_protection: self.deletion_protection_enabled.unwrap_or(false),
+            tags: tags.filter_map(TagParameter::tag).collect(),
+            created_at_ms: identity.created_at_ms,
+            status: TableStatus::Creating,
+        })
     }
 
     /// `PROVISIONED` when not given.
@@ -178,7 +205,7 @@ impl CreateTable {
                 "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], \
                  AttributeDefinitions: [{}]",
                 keys.join(", "),
-                defined.join(", ")
+                echo(&defined.join(", "))
             )));
         }
         if keys.len() == 2 && keys[0] == keys[1] {
@@ -224,6 +251,21 @@ impl CreateTable {
     }
 }
 
+impl AttributeDefinitionParameter {
+    fn definition(&self) -> Option<AttributeDefinition> {
+        Some(AttributeDefinition {
+            name: self.attribute_name.as_ref()?.to_string(),
+            key_type: self.attribute_type.known()?,
+        })
+    }
+}
+
+impl TagParameter {
+    fn tag(&self) -> Option<Tag> {
+        Some(Tag { key: self.key.as_ref()?.to_string(), value: self.value.as_ref()?.to_string() })
+    }
+}
+
 /// How many elements of a key schema that is too long are shown.
 const SHOWN_ELEMENT_COUNT_MAX: usize = 10;
 
@@ -261,6 +303,17 @@ fn check_bounds(name: &str, units: Option<i64>) -> Result<(), Error> {
 
 fn undefined_key() -> Error {
     Error::validation("Invalid KeySchema: Some index key attribute have no definition")
+}
+
+/// What a new table gets from whoever creates it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIdentity {
+    /// The id inside of Stator.
+    pub id: TableId,
+    /// The id that users see.
+    pub uuid: String,
+    /// In milliseconds since 1970.
+    pub created_at_ms: u64,
 }
 
 /// A member of `AttributeDefinitions`, as given.

@@ -35,9 +35,11 @@ pub use attributes::{Attributes, InvalidAttribute};
 pub use batch::check_distinct_keys;
 pub use batch_get_item::{BatchGetItem, BatchGetItemReply, KeysAndAttributes};
 pub use batch_write_item::{BatchWriteItem, BatchWriteItemReply, WriteRequest};
-pub use capacity::{CapacityUnits, ConsumedCapacity};
+pub use capacity::{CapacityUnits, ConsumedCapacity, answer_by_table};
+pub(crate) use constraint::echo;
 pub use create_table::{
-    AttributeDefinitionParameter, CreateTable, CreateTableReply, KeySchemaElement, TagParameter, ThroughputParameter,
+    AttributeDefinitionParameter, CreateTable, CreateTableReply, KeySchemaElement, TableIdentity, TagParameter,
+    ThroughputParameter,
 };
 pub use delete_item::{DeleteItem, DeleteItemReply};
 pub use delete_table::{DeleteTable, DeleteTableReply};
@@ -53,7 +55,7 @@ pub use parameter::{
     Choice, KeyRole, Parameter, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues, Select,
 };
 pub use put_item::{PutItem, PutItemReply};
-pub use query::{Query, QueryRange, QueryReply};
+pub use query::{Query, QueryReply};
 pub use scan::{Scan, ScanRange, ScanReply};
 pub use table_name::resolve_table_name;
 

@@ -53,15 +53,6 @@ impl Default for Query {
     }
 }
 
-/// What a Query reads of a table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueryRange {
-    /// The encoded keys that meet the condition.
-    pub range: KeyRange,
-    /// The encoded key after which (before which, when going backward) to start.
-    pub start_key: Option<Vec<u8>>,
-}
-
 impl Query {
     /// Checks all that needs no table.
     pub fn validate(&self) -> Result<(), Error> {
@@ -107,16 +98,22 @@ impl Query {
         KeyCondition::parse(expression, names, values)
     }
 
-    /// What to read of a table with `schema`; the errors that need the schema.
+    /// The encoded keys to read of a table with `schema`, from the start key on in the query's direction; the errors
+    /// that need the schema.
     // DynamoDB: observed: the start key's form is checked before the condition, its place after.
-    pub fn bind(&self, schema: &KeySchema) -> Result<QueryRange, Error> {
+    pub fn bind(&self, schema: &KeySchema) -> Result<KeyRange, Error> {
         let start_item = self.exclusive_start_key.item();
         let start_key = start_item.map(|key| encode_query_start_key(key, schema)).transpose()?;
         let condition = self.key_condition()?.resolve(schema)?;
         if let Some(key) = start_item {
             check_within_condition(key, schema, &condition)?;
         }
-        Ok(QueryRange { range: condition.range(schema)?, start_key })
+        let range = condition.range(schema)?;
+        Ok(match start_key {
+            None => range,
+            Some(key) if self.scan_index_forward => range.after_key(&key),
+            Some(key) => range.before_key(&key),
+        })
     }
 
     /// An empty page to fill.

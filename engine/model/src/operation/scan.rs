@@ -7,6 +7,7 @@ use super::start_key::{check_start_key_values, encode_scan_start_key, outside_se
 use super::table_name::{TableNameWording, check_table_name};
 use super::{Attributes, Choice, Page, PageBuilder, ReturnConsumedCapacity, Select};
 use crate::limits::SCAN_SEGMENT_COUNT_MAX;
+use crate::table::HashRange;
 use crate::{Error, Item, KeyHash, KeySchema, Text};
 
 /// The request.
@@ -39,10 +40,8 @@ pub struct Scan {
 /// What a Scan reads of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRange {
-    /// The first hash of the segment.
-    pub first: KeyHash,
-    /// The last hash of the segment.
-    pub last: KeyHash,
+    /// The hashes of the segment.
+    pub hashes: HashRange,
     /// The encoded key after which to start.
     pub start_key: Option<Vec<u8>>,
 }
@@ -80,15 +79,14 @@ impl Scan {
     /// Segments are equal parts of the hashes, so that each item lies in exactly one.
     pub fn bind(&self, schema: &KeySchema) -> Result<ScanRange, Error> {
         let (segment, total_segments) = (self.segment.unwrap_or(0), self.total_segments.unwrap_or(1));
-        let (first, last) = segment_hashes(segment, total_segments);
+        let hashes = segment_hashes(segment, total_segments);
         let start_item = self.exclusive_start_key.item();
         let start_key = start_item.map(|key| encode_scan_start_key(key, schema)).transpose()?;
-        if let Some((start_hash, _)) = start_key.as_ref().and_then(|key| key.split_first_chunk())
-            && !(first..=last).contains(&u64::from_be_bytes(*start_hash))
-        {
+        let start_hash = start_key.as_deref().and_then(KeyHash::of_encoded_key);
+        if start_hash.is_some_and(|hash| !hashes.contains(hash)) {
             return Err(outside_segment(segment, total_segments));
         }
-        Ok(ScanRange { first: KeyHash(first), last: KeyHash(last), start_key })
+        Ok(ScanRange { hashes, start_key })
     }
 
     /// An empty page to fill.
@@ -134,13 +132,13 @@ impl Scan {
     }
 }
 
-/// The first and the last hash of a segment.
-fn segment_hashes(segment: i64, total_segments: i64) -> (u64, u64) {
+/// The hashes of one of `total_segments` equal parts.
+fn segment_hashes(segment: i64, total_segments: i64) -> HashRange {
     assert!(0 <= segment && segment < total_segments, "segment {segment} of {total_segments} was not validated");
     let widen = |number: i64| u128::try_from(number).expect("neither is negative");
     let first_of = |segment: i64| (widen(segment) << 64).div_ceil(widen(total_segments));
-    let narrow = |hash: u128| u64::try_from(hash).expect("a segment's hashes lie below 2^64");
-    (narrow(first_of(segment)), narrow(first_of(segment + 1) - 1))
+    let narrow = |hash: u128| KeyHash(u64::try_from(hash).expect("a segment's hashes lie below 2^64"));
+    HashRange::new(narrow(first_of(segment)), narrow(first_of(segment + 1) - 1)).expect("a segment is never empty")
 }
 
 /// The reply.

@@ -53,6 +53,32 @@ fn good_tables_pass() {
 }
 
 #[test]
+fn a_request_becomes_a_definition() {
+    let identity = TableIdentity { id: TableId(7), uuid: "u".to_owned(), created_at_ms: 5 };
+    let throughput = ThroughputParameter { read_capacity_units: Some(3), write_capacity_units: Some(4) };
+    let request = CreateTable {
+        billing_mode: Choice::Absent,
+        provisioned_throughput: Some(throughput),
+        table_class: Choice::Known(TableClass::StandardInfrequentAccess),
+        deletion_protection_enabled: Some(true),
+        tags: Some(vec![TagParameter { key: Some(Text::from("k")), value: Some(Text::from("v")) }]),
+        ..table()
+    };
+    let definition = request.definition(identity.clone()).unwrap();
+    assert_eq!((definition.id, definition.name.as_str(), definition.created_at_ms), (TableId(7), "table", 5));
+    assert_eq!(definition.attribute_definitions.len(), 2);
+    assert_eq!((definition.billing_mode, definition.status), (BillingMode::Provisioned, TableStatus::Creating));
+    let units = definition.provisioned_throughput;
+    assert_eq!((units.read_capacity_units, units.write_capacity_units), (3, 4));
+    assert_eq!(definition.table_class, TableClass::StandardInfrequentAccess);
+    assert!(definition.deletion_protection);
+    assert_eq!(definition.tags, [Tag { key: "k".to_owned(), value: "v".to_owned() }]);
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/Users";
+    let by_arn = CreateTable { table_name: Some(Text::from(arn)), ..table() }.definition(identity).unwrap();
+    assert_eq!((by_arn.name.as_str(), by_arn.provisioned_throughput), ("Users", ProvisionedThroughput::default()));
+}
+
+#[test]
 fn members_are_constrained() {
     check(
         &CreateTable { table_name: None, key_schema: None, ..table() },
