@@ -40,8 +40,8 @@ impl Default for RuntimeOptions {
         RuntimeOptions {
             cpus: real::available_cpus(),
             connection_count_max: 10_000,
-            receive_buffer_bytes: 16 << 10,
-            receive_buffer_count: 256,
+            receive_buffer_bytes: 8 << 10,
+            receive_buffer_count: 512,
             stall_tick: Duration::from_secs(1),
             stall_tick_count_max: 30,
             stall_response: StallResponse::Abort,
@@ -134,9 +134,18 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Waits until the main task of every core has ended.
-    pub fn join(self) {
-        self.workers.join();
+    /// Waits until the main task of every core has ended. Returns the longest time that any core has taken to answer
+    /// the watchdog.
+    ///
+    /// # Panics
+    /// If one of them has panicked.
+    pub fn join(self) -> Duration {
+        self.workers.join()
+    }
+
+    /// The longest time that any core has taken to answer the watchdog, an open question included.
+    pub fn longest_silence(&self) -> Duration {
+        self.workers.longest_silence()
     }
 }
 

@@ -1,0 +1,246 @@
+//! Files of the real machine: direct I/O through the core's ring.
+//!
+//! Each operation is one entry in the turn's one system call. The operation's slot owns the buffer and keeps the
+//! descriptor open until the completion, so a dropped future leaves nothing dangling.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::types::{self, FsyncFlags};
+
+use super::core::Core;
+use super::flush_method;
+use super::operations::Payload;
+use crate::{BLOCK_BYTES, Buffer, FileError, FlushMethod};
+
+/// Zeros written in one step when a file is created: what a request's flush may have to wait behind.
+const ZERO_STEP_BYTES: usize = 256 << 10;
+/// The most that one operation moves.
+const TRANSFER_BYTES_MAX: usize = 1 << 30;
+
+/// An open file.
+pub(crate) struct File {
+    core: Rc<Core>,
+    descriptor: Rc<OwnedFd>,
+    path: PathBuf,
+    len_bytes: u64,
+    flush_method: Arc<AtomicU8>,
+}
+
+impl File {
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.len_bytes
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Buffer, FileError> {
+        assert!(len <= TRANSFER_BYTES_MAX, "a read of {len} bytes");
+        let mut buffer = Buffer::zeroed(len);
+        let mut done_bytes = 0;
+        while done_bytes < len {
+            let rest = &mut buffer.as_mut_slice()[done_bytes..];
+            let length = u32::try_from(rest.len()).expect("at most TRANSFER_BYTES_MAX");
+            let entry = opcode::Read::new(self.raw(), rest.as_mut_ptr(), length);
+            let entry = entry.offset(offset + done_bytes as u64).build();
+            // SAFETY: the entry reads into `buffer`, which goes along.
+            let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
+            buffer = returned;
+            let moved_bytes = usize::try_from(result).map_err(|_| self.error("read", -result))?;
+            done_bytes += moved_bytes;
+            // Direct reads end inside a block only at the end of the file.
+            if moved_bytes == 0 || (done_bytes < len && !done_bytes.is_multiple_of(BLOCK_BYTES)) {
+                return Err(FileError::PastEnd { path: self.path.clone(), offset, len });
+            }
+        }
+        Ok(buffer)
+    }
+
+    pub(crate) async fn write_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
+        self.write_with(offset, buffer, 0).await
+    }
+
+    pub(crate) async fn write_durable_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
+        self.write_durable_by(flush_method::load(&self.flush_method), offset, buffer).await
+    }
+
+    pub(super) async fn write_durable_by(
+        &self,
+        method: FlushMethod,
+        offset: u64,
+        buffer: Buffer,
+    ) -> (Buffer, Result<(), FileError>) {
+        match method {
+            FlushMethod::DurableWrite => self.write_with(offset, buffer, libc::RWF_DSYNC).await,
+            FlushMethod::WriteThenSync => {
+                let (buffer, outcome) = self.write_with(offset, buffer, 0).await;
+                match outcome {
+                    Ok(()) => (buffer, self.sync().await),
+                    Err(error) => (buffer, Err(error)),
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn sync(&self) -> Result<(), FileError> {
+        let entry = opcode::Fsync::new(self.raw()).flags(FsyncFlags::DATASYNC).build();
+        // SAFETY: the entry holds no address, and the payload keeps its descriptor open.
+        unsafe { self.core.perform(entry, self.payload(None), &self.path, "fdatasync") }.await.map(drop)
+    }
+
+    pub(super) fn remember_flush_method(&self, code: u8) {
+        // Relaxed: either method is right at any time.
+        self.flush_method.store(code, Ordering::Relaxed);
+    }
+
+    async fn write_with(&self, offset: u64, mut buffer: Buffer, flags: i32) -> (Buffer, Result<(), FileError>) {
+        let len = buffer.len();
+        assert!(len <= TRANSFER_BYTES_MAX, "a write of {len} bytes");
+        let mut done_bytes = 0;
+        while done_bytes < len {
+            let rest = &buffer.as_slice()[done_bytes..];
+            let length = u32::try_from(rest.len()).expect("at most TRANSFER_BYTES_MAX");
+            let entry = opcode::Write::new(self.raw(), rest.as_ptr(), length);
+            let entry = entry.offset(offset + done_bytes as u64).rw_flags(flags).build();
+            // SAFETY: the entry writes from `buffer`, which goes along.
+            let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
+            buffer = returned;
+            match usize::try_from(result) {
+                Ok(0) => return (buffer, Err(self.error("write", libc::EIO))),
+                Ok(moved_bytes) => done_bytes += moved_bytes,
+                Err(_) => return (buffer, Err(self.error("write", -result))),
+            }
+        }
+        (buffer, Ok(()))
+    }
+
+    /// Runs one read or write.
+    ///
+    /// # Safety
+    /// The addresses in `entry` lie in `buffer`, the descriptor is this file's.
+    async unsafe fn transfer(&self, entry: Entry, buffer: Buffer) -> (i32, Buffer) {
+        // SAFETY: the payload owns the buffer, whose memory does not move with it, and the descriptor.
+        let (result, payload) = unsafe { self.core.submit(entry, self.payload(Some(buffer))) }.await;
+        (result, payload.buffer.expect("given above"))
+    }
+
+    fn payload(&self, buffer: Option<Buffer>) -> Payload {
+        Payload { buffer, file: Some(self.descriptor.clone()), ..Payload::default() }
+    }
+
+    fn raw(&self) -> types::Fd {
+        types::Fd(self.descriptor.as_raw_fd())
+    }
+
+    fn error(&self, operation: &'static str, errno: i32) -> FileError {
+        FileError::from_errno(&self.path, operation, errno)
+    }
+}
+
+impl Core {
+    pub(crate) async fn open_file(self: &Rc<Self>, path: &Path) -> Result<File, FileError> {
+        let descriptor = self.open_direct(path, 0, "open").await?;
+        let length = rustix::fs::fstat(&descriptor)
+            .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
+        let len_bytes = u64::try_from(length.st_size).expect("a length is not negative");
+        self.new_file(descriptor, path, len_bytes)
+    }
+
+    pub(crate) async fn create_file(self: &Rc<Self>, path: &Path, len_bytes: u64) -> Result<File, FileError> {
+        assert!(len_bytes.is_multiple_of(BLOCK_BYTES as u64), "a file of {len_bytes} bytes is not whole blocks");
+        let descriptor = self.open_direct(path, libc::O_CREAT | libc::O_EXCL, "create").await?;
+        let file = self.new_file(descriptor, path, len_bytes)?;
+        let entry = opcode::Fallocate::new(file.raw(), len_bytes).build();
+        if len_bytes > 0 {
+            // SAFETY: the entry holds no address, and the payload keeps its descriptor open.
+            unsafe { self.perform(entry, file.payload(None), path, "fallocate") }.await?;
+        }
+        let mut zeros = Buffer::zeroed(ZERO_STEP_BYTES);
+        let mut offset = 0;
+        while offset < len_bytes {
+            let left = usize::try_from(len_bytes - offset).unwrap_or(usize::MAX);
+            zeros.truncate(left);
+            let step_bytes = zeros.len() as u64;
+            let (returned, outcome) = file.write_at(offset, zeros).await;
+            outcome?;
+            zeros = returned;
+            offset += step_bytes;
+            self.yield_now().await;
+        }
+        // The length is metadata, which fdatasync covers as far as reading the file back needs it.
+        file.sync().await?;
+        self.sync_directory(parent_of(path)).await?;
+        Ok(file)
+    }
+
+    /// Runs an operation whose success is a count or a descriptor.
+    ///
+    /// # Safety
+    /// As for `submit`: `payload` owns the memory that `entry` points to, and keeps its descriptor open.
+    pub(super) async unsafe fn perform(
+        &self,
+        entry: Entry,
+        payload: Payload,
+        path: &Path,
+        operation: &'static str,
+    ) -> Result<i32, FileError> {
+        // SAFETY: the caller's promise, word for word.
+        let (result, _) = unsafe { self.submit(entry, payload) }.await;
+        if result < 0 { Err(FileError::from_errno(path, operation, -result)) } else { Ok(result) }
+    }
+
+    async fn open_direct(&self, path: &Path, flags: i32, operation: &'static str) -> Result<OwnedFd, FileError> {
+        let flags = flags | libc::O_RDWR | libc::O_CLOEXEC;
+        match self.open_with(path, flags | libc::O_DIRECT, operation).await {
+            // A file system in memory may have no direct I/O, and nothing to gain from it. A file that was there would
+            // have been refused before, so one that is there now is what the first attempt has left.
+            Err(FileError::Io { errno: libc::EINVAL, .. }) => {
+                self.open_with(path, flags & !libc::O_EXCL, operation).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn open_with(&self, path: &Path, flags: i32, operation: &'static str) -> Result<OwnedFd, FileError> {
+        let name = c_path(path)?;
+        let directory = types::Fd(libc::AT_FDCWD);
+        let entry = opcode::OpenAt::new(directory, name.as_ptr()).flags(flags).mode(0o644).build();
+        let payload = Payload { paths: Some((name, CString::default())), ..Payload::default() };
+        // SAFETY: the entry points to the name, which the payload owns and which does not move with it.
+        let raw = unsafe { self.perform(entry, payload, path, operation) }.await?;
+        // SAFETY: a successful open has made this descriptor and given it to us alone.
+        Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    }
+
+    fn new_file(self: &Rc<Self>, descriptor: OwnedFd, path: &Path, len_bytes: u64) -> Result<File, FileError> {
+        let flush_method = self
+            .node
+            .flush_methods
+            .of(descriptor.as_fd())
+            .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
+        let descriptor = Rc::new(descriptor);
+        Ok(File { core: self.clone(), descriptor, path: path.to_path_buf(), len_bytes, flush_method })
+    }
+}
+
+/// The path as the kernel takes it.
+pub(super) fn c_path(path: &Path) -> Result<CString, FileError> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| FileError::from_errno(path, "name", libc::EINVAL))
+}
+
+/// The directory that holds `path`.
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
