@@ -1,0 +1,9 @@
+//! The real machine at its door: real threads, real sockets on loopback, real files. One binary, for it links once.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests, whose clients are ordinary programs")]
+
+mod cores;
+mod files;
+mod sockets;
+mod stress;
+mod world;
