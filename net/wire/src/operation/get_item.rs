@@ -1,0 +1,55 @@
+//! GetItem on the wire. Hot: neither side allocates for it.
+
+use model::operation::{GetItem, GetItemReply};
+
+use super::parts;
+use crate::error::{EncodeError, ProtocolError};
+use crate::generated as fbs;
+use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
+use crate::writer::{BYTE, REFERENCE, Shape, Writer};
+
+static SHAPE: Shape<4> = Shape::new([REFERENCE, REFERENCE, BYTE, REFERENCE]);
+static REPLY_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
+
+pub(crate) fn encode(request: &GetItem, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    parts::refuse(request.refused)?;
+    parts::refuse_placeholders(request.has_expression_attribute_names, false)?;
+    let table = writer.root(&SHAPE);
+    writer.text_option(table, fbs::GetItem::VT_TABLE_NAME, request.table_name.as_deref());
+    parts::attributes(&request.key, table, fbs::GetItem::VT_KEY, writer)?;
+    writer.flag(table, fbs::GetItem::VT_CONSISTENT_READ, request.consistent_read);
+    parts::choice(&request.return_consumed_capacity, table, fbs::GetItem::VT_RETURN_CONSUMED_CAPACITY, writer);
+    Ok(())
+}
+
+/// The plain form that load generators send: a table, an encoded key, nothing else.
+pub(crate) fn encode_plain(table_name: &str, key: &[u8], consistent_read: bool, writer: &mut Writer<'_>) {
+    let table = writer.root(&SHAPE);
+    writer.text(table, fbs::GetItem::VT_TABLE_NAME, table_name);
+    writer.bytes(table, fbs::GetItem::VT_KEY, key);
+    writer.flag(table, fbs::GetItem::VT_CONSISTENT_READ, consistent_read);
+}
+
+pub(crate) fn decode(payload: Payload<'_>) -> Result<GetItem, Refusal> {
+    let request = payload.root::<fbs::GetItem<'_>>()?;
+    refuse_unknown_fields(request._tab, fbs::GetItem::VT_RETURN_CONSUMED_CAPACITY)?;
+    Ok(GetItem {
+        table_name: payload.text_option(request.table_name()),
+        key: payload.attributes(request.key()),
+        consistent_read: request.consistent_read(),
+        return_consumed_capacity: choice(request.return_consumed_capacity()),
+        has_expression_attribute_names: false,
+        refused: None,
+    })
+}
+
+pub(crate) fn encode_reply(reply: &GetItemReply, writer: &mut Writer<'_>) {
+    let table = writer.root(&REPLY_SHAPE);
+    parts::item(reply.item.as_ref(), table, fbs::GetItemReply::VT_ITEM, writer);
+    parts::consumed(reply.consumed.as_ref(), table, fbs::GetItemReply::VT_CONSUMED, writer);
+}
+
+pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<GetItemReply, ProtocolError> {
+    let reply = payload.root::<fbs::GetItemReply<'_>>()?;
+    Ok(GetItemReply { item: payload.item(reply.item())?, consumed: payload.consumed(reply.consumed())? })
+}

@@ -1,0 +1,298 @@
+//! Seeded messages of every kind for the tests. Each test file uses its own part of them.
+
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use model::operation::*;
+use model::table::{BillingMode, ProvisionedThroughput, TableClass, TableStatus, Tag};
+use model::{Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, Value};
+
+/// How many kinds of requests, and of replies, there are.
+pub const KIND_COUNT: usize = 15;
+
+/// A random request of the kind `kind`.
+pub fn request(kind: usize, random: &mut Rng) -> Request {
+    match kind {
+        0 => Request::GetItem(GetItem {
+            table_name: maybe(random, text),
+            key: attributes(random),
+            consistent_read: random.bool(),
+            return_consumed_capacity: choice(random),
+            ..GetItem::default()
+        }),
+        1 => Request::PutItem(PutItem {
+            table_name: maybe(random, text),
+            item: attributes(random),
+            return_values: choice(random),
+            return_consumed_capacity: choice(random),
+            return_item_collection_metrics: choice(random),
+            ..PutItem::default()
+        }),
+        2 => Request::DeleteItem(DeleteItem {
+            table_name: maybe(random, text),
+            key: attributes(random),
+            return_values: choice(random),
+            return_consumed_capacity: choice(random),
+            return_item_collection_metrics: choice(random),
+            ..DeleteItem::default()
+        }),
+        3 => Request::Query(Box::new(query(random))),
+        4 => Request::Scan(Box::new(scan(random))),
+        5 => Request::BatchGetItem(BatchGetItem {
+            request_items: maybe(random, table_keys),
+            return_consumed_capacity: choice(random),
+            refused: None,
+        }),
+        6 => Request::BatchWriteItem(BatchWriteItem {
+            request_items: maybe(random, table_writes),
+            return_consumed_capacity: choice(random),
+            return_item_collection_metrics: choice(random),
+            refused: None,
+        }),
+        7 => Request::CreateTable(Box::new(create_table(random))),
+        8 => Request::DescribeTable(DescribeTable { table_name: maybe(random, text) }),
+        9 => Request::ListTables(ListTables {
+            exclusive_start_table_name: maybe(random, text),
+            limit: maybe(random, |random| random.i64(..)),
+        }),
+        10 => Request::DeleteTable(DeleteTable { table_name: maybe(random, text) }),
+        11 => Request::DescribeTimeToLive(DescribeTimeToLive { table_name: maybe(random, text) }),
+        12 => Request::DescribeContinuousBackups(DescribeContinuousBackups { table_name: maybe(random, text) }),
+        13 => Request::ListTagsOfResource(ListTagsOfResource {
+            resource_arn: maybe(random, text),
+            next_token: maybe(random, text),
+        }),
+        _ => Request::DescribeEndpoints(DescribeEndpoints),
+    }
+}
+
+/// A random reply of the kind `kind`.
+pub fn reply(kind: usize, random: &mut Rng) -> Reply {
+    match kind {
+        0 => Reply::GetItem(GetItemReply { item: maybe(random, item), consumed: maybe(random, consumed) }),
+        1 => Reply::PutItem(PutItemReply { attributes: maybe(random, item), consumed: maybe(random, consumed) }),
+        2 => Reply::DeleteItem(DeleteItemReply { attributes: maybe(random, item), consumed: maybe(random, consumed) }),
+        3 => Reply::Query(Box::new(page(random))),
+        4 => Reply::Scan(Box::new(page(random))),
+        5 => Reply::BatchGetItem(BatchGetItemReply {
+            responses: many(random, |random| (text(random), many(random, item))),
+            unprocessed_keys: table_keys(random),
+            consumed: maybe(random, |random| many(random, consumed)),
+        }),
+        6 => Reply::BatchWriteItem(BatchWriteItemReply {
+            unprocessed_items: table_writes(random),
+            consumed: maybe(random, |random| many(random, consumed)),
+        }),
+        7 => Reply::CreateTable(Box::new(CreateTableReply { table: description(random) })),
+        8 => Reply::DescribeTable(Box::new(DescribeTableReply { table: description(random) })),
+        9 => Reply::ListTables(ListTablesReply {
+            table_names: many(random, text),
+            last_evaluated_table_name: maybe(random, text),
+        }),
+        10 => Reply::DeleteTable(Box::new(DeleteTableReply { table: description(random) })),
+        11 => Reply::DescribeTimeToLive(DescribeTimeToLiveReply),
+        12 => Reply::DescribeContinuousBackups(DescribeContinuousBackupsReply),
+        13 => Reply::ListTagsOfResource(ListTagsOfResourceReply {
+            tags: many(random, |random| (text(random), text(random))),
+        }),
+        _ => Reply::DescribeEndpoints(DescribeEndpointsReply {
+            endpoints: many(random, |random| Endpoint { address: text(random), cache_period_minutes: random.u32(..) }),
+        }),
+    }
+}
+
+/// A random key schema.
+pub fn key_schema(random: &mut Rng) -> KeySchema {
+    KeySchema { partition_key: key_attribute(random), sort_key: maybe(random, key_attribute) }
+}
+
+/// A random item.
+pub fn item(random: &mut Rng) -> Item {
+    let map: BTreeMap<String, Value> = (0..random.usize(0..6)).map(|_| (name(random), value(random, 0))).collect();
+    Item::from_value_map(&map).expect("the sample is a legal item")
+}
+
+fn query(random: &mut Rng) -> Query {
+    Query {
+        table_name: maybe(random, text),
+        key_condition_expression: maybe(random, text),
+        expression_attribute_names: maybe(random, |random| many(random, |random| (text(random), text(random)))),
+        expression_attribute_values: attributes(random),
+        limit: maybe(random, |random| random.i64(..)),
+        scan_index_forward: random.bool(),
+        exclusive_start_key: attributes(random),
+        select: choice(random),
+        consistent_read: random.bool(),
+        return_consumed_capacity: choice(random),
+        refused: None,
+    }
+}
+
+fn scan(random: &mut Rng) -> Scan {
+    Scan {
+        table_name: maybe(random, text),
+        limit: maybe(random, |random| random.i64(..)),
+        segment: maybe(random, |random| random.i64(..)),
+        total_segments: maybe(random, |random| random.i64(..)),
+        exclusive_start_key: attributes(random),
+        select: choice(random),
+        consistent_read: random.bool(),
+        return_consumed_capacity: choice(random),
+        ..Scan::default()
+    }
+}
+
+fn create_table(random: &mut Rng) -> CreateTable {
+    CreateTable {
+        table_name: maybe(random, text),
+        attribute_definitions: maybe(random, |random| {
+            many(random, |random| AttributeDefinitionParameter {
+                attribute_name: maybe(random, text),
+                attribute_type: choice(random),
+            })
+        }),
+        key_schema: maybe(random, |random| {
+            many(random, |random| KeySchemaElement { attribute_name: maybe(random, text), key_type: choice(random) })
+        }),
+        billing_mode: choice(random),
+        provisioned_throughput: maybe(random, |random| ThroughputParameter {
+            read_capacity_units: maybe(random, |random| random.i64(..)),
+            write_capacity_units: maybe(random, |random| random.i64(..)),
+        }),
+        tags: maybe(random, |random| {
+            many(random, |random| TagParameter { key: maybe(random, text), value: maybe(random, text) })
+        }),
+        table_class: choice(random),
+        deletion_protection_enabled: maybe(random, Rng::bool),
+        refused: None,
+    }
+}
+
+fn page(random: &mut Rng) -> Page {
+    Page {
+        items: maybe(random, |random| many(random, item)),
+        count: random.u64(..),
+        scanned_count: random.u64(..),
+        last_evaluated_key: maybe(random, item),
+        consumed: maybe(random, consumed),
+    }
+}
+
+fn table_keys(random: &mut Rng) -> Vec<(Text, KeysAndAttributes)> {
+    many(random, |random| {
+        let keys = KeysAndAttributes {
+            keys: maybe(random, |random| many(random, attributes)),
+            consistent_read: random.bool(),
+            ..KeysAndAttributes::default()
+        };
+        (text(random), keys)
+    })
+}
+
+fn table_writes(random: &mut Rng) -> Vec<(Text, Vec<WriteRequest>)> {
+    let write = |random: &mut Rng| match random.u8(0..8) {
+        0 => WriteRequest::Neither,
+        1 => WriteRequest::Both,
+        2..5 => WriteRequest::Delete(attributes(random)),
+        _ => WriteRequest::Put(attributes(random)),
+    };
+    many(random, |random| (text(random), many(random, write)))
+}
+
+fn description(random: &mut Rng) -> TableDescription {
+    let definition = TableDefinition {
+        id: TableId(random.u64(..)),
+        uuid: string(random),
+        name: string(random),
+        key_schema: key_schema(random),
+        attribute_definitions: many(random, |random| model::table::AttributeDefinition {
+            name: string(random),
+            key_type: key_type(random),
+        }),
+        billing_mode: if random.bool() { BillingMode::Provisioned } else { BillingMode::PayPerRequest },
+        provisioned_throughput: ProvisionedThroughput {
+            read_capacity_units: random.u64(..),
+            write_capacity_units: random.u64(..),
+        },
+        table_class: if random.bool() { TableClass::Standard } else { TableClass::StandardInfrequentAccess },
+        deletion_protection: random.bool(),
+        tags: many(random, |random| Tag { key: string(random), value: string(random) }),
+        created_at_ms: random.u64(..),
+        status: [TableStatus::Creating, TableStatus::Active, TableStatus::Deleting][random.usize(0..3)],
+    };
+    TableDescription { definition, item_count: random.u64(..), table_size_bytes: random.u64(..) }
+}
+
+fn consumed(random: &mut Rng) -> ConsumedCapacity {
+    ConsumedCapacity {
+        table_name: text(random),
+        capacity_units: CapacityUnits::from_half_unit_count(random.u64(..)),
+        is_itemised: random.bool(),
+    }
+}
+
+fn attributes(random: &mut Rng) -> Attributes {
+    if random.u8(0..4) == 0 { Attributes::Absent } else { Attributes::Valid(item(random)) }
+}
+
+fn choice<T: Parameter>(random: &mut Rng) -> Choice<T> {
+    match random.u8(0..4) {
+        0 => Choice::Known(T::CHOICES[random.usize(0..T::CHOICES.len())].1),
+        1 => Choice::Unknown(format!("{}?", string(random))),
+        _ => Choice::Absent,
+    }
+}
+
+fn value(random: &mut Rng, depth: usize) -> Value {
+    match random.u8(0..if depth < 3 { 10 } else { 8 }) {
+        0 => Value::S(string(random)),
+        1 => Value::N(number(random)),
+        2 => Value::B(bytes(random)),
+        3 => Value::Bool(random.bool()),
+        4 => Value::Null,
+        5 => Value::Ss((0..3).map(|_| string(random)).collect::<BTreeSet<_>>().into_iter().collect()),
+        6 => Value::Ns((0..3).map(|_| number(random)).collect::<BTreeSet<_>>().into_iter().collect()),
+        7 => Value::Bs((0..3).map(|_| bytes(random)).collect::<BTreeSet<_>>().into_iter().collect()),
+        8 => Value::L((0..random.usize(0..4)).map(|_| value(random, depth + 1)).collect()),
+        _ => Value::M((0..random.usize(0..4)).map(|_| (name(random), value(random, depth + 1))).collect()),
+    }
+}
+
+fn number(random: &mut Rng) -> Number {
+    Number::parse(&random.i64(..).to_string()).expect("an integer is a number")
+}
+
+fn bytes(random: &mut Rng) -> Vec<u8> {
+    (0..random.usize(0..20)).map(|_| random.u8(..)).collect()
+}
+
+fn string(random: &mut Rng) -> String {
+    (0..random.usize(0..12)).map(|_| random.char('a'..='ÿ')).collect()
+}
+
+fn name(random: &mut Rng) -> String {
+    format!("{}{}", random.alphabetic(), string(random))
+}
+
+fn text(random: &mut Rng) -> Text {
+    Text::from_utf8(Bytes::from(string(random).into_bytes())).expect("a string is UTF-8")
+}
+
+fn key_attribute(random: &mut Rng) -> KeyAttribute {
+    KeyAttribute { name: string(random), key_type: key_type(random) }
+}
+
+fn key_type(random: &mut Rng) -> KeyType {
+    [KeyType::String, KeyType::Number, KeyType::Binary][random.usize(0..3)]
+}
+
+fn maybe<T>(random: &mut Rng, sample: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    if random.bool() { Some(sample(random)) } else { None }
+}
+
+fn many<T>(random: &mut Rng, sample: impl Fn(&mut Rng) -> T) -> Vec<T> {
+    (0..random.usize(0..5)).map(|_| sample(random)).collect()
+}
