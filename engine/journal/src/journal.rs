@@ -112,7 +112,8 @@ impl Journal {
         self.shared.state.borrow().durable()
     }
 
-    /// `signal` is notified whenever `durable()` has grown. One signal; a later call replaces it.
+    /// `signal` is notified whenever `durable()` has grown, and when appends that were refused may pass again. One signal;
+    /// a later call replaces it.
     pub fn on_durable(&self, signal: Signal) {
         *self.shared.durable_signal.borrow_mut() = Some(signal);
     }

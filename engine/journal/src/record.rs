@@ -21,6 +21,9 @@ pub enum RecordKind {
     Entry = 1,
     /// The durable state of a group beside its entries: term, vote, members. The newest one counts.
     GroupState = 2,
+    /// An entry that is committed once it is durable, because its group has one voter: recovery can apply it as it
+    /// reads it.
+    CommittedEntry = 3,
 }
 
 /// One record, borrowing its payload.
@@ -98,6 +101,7 @@ pub(crate) fn decode(key: ChecksumKey, offset: u32, bytes: &[u8]) -> Result<(Rec
     let kind = match bytes[12] {
         1 => RecordKind::Entry,
         2 => RecordKind::GroupState,
+        3 => RecordKind::CommittedEntry,
         other => return Err(BadRecord::Kind(other)),
     };
     let record = Record {
