@@ -1,0 +1,127 @@
+//! A group of one member, and several of them in one journal: order, restart, terms, refusals.
+
+mod world;
+
+use bytes::Bytes;
+use journal::{GroupId, LogIndex, RECORD_PAYLOAD_BYTES_MAX, Term};
+use replication::{Group, GroupOptions, MemberId, OpenError, Progress, ProposeError, RecoveredGroup};
+use runtime::simulated::{Machine, NodeId};
+use world::{alone, change, open, settle};
+
+#[test]
+fn changes_are_committed_in_order_once_they_are_durable() {
+    let machine = Machine::new(1);
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await;
+            let mut group = alone(7, RecoveredGroup::new());
+            assert!(group.is_leader());
+            let mut committed = Vec::new();
+            // Entry 1 marks the term.
+            assert_eq!(group.propose(change("a")), Ok(LogIndex(2)));
+            assert_eq!(group.propose(change("b")), Ok(LogIndex(3)));
+            assert_eq!(group.collect(&journal), Progress::Done);
+            assert_eq!(group.handle_durable(&journal, &mut committed), Progress::Done);
+            assert_eq!(committed, [], "nothing is durable yet");
+            assert_eq!(group.propose(change("c")), Ok(LogIndex(4)));
+            let committed = settle(&mut group, &journal).await;
+            let seen: Vec<(u64, &[u8])> = committed.iter().map(|entry| (entry.index, &entry.change[..])).collect();
+            assert_eq!(seen, [(2, &b"a"[..]), (3, b"b"), (4, b"c")]);
+            for entry in &committed {
+                assert_eq!(journal.read(entry.location).await.expect("durable"), entry.change);
+            }
+            assert_eq!(group.applied().index, LogIndex(4));
+            assert_eq!(group.waits_for(), None);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn three_groups_share_a_journal_and_come_back_with_terms_that_go_up() {
+    let machine = Machine::new(2);
+    let mut written: Vec<Vec<world::Change>> = vec![Vec::new(); 3];
+    for life in 1..=4_u64 {
+        let written = &mut written;
+        machine
+            .run(async {
+                let (journal, mut recovered) = open(&machine.runtime()).await;
+                for number in 0..3 {
+                    let id = GroupId(number);
+                    let kept = recovered.groups.remove(&id).unwrap_or_default();
+                    let applied = recovered.applied.remove(&id).unwrap_or_default();
+                    assert_eq!(applied, written[usize::try_from(number).expect("small")], "life {life}");
+                    let mut group = alone(number, kept);
+                    assert_eq!(group.term(), Term(life));
+                    for step in 0..20 * (number + 1) {
+                        let first = group.last_index();
+                        group.propose(change(&format!("{number} {life} {step}"))).expect("it leads");
+                        assert_eq!(group.last_index().0, first.0 + 1);
+                        if step % 7 == number {
+                            written[usize::try_from(number).expect("small")].extend(settle(&mut group, &journal).await);
+                        }
+                    }
+                    written[usize::try_from(number).expect("small")].extend(settle(&mut group, &journal).await);
+                }
+                if life == 2 {
+                    journal.close().await;
+                }
+            })
+            .expect("nothing goes down by itself");
+        if life % 2 == 0 {
+            machine.cut_power()
+        } else {
+            machine.kill(NodeId(0))
+        }
+        machine.restart();
+    }
+    assert_eq!(written[2].len(), 60 * 4);
+}
+
+#[test]
+fn refusals_are_typed_and_change_nothing() {
+    let machine = Machine::new(3);
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await;
+            let mut group = alone(1, RecoveredGroup::new());
+            let change_bytes = RECORD_PAYLOAD_BYTES_MAX + 1;
+            assert_eq!(group.propose(Bytes::from(vec![1; change_bytes])), Err(ProposeError::TooLarge { change_bytes }));
+            assert_eq!(group.last_index(), LogIndex(1));
+            assert_eq!(settle(&mut group, &journal).await, []);
+
+            let voters = vec![MemberId(1), MemberId(2), MemberId(3)];
+            let options = |member| GroupOptions {
+                group: GroupId(2),
+                member: MemberId(member),
+                voters: voters.clone(),
+                election_tick_count: 10,
+            };
+            let mut follower = Group::open(options(2), RecoveredGroup::new()).expect("it opens");
+            assert_eq!(follower.propose(change("x")), Err(ProposeError::NotLeader { leader: None }));
+            let refused = Group::open(options(4), RecoveredGroup::new()).err();
+            assert_eq!(refused, Some(OpenError::NotAVoter { member: MemberId(4), voters: voters.clone() }));
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn more_than_the_journal_takes_at_once_goes_in_piece_by_piece() {
+    let machine = Machine::new(4);
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await;
+            let mut group = alone(1, RecoveredGroup::new());
+            let mut proposed = 0_u64;
+            while group.propose(Bytes::from(vec![proposed.to_le_bytes()[0] | 1; 60_000])).is_ok() {
+                proposed += 1;
+            }
+            assert_eq!(group.propose(Bytes::from(vec![1; 60_000])), Err(ProposeError::Busy));
+            assert!(proposed > 200);
+            assert_eq!(group.collect(&journal), Progress::Blocked);
+            let committed = settle(&mut group, &journal).await;
+            assert_eq!(committed.len() as u64, proposed);
+            assert!(committed.iter().enumerate().all(|(place, entry)| entry.index == place as u64 + 2));
+            assert!(group.propose(change("again")).is_ok());
+        })
+        .expect("nothing goes down");
+}
