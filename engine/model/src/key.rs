@@ -201,13 +201,6 @@ impl KeySchema {
         encoder.finish().ok()
     }
 
-    /// The length of the hash and partition key at the front of an encoded key: what all items of one partition key
-    /// share. `None` if the bytes are not a key of this schema.
-    pub fn partition_prefix_bytes(&self, encoded: &[u8]) -> Option<usize> {
-        let (partition_key, _) = self.split_encoded_key(encoded)?;
-        Some(KEY_HASH_BYTES + partition_key.len())
-    }
-
     fn split_encoded_key<'a>(&self, encoded: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let key = encoded.get(KEY_HASH_BYTES..)?;
         key.split_at_checked(ordered::partition_key_bytes(self.partition_key.key_type, key)?)

@@ -10,7 +10,6 @@ pub use codec::DefinitionError;
 pub use hash_range::{HashRange, PartitionId};
 
 use crate::key::{KeySchema, KeyType};
-use crate::limits::TABLE_NAME_BYTES_MAX;
 use std::fmt;
 
 /// The region that ARNs name. A node of its own has none; this is the one that tools take without being told.
@@ -117,21 +116,6 @@ impl TableDefinition {
 /// The ARN of a table of that name.
 pub fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
-}
-
-/// The table's name in an ARN of a table of this account and region. `None` for anything else.
-pub fn table_name_in_arn(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(6, ':');
-    let head = [parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?];
-    let name = parts.next()?.strip_prefix("table/")?;
-    (head == ["arn", "aws", "dynamodb", REGION, ACCOUNT_ID] && is_table_name(name)).then_some(name)
-}
-
-/// Whether a name has only characters that tables' names are made of, and is not too long. Shorter than 3 characters
-/// is for the operations to refuse, each with its own text.
-pub fn is_table_name(name: &str) -> bool {
-    (1..=TABLE_NAME_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 /// A random (version 4) UUID as text, from 128 random bits.

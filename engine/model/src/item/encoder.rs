@@ -6,12 +6,12 @@
 //! Attributes may come in any order; a map that came unordered is put in order when it ends. What DynamoDB refuses is
 //! remembered and told by `finish`, so that a decoder reads on to the end of its input first.
 
+use super::Item;
 use super::layout::{
     Container, NAME_LENGTH_ESCAPE, TAG_BINARY, TAG_FALSE, TAG_MAP, TAG_NULL, TAG_NUMBER, TAG_STRING, TAG_TRUE, Width,
     container_tag, split_name,
 };
 use super::view::ValueRef;
-use super::{Item, ItemRef};
 use crate::error::Error;
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, ITEM_ENCODED_BYTES_MAX, NESTING_LEVEL_MAX};
 use crate::number::Number;
@@ -193,14 +193,6 @@ impl ItemEncoder {
                 self.begin_value(encoded[0], value.attribute_type());
                 self.buffer.extend_from_slice(&encoded[1..]);
             }
-        }
-    }
-
-    /// Copies an attribute by name, if the item has it.
-    pub fn attribute_of(&mut self, item: ItemRef<'_>, name: &str) {
-        if let Some(value) = item.attribute(name) {
-            self.name(name);
-            self.value(value);
         }
     }
 

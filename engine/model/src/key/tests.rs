@@ -121,7 +121,6 @@ fn a_key_parameter_is_exactly_the_key() {
     assert_eq!(KeyHash::of_encoded_key(&out), Some(hash));
     assert_eq!(EncodedKey::new(out.clone()), encoded(&schema, &more));
     assert!(schema.encode_key(more.as_ref(), &mut out).is_err());
-    assert_eq!(schema.partition_prefix_bytes(&out), Some(8 + 3));
 }
 
 #[test]
