@@ -185,6 +185,18 @@ fn attributes_come_in_any_order_and_the_last_of_a_name_counts() {
 }
 
 #[test]
+fn a_name_twice_in_a_row_is_one_attribute() {
+    let mut encoder = ItemEncoder::new();
+    encoder.begin_item();
+    for value in 1i64..4 {
+        encoder.name("a");
+        encoder.number(Number::from(value));
+    }
+    let encoded = encoder.finish().unwrap();
+    assert_eq!(encoded, Item::from_value_map(&item([("a", 3.into())])).unwrap());
+}
+
+#[test]
 fn sets_come_in_any_order() {
     let mut encoder = ItemEncoder::new();
     encoder.begin_item();
@@ -299,23 +311,22 @@ fn nests_to_level_32_and_no_deeper() {
 
 #[test]
 fn the_verifier_does_not_follow_endless_nesting() {
-    // Lists of one list, by hand: tag, the inner value, count.
-    let nest = |depth: usize| {
+    // Maps and lists of one element, by hand: tag, the element (a map's with its name), count.
+    let nest = |tag: u8, name: &[u8], depth: usize| {
         let mut bytes = vec![0x06];
-        for _ in 0..depth {
-            let tag = if bytes.len() > 0xFF { 0x21 } else { 0x20 };
-            bytes.insert(0, tag);
-            bytes.push(1);
-            bytes.extend((tag == 0x21).then_some(0));
+        for level in 0..=depth {
+            let (tag, name) = if level == depth { (0x10, &b"\x01a"[..]) } else { (tag, name) };
+            let is_wide = name.len() + bytes.len() > 0xFF;
+            bytes.splice(0..0, [&[tag | u8::from(is_wide)], name].concat());
+            bytes.extend_from_slice(if is_wide { &[1, 0] } else { &[1] });
         }
-        let entry = [b"\x01a", &bytes[..]].concat();
-        let version = if entry.len() > 0xFF { 0x11 } else { 0x10 };
-        let count: &[u8] = if version == 0x11 { &[1, 0] } else { &[1] };
-        Bytes::from([&[version], &entry[..], count].concat())
+        Item::verify(Bytes::from(bytes))
     };
-    assert!(Item::verify(nest(NESTING_LEVEL_MAX - 1)).is_ok());
-    assert_eq!(Item::verify(nest(NESTING_LEVEL_MAX)), Err(EncodingError::TooDeep));
-    assert_eq!(Item::verify(nest(20_000)), Err(EncodingError::TooDeep));
+    for (tag, name) in [(0x20, &b""[..]), (0x10, &b"\x01n"[..])] {
+        assert!(nest(tag, name, NESTING_LEVEL_MAX - 1).is_ok());
+        assert_eq!(nest(tag, name, NESTING_LEVEL_MAX), Err(EncodingError::TooDeep));
+        assert_eq!(nest(tag, name, 10_000), Err(EncodingError::TooDeep));
+    }
 }
 
 #[test]
