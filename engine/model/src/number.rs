@@ -201,11 +201,20 @@ const fn digit_count(coefficient: u128) -> u32 {
 
 fn strip_trailing_zeros(mut coefficient: u128, mut exponent: i64) -> (u128, i64) {
     debug_assert!(coefficient != 0);
-    while coefficient.is_multiple_of(10) {
+    while coefficient > u128::from(u64::MAX) {
+        if !coefficient.is_multiple_of(10) {
+            return (coefficient, exponent);
+        }
         coefficient /= 10;
         exponent += 1;
     }
-    (coefficient, exponent)
+    // Dividing 64 bits is many times as fast as dividing 128.
+    let mut small = u64::try_from(coefficient).expect("not above the largest");
+    while small.is_multiple_of(10) {
+        small /= 10;
+        exponent += 1;
+    }
+    (u128::from(small), exponent)
 }
 
 impl Ord for Number {

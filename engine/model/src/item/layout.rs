@@ -52,6 +52,7 @@ pub(crate) enum Width {
 
 impl Width {
     /// The width of a container whose entries take so many bytes and are so many. `None` beyond 32 bits.
+    #[inline]
     pub(crate) fn needed(entries_bytes: usize, count: usize) -> Option<Width> {
         match entries_bytes.max(count) {
             0..=0xFF => Some(Width::One),
@@ -94,6 +95,7 @@ impl Width {
     }
 
     /// The number at `position` of `bytes`, counted in numbers. Panics outside.
+    #[inline]
     fn read(self, bytes: &[u8], position: usize) -> usize {
         match self {
             Width::One => usize::from(bytes[position]),

@@ -17,6 +17,8 @@ pub(crate) const ORDERED_BYTES_MAX: usize = 21;
 const PAIR_COUNT_MAX: usize = ORDERED_BYTES_MAX - 1;
 const POSITIVE: u8 = 0x80;
 const EXPONENT_BIAS: i32 = 65;
+/// The pair 99 with another one following.
+const PAIR_BYTE_MAX: u8 = 99 * 2 + 1;
 /// Nine pairs at a time fit a `u64`: 128-bit division is done once for so many.
 const CHUNK: u128 = 1_000_000_000_000_000_000;
 const CHUNK_PAIR_COUNT: usize = 9;
@@ -70,8 +72,9 @@ impl Number {
             push(chunk % 100);
             chunk /= 100;
         }
+        let pair_count = i32::try_from(ORDERED_BYTES_MAX - start).expect("at most 20");
+        let exponent = i32::from(self.exponent).div_euclid(2) + pair_count - 1 + EXPONENT_BIAS;
         start -= 1;
-        let exponent = self.leading_exponent().div_euclid(2) + EXPONENT_BIAS;
         buffer[start] = POSITIVE + u8::try_from(exponent).expect("within 0..=127 by invariant 3");
         if self.is_negative {
             for byte in &mut buffer[start..] {
@@ -119,14 +122,19 @@ impl Number {
 pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     let (&head, pairs) = bytes.split_first()?;
     let mask = sign_mask(head);
-    let pair_count = 1 + pairs.iter().take(PAIR_COUNT_MAX).position(|byte| (byte ^ mask) & 1 == 0)?;
+    let first_pair = (pairs.first()? ^ mask) >> 1;
+    let mut pair_count = 0;
+    let last_pair = loop {
+        let byte = pairs.get(pair_count)? ^ mask;
+        pair_count += 1;
+        if byte > PAIR_BYTE_MAX || pair_count > PAIR_COUNT_MAX {
+            return None;
+        }
+        if byte & 1 == 0 {
+            break byte >> 1;
+        }
+    };
     let encoded_bytes = 1 + pair_count;
-    let pairs = &pairs[..pair_count];
-    if pairs.iter().any(|byte| (byte ^ mask) >> 1 > 99) {
-        return None;
-    }
-    let first_pair = (pairs[0] ^ mask) >> 1;
-    let last_pair = (pairs[pair_count - 1] ^ mask) >> 1;
     if last_pair == 0 {
         // Only zero itself ends in an empty pair.
         return (head == POSITIVE && pair_count == 1).then_some(OrderedMeasure { encoded_bytes, item_size_bytes: 1 });
