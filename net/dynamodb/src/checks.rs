@@ -72,9 +72,13 @@ pub(crate) fn examine(request: &HttpRequest, codec: &mut Codec) -> Result<Reques
 
 /// The content type of a call; none when it is not one that a call has.
 pub(crate) fn content_type(request: &HttpRequest) -> Option<ContentType> {
+    const AMZ_JSON: &[u8] = b"application/x-amz-json-1.0";
     let value = request.value(request.head.content_type);
+    if value == AMZ_JSON {
+        return Some(ContentType::AmzJson);
+    }
     match value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii() {
-        b"application/x-amz-json-1.0" => Some(ContentType::AmzJson),
+        AMZ_JSON => Some(ContentType::AmzJson),
         b"application/json" => Some(ContentType::Json),
         _ => None,
     }

@@ -52,17 +52,21 @@ pub fn check_credentials(policy: CredentialPolicy, presented: Presented<'_>) -> 
     check_header(presented)
 }
 
+/// What the header names, in the order in which its lack is told.
+const HEADER_PARTS: [&str; 3] = ["Credential", "Signature", "SignedHeaders"];
+
 fn check_header(presented: Presented<'_>) -> Result<(), Error> {
-    let parts = || presented.authorization.split(|byte| matches!(byte, b',' | b' ')).skip(1);
-    let has = |name: &str| {
-        parts().any(|part| {
+    // One pass: a signature is the longest header of most requests.
+    let mut missing = [true; HEADER_PARTS.len()];
+    for part in presented.authorization.split(|byte| matches!(byte, b',' | b' ')).skip(1) {
+        for (name, is_missing) in HEADER_PARTS.iter().zip(&mut missing) {
             let value = part.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
-            value.is_some_and(|value| !value.is_empty())
-        })
-    };
+            *is_missing &= value.is_none_or(<[u8]>::is_empty);
+        }
+    }
     let mut message = String::new();
-    for name in ["Credential", "Signature", "SignedHeaders"] {
-        if !has(name) {
+    for (name, is_missing) in HEADER_PARTS.iter().zip(missing) {
+        if is_missing {
             message += &format!("Authorization header requires '{name}' parameter. ");
         }
     }

@@ -174,9 +174,10 @@ const ESCAPES: [u8; 256] = {
 /// Appends a string's content: stretches without escapes are copied whole.
 fn push_escaped(text: &str, out: &mut BytesMut) {
     let mut rest = text.as_bytes();
-    while let Some(position) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0) {
-        out.extend_from_slice(&rest[..position]);
-        let byte = rest[position];
+    loop {
+        let plain_bytes = plain_prefix(rest);
+        out.extend_from_slice(&rest[..plain_bytes]);
+        let Some(byte) = rest.get(plain_bytes).copied() else { return };
         match ESCAPES[usize::from(byte)] {
             b'u' => {
                 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -185,9 +186,27 @@ fn push_escaped(text: &str, out: &mut BytesMut) {
             }
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
-        rest = &rest[position + 1..];
+        rest = &rest[plain_bytes + 1..];
     }
-    out.extend_from_slice(rest);
+}
+
+/// How many bytes at the start need no escape. Eight at a time: a byte is below 0x20, or zero after taking away the
+/// character looked for, when subtracting borrows into its top bit; the lowest such byte is always a true one.
+fn plain_prefix(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (controls | zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c))) & TOPS;
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let position = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0);
+    text.len() - rest.len() + position.unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -201,6 +220,21 @@ mod tests {
             let mut out = BytesMut::new();
             Writer::new(&mut out, &mut Vec::new()).string(text);
             assert_eq!(serde_json::from_slice::<String>(&out).ok().as_deref(), Some(text), "{out:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_byte_to_escape_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for position in 0..20 {
+                // Neighbours of what is escaped, and bytes with the top bit, must not be taken for it.
+                for other in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa0, 0xa2, 0xdc, 0xff] {
+                    let mut text = [other; 20];
+                    text[position] = byte;
+                    let expect = if ESCAPES[usize::from(byte)] == 0 { 20 } else { position };
+                    assert_eq!(plain_prefix(&text), expect, "{byte:#x} among {other:#x} at {position}");
+                }
+            }
         }
     }
 
