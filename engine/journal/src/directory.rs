@@ -9,7 +9,7 @@ use crate::identity::{BadIdentity, Identity};
 use crate::journal::JournalOptions;
 use crate::state::Spare;
 use runtime::{Buffer, File, FileError, Runtime};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const IDENTITY_NAME: &str = "identity";
 const SEGMENT_PREFIX: &str = "segment-";
@@ -41,7 +41,8 @@ impl Directories {
                 return Err(JournalError::Options("a data directory is named twice"));
             }
             runtime.create_directory(&path).await?;
-            runtime.sync_directory(data_directory).await?;
+            settle_name(runtime, &path).await?;
+            settle_name(runtime, data_directory).await?;
             paths.push(path);
         }
         Ok(Directories { paths, segment_bytes: options.segment_bytes })
@@ -154,8 +155,22 @@ impl Directories {
     }
 }
 
+/// Makes the name of a directory durable, whoever created it: a process that was killed may have been in the middle of it.
+async fn settle_name(runtime: &Runtime, directory: &Path) -> Result<(), JournalError> {
+    let parent = match directory.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    match runtime.sync_directory(parent).await {
+        // Then it was not us who created what is in it.
+        Ok(()) | Err(FileError::Permission { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Removes a file for good.
-pub(crate) async fn remove(runtime: &Runtime, path: &std::path::Path) -> Result<(), FileError> {
+pub(crate) async fn remove(runtime: &Runtime, path: &Path) -> Result<(), FileError> {
     runtime.remove_file(path).await?;
     match path.parent() {
         Some(directory) => runtime.sync_directory(directory).await,
@@ -173,11 +188,7 @@ fn describe(identity: &Identity) -> String {
     )
 }
 
-async fn read_identity(
-    runtime: &Runtime,
-    directory: &std::path::Path,
-    has_files: bool,
-) -> Result<Option<Identity>, JournalError> {
+async fn read_identity(runtime: &Runtime, directory: &Path, has_files: bool) -> Result<Option<Identity>, JournalError> {
     let path = directory.join(IDENTITY_NAME);
     let file = match runtime.open_file(&path).await {
         Ok(file) => file,
@@ -198,11 +209,7 @@ async fn read_identity(
     }
 }
 
-async fn write_identity(
-    runtime: &Runtime,
-    directory: &std::path::Path,
-    identity: &Identity,
-) -> Result<(), JournalError> {
+async fn write_identity(runtime: &Runtime, directory: &Path, identity: &Identity) -> Result<(), JournalError> {
     let path = directory.join(IDENTITY_NAME);
     match runtime.remove_file(&path).await {
         Ok(()) | Err(FileError::NotFound { .. }) => {}

@@ -1,0 +1,186 @@
+//! What the world does to a journal: failed flushes, a full disk, directories that are not the right ones, failed reads.
+
+mod world;
+
+use journal::{AppendRefused, JournalError, Tail};
+use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions, NodeId};
+use runtime::{CoreId, FileError, Signal, StopReason};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use world::{Oracle, Owned, SEGMENT_BYTES, append, flush, live, open, open_with, options};
+
+#[test]
+fn a_failed_flush_stops_the_node_and_nothing_acknowledged_is_lost() {
+    for nth in 0..12 {
+        let machine = Machine::new(100 + nth);
+        let oracle = Rc::new(RefCell::new(Oracle::default()));
+        machine.run(live(machine.runtime(), oracle.clone(), options(1), (1, nth, 10))).expect("up").expect("opens");
+        machine.restart();
+        let halt = machine.run(async {
+            let (journal, found) = open(&machine.runtime()).await.expect("it opens");
+            oracle.borrow_mut().check(&found);
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            machine.runtime().sleep(Duration::from_millis(100)).await;
+            machine.disk().arm(Fault::Error, FileOperation::Write, nth);
+            loop {
+                let index = oracle.borrow().appended.len() as u64;
+                let owned = Owned::new(2, index, 200);
+                let location = append(&journal, &signal, &owned).await;
+                oracle.borrow_mut().appended.push((owned, location));
+                flush(&journal, &signal).await;
+                oracle.borrow_mut().acknowledged_count += 1;
+            }
+        });
+        let Err::<(), _>(Halt::Stopped(StopReason::FlushFailed(FileError::Io { .. }))) = halt else {
+            panic!("write {nth}: {halt:?}");
+        };
+        machine.restart();
+        let (_, found) = machine.run(open(&machine.runtime())).expect("up").expect("it opens");
+        oracle.borrow_mut().check(&found);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_loses_nothing_and_recovers_by_itself() {
+    // Room for the identity, three segments, and a part of a fourth.
+    let capacity_bytes = 4096 + u64::from(SEGMENT_BYTES) * 3 + 20_000;
+    let machine = Machine::with(MachineOptions { capacity_bytes, ..MachineOptions::new(8) });
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let (journal, _) = open(&runtime).await.expect("it opens");
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            let mut written = Vec::new();
+            let mut full_at = None;
+            let refused = loop {
+                let owned = Owned::new(1, written.len() as u64, 3000);
+                match journal.append(owned.record()) {
+                    Ok(location) => written.push((owned, location)),
+                    Err(AppendRefused::NoSpace) if journal.is_full() => break AppendRefused::NoSpace,
+                    // A spare is on its way, or a flush is.
+                    Err(AppendRefused::NoSpace | AppendRefused::Busy) => signal.wait().await,
+                    Err(refused) => break refused,
+                }
+                flush(&journal, &signal).await;
+                runtime.sleep(Duration::from_millis(20)).await;
+                if journal.is_full() {
+                    full_at.get_or_insert(written.len());
+                }
+            };
+            assert_eq!(refused, AppendRefused::NoSpace);
+            assert!(full_at.expect("it says that it is full") < written.len(), "what is left can still be used");
+            flush(&journal, &signal).await;
+            for (owned, location) in &written {
+                assert_eq!(journal.read(*location).await.expect("reading goes on"), owned.payload);
+            }
+            // It is tried again and again; nothing changes while the disk is full.
+            runtime.sleep(Duration::from_secs(5)).await;
+            assert!(journal.is_full());
+            machine.disk().set_capacity_bytes(1 << 30);
+            while journal.is_full() {
+                signal.wait().await;
+            }
+            let owned = Owned::new(1, written.len() as u64, 3000);
+            let location = append(&journal, &signal, &owned).await;
+            written.push((owned, location));
+            flush(&journal, &signal).await;
+            written
+        })
+        .map(|written| {
+            machine.cut_power();
+            machine.restart();
+            let (_, found) = machine.run(open(&machine.runtime())).expect("up").expect("it opens");
+            assert_eq!(found, written);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn dead_segments_are_used_again_on_a_full_disk() {
+    let capacity_bytes = 4096 + u64::from(SEGMENT_BYTES) * 3 + 20_000;
+    let machine = Machine::with(MachineOptions { capacity_bytes, ..MachineOptions::new(18) });
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let (journal, _) = open(&runtime).await.expect("it opens");
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            // Ten times what the disk holds goes through it.
+            for index in 0..600 {
+                let owned = Owned::new(1, index, 3000);
+                let location = append(&journal, &signal, &owned).await;
+                flush(&journal, &signal).await;
+                journal.release(location);
+            }
+            assert!(journal.usage().len() <= 3, "{:?}", journal.usage());
+            assert!(journal.usage()[0].segment.0 > 20);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn directories_that_are_not_the_right_ones_are_refused() {
+    let machine = Machine::new(21);
+    let oracle = Rc::new(RefCell::new(Oracle::default()));
+    machine.run(live(machine.runtime(), oracle.clone(), options(2), (1, 21, 80))).expect("up").expect("opens");
+    machine.restart();
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let mut swapped = options(2);
+            swapped.data_directories.reverse();
+            let error = open_with(&runtime, swapped).await.map(drop);
+            assert!(matches!(error, Err(JournalError::WrongIdentity { .. })), "{error:?}");
+            let error = open_with(&runtime, options(1)).await.map(drop);
+            assert!(matches!(error, Err(JournalError::WrongIdentity { .. })), "{error:?}");
+            let error = open_with(&runtime, options(3)).await.map(drop);
+            assert!(matches!(error, Err(JournalError::WrongIdentity { .. })), "{error:?}");
+            let mut unmounted = options(2);
+            unmounted.data_directories[1] = "/empty".into();
+            let error = open_with(&runtime, unmounted).await.map(drop);
+            assert!(matches!(error, Err(JournalError::MissingIdentity { .. })), "{error:?}");
+            let mut twice = options(2);
+            twice.data_directories[1] = twice.data_directories[0].clone();
+            let error = open_with(&runtime, twice).await.map(drop);
+            assert!(matches!(error, Err(JournalError::Options(_))), "{error:?}");
+            let mut none = options(1);
+            none.data_directories.clear();
+            let error = open_with(&runtime, none).await.map(drop);
+            assert!(matches!(error, Err(JournalError::Options(_))), "{error:?}");
+
+            // Another core's journal is another journal.
+            let mut other = options(2);
+            other.core = CoreId(1);
+            let (journal, found) = open_with(&runtime, other).await.expect("it is new");
+            assert_eq!((found.len(), &journal.recovery().tail), (0, &Tail::New));
+            let (_, found) = open_with(&runtime, options(2)).await.expect("these are the right ones");
+            oracle.borrow_mut().check(&found);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn a_failed_read_during_recovery_is_an_error_and_changes_nothing() {
+    let machine = Machine::new(31);
+    let oracle = Rc::new(RefCell::new(Oracle::default()));
+    machine.run(live(machine.runtime(), oracle.clone(), options(1), (1, 31, 60))).expect("up").expect("opens");
+    machine.kill(NodeId(0));
+    machine.restart();
+    for nth in 0..20 {
+        machine.disk().arm(Fault::Error, FileOperation::Read, nth);
+        let opened = machine.run(open(&machine.runtime())).expect("up");
+        if machine.disk().armed_count() > 0 {
+            assert!(nth > 5, "recovery reads more than {nth} times");
+            return;
+        }
+        match opened {
+            Err(JournalError::File(FileError::Io { .. })) => {}
+            Err(error) => panic!("read {nth}: {error}"),
+            Ok(_) => panic!("read {nth}: no error"),
+        }
+        machine.restart();
+    }
+}
