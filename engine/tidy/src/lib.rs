@@ -22,10 +22,7 @@ pub struct SourceFile {
 /// The root of the workspace this crate was built in.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("this crate lies two levels below the root")
-        .to_path_buf()
+    here.ancestors().nth(2).expect("this crate lies two levels below the root").to_path_buf()
 }
 
 /// Every Rust file below the members' folders, sorted by path.

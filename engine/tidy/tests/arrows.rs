@@ -11,43 +11,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/memtable", &[]),
     ("engine/journal", &["runtime"]),
     ("engine/replication", &["journal", "runtime"]),
-    (
-        "engine/partition",
-        &["model", "memtable", "journal", "replication", "runtime"],
-    ),
+    ("engine/partition", &["model", "memtable", "journal", "replication", "runtime"]),
     ("engine/control", &["model", "replication", "runtime"]),
-    (
-        "engine",
-        &[
-            "model",
-            "runtime",
-            "memtable",
-            "journal",
-            "replication",
-            "partition",
-            "control",
-        ],
-    ),
-    (
-        "engine/sim",
-        &[
-            "model",
-            "runtime",
-            "memtable",
-            "journal",
-            "replication",
-            "partition",
-            "control",
-            "engine",
-        ],
-    ),
+    ("engine", &["model", "runtime", "memtable", "journal", "replication", "partition", "control"]),
+    ("engine/sim", &["model", "runtime", "memtable", "journal", "replication", "partition", "control", "engine"]),
     ("engine/tidy", &[]),
     ("net/wire", &["model"]),
     ("net/dynamodb", &["model"]),
-    (
-        "net/server",
-        &["engine", "model", "runtime", "wire", "dynamodb"],
-    ),
+    ("net/server", &["engine", "model", "runtime", "wire", "dynamodb"]),
     ("net/client", &["model", "wire"]),
     (
         "bench",
@@ -70,11 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that one room alone may name.
-const KEPT: &[(&str, &str)] = &[
-    ("glommio", "engine/runtime"),
-    ("io-uring", "engine/runtime"),
-    ("raft", "engine/replication"),
-];
+const KEPT: &[(&str, &str)] =
+    &[("glommio", "engine/runtime"), ("io-uring", "engine/runtime"), ("raft", "engine/replication")];
 
 type Manifest = BTreeMap<String, toml::Value>;
 
@@ -87,19 +55,13 @@ fn members_are_those_of_the_table() {
         .iter()
         .map(|member| member.as_str().expect("a member is text").to_owned())
         .collect();
-    let expected: BTreeSet<String> = ARROWS
-        .iter()
-        .map(|(folder, _)| (*folder).to_owned())
-        .collect();
+    let expected: BTreeSet<String> = ARROWS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
     assert_eq!(members, expected);
 }
 
 #[test]
 fn rooms_see_only_what_the_table_allows() {
-    let rooms: BTreeSet<String> = ARROWS
-        .iter()
-        .map(|(folder, _)| crate_name(folder))
-        .collect();
+    let rooms: BTreeSet<String> = ARROWS.iter().map(|(folder, _)| crate_name(folder)).collect();
     let mut wrong = Vec::new();
     for (folder, allowed) in ARROWS {
         for dependency in dependencies(folder, &["dependencies"]) {
@@ -108,10 +70,7 @@ fn rooms_see_only_what_the_table_allows() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "arrows that are not in the table: {wrong:?}"
-    );
+    assert!(wrong.is_empty(), "arrows that are not in the table: {wrong:?}");
 }
 
 #[test]
@@ -119,10 +78,7 @@ fn the_machine_and_consensus_are_named_by_one_room_each() {
     for (name, owner) in KEPT {
         for (folder, _) in ARROWS {
             let all = dependencies(folder, &["dependencies", "dev-dependencies"]);
-            assert!(
-                folder == owner || !all.contains(*name),
-                "{folder} names {name}, which is {owner}'s alone"
-            );
+            assert!(folder == owner || !all.contains(*name), "{folder} names {name}, which is {owner}'s alone");
         }
     }
 }
@@ -146,10 +102,7 @@ fn versions_stand_in_one_place() {
 }
 
 fn crate_name(folder: &str) -> String {
-    manifest(folder)["package"]["name"]
-        .as_str()
-        .expect("a package has a name")
-        .to_owned()
+    manifest(folder)["package"]["name"].as_str().expect("a package has a name").to_owned()
 }
 
 fn dependencies(folder: &str, sections: &[&str]) -> BTreeSet<String> {

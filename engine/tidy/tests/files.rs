@@ -9,18 +9,15 @@ const LINES_MAX: usize = 800;
 const GENERATED: &[&str] = &["generated"];
 
 /// Words that name nothing.
-const BANNED_NAMES: &[&str] = &[
-    "utils", "util", "helpers", "helper", "common", "misc", "manager", "_v2", "_impl", "_inner",
-];
+const BANNED_NAMES: &[&str] =
+    &["utils", "util", "helpers", "helper", "common", "misc", "manager", "_v2", "_impl", "_inner"];
 
 /// Rooms in which `unsafe` may stand.
 const UNSAFE_ROOMS: &[&str] = &["engine/memtable/", "engine/runtime/", "loom-tests/"];
 
 #[test]
 fn every_file_starts_with_its_front_page() {
-    check(|file| {
-        (!file.text.starts_with("//!")).then(|| "starts without a `//!` front page".to_owned())
-    });
+    check(|file| (!file.text.starts_with("//!")).then(|| "starts without a `//!` front page".to_owned()));
 }
 
 #[test]
@@ -39,11 +36,7 @@ fn names_name_something() {
                 .filter(|name| is_banned(name))
                 .map(|name| format!("line {}: the name `{name}`", number + 1))
         });
-        let path_part = file
-            .path
-            .split('/')
-            .map(|part| part.trim_end_matches(".rs"))
-            .find(|part| is_banned(part));
+        let path_part = file.path.split('/').map(|part| part.trim_end_matches(".rs")).find(|part| is_banned(part));
         words.or_else(|| path_part.map(|part| format!("the path part `{part}`")))
     });
 }
@@ -70,27 +63,14 @@ fn unsafe_stays_in_its_rooms() {
     check(|file| {
         let allowed = UNSAFE_ROOMS.iter().any(|room| file.path.starts_with(room));
         let root = file.path.ends_with("src/lib.rs") || file.path.ends_with("src/main.rs");
-        (root
-            && !allowed
-            && !file.text.contains("forbid(unsafe_code)")
-            && !file.text.contains("deny(unsafe_code)"))
-        .then(|| "a crate root without `#![forbid(unsafe_code)]`".to_owned())
+        (root && !allowed && !file.text.contains("forbid(unsafe_code)") && !file.text.contains("deny(unsafe_code)"))
+            .then(|| "a crate root without `#![forbid(unsafe_code)]`".to_owned())
     });
 }
 
 #[test]
 fn the_top_level_is_fixed() {
-    let allowed = [
-        "Cargo.lock",
-        "Cargo.toml",
-        "LICENSE",
-        "README.md",
-        "bench",
-        "engine",
-        "loom-tests",
-        "net",
-        "perf",
-    ];
+    let allowed = ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "bench", "engine", "loom-tests", "net", "perf"];
     // What building and running leave behind, kept out of the repository by .gitignore.
     let produced = ["target", "stator-data"];
     for name in tidy::top_level() {
@@ -103,11 +83,7 @@ fn the_top_level_is_fixed() {
 
 fn check(judge: impl Fn(&SourceFile) -> Option<String>) {
     let files = rust_files();
-    assert!(
-        files.len() > 10,
-        "the walk found only {} files",
-        files.len()
-    );
+    assert!(files.len() > 10, "the walk found only {} files", files.len());
     let wrong: Vec<String> = files
         .iter()
         .filter(|file| !GENERATED.iter().any(|part| file.path.contains(part)))
@@ -123,9 +99,7 @@ fn declared_name(line: &str) -> Option<&str> {
         match word {
             "fn" | "struct" | "enum" | "trait" | "mod" | "const" | "static" | "type" => {
                 let name = words.next()?;
-                return name
-                    .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                    .next();
+                return name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
             }
             "pub" | "async" | "unsafe" => {}
             word if word.starts_with("pub(") => {}
@@ -138,10 +112,6 @@ fn declared_name(line: &str) -> Option<&str> {
 fn is_banned(name: &str) -> bool {
     let name = name.to_lowercase();
     BANNED_NAMES.iter().any(|banned| {
-        if banned.starts_with('_') {
-            name.ends_with(banned)
-        } else {
-            name.split('_').any(|part| part == *banned)
-        }
+        if banned.starts_with('_') { name.ends_with(banned) } else { name.split('_').any(|part| part == *banned) }
     })
 }

@@ -14,59 +14,27 @@ struct Step {
 }
 
 const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        arguments: &["fmt", "--all", "--check"],
-        rust_flags: None,
-    },
+    Step { name: "format", arguments: &["fmt", "--all", "--check"], rust_flags: None },
     Step {
         name: "lint",
-        arguments: &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--quiet",
-            "--",
-            "--deny",
-            "warnings",
-        ],
+        arguments: &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"],
         rust_flags: None,
     },
     Step {
         name: "documentation",
-        arguments: &[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-            "--quiet",
-        ],
+        arguments: &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"],
         rust_flags: None,
     },
-    Step {
-        name: "tests",
-        arguments: &["test", "--workspace"],
-        rust_flags: None,
-    },
+    Step { name: "tests", arguments: &["test", "--workspace"], rust_flags: None },
     Step {
         name: "loom",
-        arguments: &[
-            "test",
-            "--release",
-            "--package",
-            "loom-tests",
-            "--target-dir",
-            "target/loom",
-        ],
+        arguments: &["test", "--release", "--package", "loom-tests", "--target-dir", "target/loom"],
         rust_flags: Some("--cfg loom --cfg crossbeam_loom"),
     },
 ];
 
 /// Runs all steps, or those named on the command line.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "times its own steps, outside the product"
-)]
+#[expect(clippy::disallowed_methods, reason = "times its own steps, outside the product")]
 fn main() -> ExitCode {
     let wanted: Vec<String> = env::args().skip(1).collect();
     for step in STEPS {
@@ -76,19 +44,13 @@ fn main() -> ExitCode {
         eprintln!("verify: {} (cargo {})", step.name, step.arguments.join(" "));
         let started = Instant::now();
         let mut command = Command::new(env!("CARGO"));
-        command
-            .args(step.arguments)
-            .current_dir(tidy::workspace_root());
+        command.args(step.arguments).current_dir(tidy::workspace_root());
         if let Some(flags) = step.rust_flags {
             command.env("RUSTFLAGS", flags);
         }
         match command.status() {
             Ok(status) if status.success() => {
-                eprintln!(
-                    "verify: {} passed in {} s",
-                    step.name,
-                    started.elapsed().as_secs()
-                );
+                eprintln!("verify: {} passed in {} s", step.name, started.elapsed().as_secs());
             }
             Ok(status) => {
                 eprintln!("verify: {} failed: {status}", step.name);
