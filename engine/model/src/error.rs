@@ -57,6 +57,12 @@ pub enum ErrorKind {
     ServiceUnavailable,
 }
 
+/// What a request is told that comes faster than the node can take it.
+// DynamoDB: service model: the text of ThrottlingException on tables without provisioned throughput.
+pub const THROTTLED: &str = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically \
+    scaling your table or index so please try again shortly. If exceptions persist, check if you have a hot key: \
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html";
+
 impl Error {
     /// An error of `kind` with DynamoDB's text for it.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
