@@ -1,0 +1,40 @@
+//! What a memtable holds for a key: where the change lies in the journal, and the item (FORMAT.md).
+
+use journal::{Location, SegmentId};
+
+const LOCATION_BYTES: usize = 12;
+
+/// A value of a memtable, read in place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Image<'a> {
+    /// The journal record that carries the change.
+    pub(crate) location: Location,
+    /// The item in its stored encoding; `None` if the change deletes it.
+    pub(crate) item: Option<&'a [u8]>,
+}
+
+impl<'a> Image<'a> {
+    /// Reads what [`Image::encode`] wrote.
+    pub(crate) fn decode(value: &'a [u8]) -> Self {
+        let (location, item) =
+            value.split_first_chunk::<LOCATION_BYTES>().expect("memtable values are written by `encode` alone");
+        let [s0, s1, s2, s3, o0, o1, o2, o3, l0, l1, l2, l3] = *location;
+        Self {
+            location: Location {
+                segment: SegmentId(u32::from_le_bytes([s0, s1, s2, s3])),
+                offset: u32::from_le_bytes([o0, o1, o2, o3]),
+                len: u32::from_le_bytes([l0, l1, l2, l3]),
+            },
+            item: (!item.is_empty()).then_some(item),
+        }
+    }
+
+    /// Writes the value to `out`, replacing what was there.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.location.segment.0.to_le_bytes());
+        out.extend_from_slice(&self.location.offset.to_le_bytes());
+        out.extend_from_slice(&self.location.len.to_le_bytes());
+        out.extend_from_slice(self.item.unwrap_or_default());
+    }
+}

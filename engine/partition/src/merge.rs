@@ -1,0 +1,117 @@
+//! Merging a partition's memtables into a new base, in steps: superseded versions and deletions stay behind.
+//!
+//! Runs in the background beside the owner, which goes on reading the inputs. What is left behind is
+//! told, so that the journal gets the space back. Synchronous state: one step, a bounded piece of work.
+
+use crate::memtables::{BaseTable, MemtablesOptions, image_of};
+use journal::Location;
+use memtable::{Direction, Entry, InsertRefused, KeySpan, Memtable, Merge, Reader, Writer};
+use std::ops::Bound;
+
+const NEWEST: u64 = u64::MAX;
+
+/// A merge in progress. Made by the partition, stepped by the engine's background task.
+pub struct MergeWork {
+    /// Newest first: the frozen tables, then the base.
+    inputs: Vec<Reader>,
+    frozen_count: usize,
+    options: MemtablesOptions,
+    /// The last key that was looked at.
+    last_key: Option<Vec<u8>>,
+    filling: Option<(Vec<u8>, Writer)>,
+    output: Vec<BaseTable>,
+    superseded: Vec<Location>,
+    /// Whether there is a new base at the end; if not, everything is left behind.
+    keeps_newest: bool,
+}
+
+impl MergeWork {
+    pub(crate) fn new(inputs: Vec<Reader>, frozen_count: usize, options: MemtablesOptions) -> Self {
+        Self {
+            inputs,
+            frozen_count,
+            options,
+            last_key: None,
+            filling: None,
+            output: Vec::new(),
+            superseded: Vec::new(),
+            keeps_newest: true,
+        }
+    }
+
+    /// Work that leaves everything in `inputs` behind: what a deleted table does.
+    pub(crate) fn release(inputs: Vec<Reader>, options: MemtablesOptions) -> Self {
+        Self { keeps_newest: false, ..Self::new(inputs, 0, options) }
+    }
+
+    /// Merges up to `key_count` further keys. Returns whether the merge is complete.
+    pub fn step(&mut self, key_count: usize) -> bool {
+        let inputs = std::mem::take(&mut self.inputs);
+        let is_complete = self.merge(&inputs, key_count);
+        self.inputs = inputs;
+        is_complete
+    }
+
+    /// Journal records that no table names any more, found since the last call.
+    pub fn take_superseded(&mut self) -> Vec<Location> {
+        std::mem::take(&mut self.superseded)
+    }
+
+    /// The new base, and how many frozen tables it stands for.
+    pub(crate) fn into_base(mut self) -> (usize, Vec<BaseTable>) {
+        self.seal();
+        (self.frozen_count, self.output)
+    }
+
+    fn merge(&mut self, inputs: &[Reader], key_count: usize) -> bool {
+        let last_key = self.last_key.take();
+        let lower = last_key.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let span = KeySpan { lower, upper: Bound::Unbounded };
+        let tables = inputs.iter().map(|reader| &**reader);
+        let mut keys = Merge::new(tables, span, NEWEST, Direction::Forward);
+        for _ in 0..key_count {
+            let Some(found) = keys.next() else { return true };
+            self.leave_superseded(inputs, found.key, found.version);
+            let image = image_of(found);
+            if self.keeps_newest && image.item.is_some() {
+                self.keep(found.key, found.version, found.entry);
+            } else {
+                self.superseded.push(image.location);
+            }
+            self.last_key = Some(found.key.to_vec());
+        }
+        false
+    }
+
+    /// Notes every version of `key` older than `version`.
+    fn leave_superseded(&mut self, inputs: &[Reader], key: &[u8], mut version: u64) {
+        for table in inputs {
+            while let Some(older) = version.checked_sub(1).and_then(|before| older_version(table, key, before)) {
+                version = older.0;
+                self.superseded.push(older.1);
+            }
+        }
+    }
+
+    fn keep(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
+        loop {
+            let options = self.options;
+            let (_, writer) = self.filling.get_or_insert_with(|| (key.to_vec(), options.create().0));
+            match writer.insert(key, version, entry) {
+                Ok(()) => return,
+                Err(InsertRefused::Full) => self.seal(),
+                Err(error) => panic!("the entry was in a memtable of the same bound: {error}"),
+            }
+        }
+    }
+
+    fn seal(&mut self) {
+        if let Some((first_key, writer)) = self.filling.take() {
+            self.output.push(BaseTable { first_key, table: writer.reader() });
+        }
+    }
+}
+
+fn older_version(table: &Memtable, key: &[u8], at_version: u64) -> Option<(u64, Location)> {
+    table.find(key, at_version).map(|found| (found.version, image_of(found).location))
+}
