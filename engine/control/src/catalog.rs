@@ -1,0 +1,115 @@
+//! The catalog's state: which tables there are and where their partitions lie. Pure.
+
+use crate::CatalogChange;
+use model::table::{HashRange, PartitionId, TableStatus};
+use model::{Error, KeyHash, TableDefinition, TableId};
+use runtime::CoreId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Tables that one node may hold.
+// DynamoDB: service quotas: 2,500 tables an account and region by default.
+pub const TABLE_COUNT_MAX: usize = 2_500;
+
+/// A table as every core knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableEntry {
+    /// What the table is.
+    pub definition: TableDefinition,
+    /// Its partitions in the order of their hash ranges, which together cover the whole hash space.
+    pub partitions: Vec<Placement>,
+}
+
+/// A partition and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The partition; also the id of its group.
+    pub partition: PartitionId,
+    /// The hashes it owns.
+    pub range: HashRange,
+    /// The core whose worker owns it.
+    pub core: CoreId,
+}
+
+impl TableEntry {
+    /// The partitions that live on `core`.
+    pub fn partitions_of(&self, core: CoreId) -> impl Iterator<Item = &Placement> {
+        self.partitions.iter().filter(move |placement| placement.core == core)
+    }
+
+    /// The partition that owns `hash`.
+    pub fn placement(&self, hash: KeyHash) -> Placement {
+        let after = self.partitions.partition_point(|placement| placement.range.first() <= hash);
+        self.partitions[after.checked_sub(1).expect("the first range starts at 0")]
+    }
+}
+
+/// All tables, and the next free ids. One a node, on worker 0.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    tables: BTreeMap<String, Arc<TableEntry>>,
+    last_table: u64,
+    last_partition: u64,
+}
+
+impl Catalog {
+    /// The table of that name.
+    pub fn table(&self, name: &str) -> Option<&Arc<TableEntry>> {
+        self.tables.get(name)
+    }
+
+    /// All tables, in the order of their names.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<TableEntry>> {
+        self.tables.values()
+    }
+
+    /// How many tables there are.
+    pub fn len(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// The id that the next table will have.
+    pub(crate) fn next_table(&self) -> TableId {
+        TableId(self.last_table + 1)
+    }
+
+    /// The id that the next partition will have. 0 is the catalog's own group.
+    pub(crate) fn next_partition(&self) -> PartitionId {
+        PartitionId(self.last_partition + 1)
+    }
+
+    /// Applies a committed change. Returns the table that came or went.
+    ///
+    /// # Errors
+    /// If the change contradicts the catalog, which the leader's decision excludes.
+    pub(crate) fn apply(&mut self, change: CatalogChange) -> Result<Arc<TableEntry>, Error> {
+        match change {
+            CatalogChange::Create { definition, first_partition, cores } => {
+                let entry = Arc::new(new_entry(*definition, first_partition, &cores));
+                self.last_table = self.last_table.max(entry.definition.id.0);
+                self.last_partition = self.last_partition.max(first_partition.0 + cores.len() as u64 - 1);
+                let name = entry.definition.name.clone();
+                let replaced = self.tables.insert(name, Arc::clone(&entry));
+                assert!(replaced.is_none(), "a name is taken by one table at a time");
+                Ok(entry)
+            }
+            CatalogChange::Delete(table) => {
+                let found = self.tables.iter().find(|(_, entry)| entry.definition.id == table);
+                let name = found.map(|(name, _)| name.clone());
+                let name = name.ok_or_else(|| Error::internal("the catalog deletes a table that it does not hold"))?;
+                Ok(self.tables.remove(&name).expect("found a moment ago"))
+            }
+        }
+    }
+}
+
+fn new_entry(mut definition: TableDefinition, first_partition: PartitionId, cores: &[CoreId]) -> TableEntry {
+    // Whoever finds a table in the catalog finds it in service; until then it is not given out (FORMAT.md).
+    definition.status = TableStatus::Active;
+    let partitions = HashRange::split_evenly(cores.len())
+        .zip(cores)
+        .zip(first_partition.0..)
+        .map(|((range, core), id)| Placement { partition: PartitionId(id), range, core: *core })
+        .collect();
+    TableEntry { definition, partitions }
+}
