@@ -1,1 +1,30 @@
-//! The front door of the database: one worker per core, router, admission, coordination.
+//! The front door of the database: requests in, replies out, one [`Engine`] a core.
+//!
+//! In the way of a request it stands between the protocols (`net/server`), which hand it requests
+//! with a token, and the partitions, which own the data. [`Engine::turn`] is one pass of the
+//! worker's loop: it drains the mesh, decides, appends, applies what has become durable, answers.
+//! One a core, on its thread from start to end. Synchronous but for opening.
+//!
+//! Deliberately not here: bytes of any protocol, sockets, and what an operation does to a single
+//! partition (`partition`).
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod catalog;
+mod coordinate;
+mod engine;
+mod merging;
+mod message;
+mod metrics;
+mod open;
+mod outbox;
+mod router;
+mod submit;
+
+pub use control::{Placement, TableEntry};
+pub use engine::{Engine, Replied};
+pub use message::{Batch, Message};
+pub use metrics::Metrics;
+pub use open::{EngineOptions, MESH_BATCH_COUNT_MAX, OpenError, worker_count};
+pub use partition::ReplyToken;

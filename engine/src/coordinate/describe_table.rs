@@ -1,0 +1,45 @@
+//! DescribeTable: the catalog knows what a table is, its owners know how much it holds.
+
+use super::{Part, Progress};
+use control::TableEntry;
+use model::operation::{DescribeTableReply, Reply, TableDescription};
+use partition::{Answer, Operation, Outcome, Statistics};
+use std::sync::Arc;
+
+/// A description that waits for the owners' figures.
+#[derive(Debug)]
+pub(crate) struct Describe {
+    table: Arc<TableEntry>,
+    statistics: Statistics,
+    missing_count: usize,
+}
+
+impl Describe {
+    /// Asks every owner.
+    pub(crate) fn begin(table: &Arc<TableEntry>) -> (Self, Vec<Part>) {
+        let parts: Vec<Part> = (0..)
+            .zip(&table.partitions)
+            .map(|(number, placement)| Part { number, placement: *placement, operation: Operation::Statistics })
+            .collect();
+        let describe = Self { table: Arc::clone(table), statistics: Statistics::default(), missing_count: parts.len() };
+        (describe, parts)
+    }
+
+    pub(super) fn handle_outcome(&mut self, outcome: Outcome) -> Progress {
+        match outcome {
+            Ok(Answer::Statistics(statistics)) => self.statistics.add(statistics),
+            Ok(other) => panic!("asked for statistics, answered {other:?}"),
+            Err(error) => return Progress::Done(Err(error)),
+        }
+        self.missing_count -= 1;
+        if self.missing_count > 0 {
+            return Progress::Waits(Vec::new());
+        }
+        let table = TableDescription {
+            definition: self.table.definition.clone(),
+            item_count: self.statistics.item_count,
+            table_size_bytes: self.statistics.size_bytes,
+        };
+        Progress::Done(Ok(Reply::DescribeTable(Box::new(DescribeTableReply { table }))))
+    }
+}

@@ -1,0 +1,318 @@
+//! A worker's state and its turn.
+
+use crate::admission::Admission;
+use crate::catalog::CatalogOwner;
+use crate::coordinate::{Coordination, Coordinator, Part, Progress};
+use crate::merging::Merging;
+use crate::message::{Batch, Message};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::router::Router;
+use control::TableEntry;
+use journal::{Journal, Position};
+use model::operation::Reply;
+use model::table::PartitionId;
+use model::{Error, Text};
+use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Ticket, Waiter};
+use runtime::{CoreId, Mesh, Runtime, Signal};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Batches that one turn takes from the mesh before it decides about anything.
+const INBOX_BATCH_COUNT_MAX: usize = 64;
+
+/// One worker of the database. One a core, never leaves its thread.
+pub struct Engine {
+    pub(crate) runtime: Runtime,
+    pub(crate) journal: Journal,
+    pub(crate) mesh: Mesh<Batch>,
+    pub(crate) signal: Signal,
+    pub(crate) router: Router,
+    pub(crate) partitions: HashMap<PartitionId, Partition>,
+    /// Partitions of deleted tables with entries still on their way through the journal.
+    closing: HashMap<PartitionId, Partition>,
+    /// On worker 0 alone.
+    pub(crate) catalog: Option<CatalogOwner>,
+    pub(crate) context: Context,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) outbox: Outbox,
+    pub(crate) admission: Admission,
+    pub(crate) metrics: Metrics,
+    pub(crate) merging: Merging,
+    /// Partitions with proposals that the journal has not got yet.
+    proposing: Vec<PartitionId>,
+    /// Partitions with entries that were not durable when last looked at.
+    settling: Vec<PartitionId>,
+    durable: Position,
+    replies: Vec<Replied>,
+    /// What DescribeEndpoints names.
+    pub(crate) endpoint: Text,
+}
+
+/// A reply that has been reached.
+#[derive(Debug)]
+pub struct Replied {
+    /// Whose request it answers.
+    pub token: ReplyToken,
+    /// What came of it.
+    pub result: Result<Reply, Error>,
+    /// Whether another core did the work: a client that knew the owner would have asked it directly.
+    pub is_forwarded: bool,
+}
+
+/// What a worker is made of once its journal is read.
+pub(crate) struct Parts {
+    pub(crate) runtime: Runtime,
+    pub(crate) journal: Journal,
+    pub(crate) mesh: Mesh<Batch>,
+    pub(crate) signal: Signal,
+    pub(crate) catalog: Option<CatalogOwner>,
+    pub(crate) admission: Admission,
+    pub(crate) endpoint: Text,
+}
+
+impl Engine {
+    pub(crate) fn assemble(parts: Parts) -> Self {
+        let core_count = parts.runtime.core_count();
+        Self {
+            merging: Merging::new(&parts.signal),
+            outbox: Outbox::new(core_count),
+            runtime: parts.runtime,
+            journal: parts.journal,
+            mesh: parts.mesh,
+            signal: parts.signal,
+            catalog: parts.catalog,
+            admission: parts.admission,
+            router: Router::default(),
+            partitions: HashMap::new(),
+            closing: HashMap::new(),
+            context: Context::default(),
+            coordinator: Coordinator::default(),
+            metrics: Metrics::default(),
+            proposing: Vec::new(),
+            settling: Vec::new(),
+            durable: Position::default(),
+            replies: Vec::new(),
+            endpoint: parts.endpoint,
+        }
+    }
+
+    /// Which core this is.
+    pub fn core(&self) -> CoreId {
+        self.runtime.core()
+    }
+
+    /// Notified when there is something to do: a flush is complete, or another core has sent a batch.
+    pub fn signal(&self) -> &Signal {
+        &self.signal
+    }
+
+    /// What has been counted since the start.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Bytes that the partitions of this core hold in memory, as of a moment ago.
+    pub fn memory_bytes(&self) -> u64 {
+        self.admission.memory_bytes()
+    }
+
+    /// Bytes that wait in this core's journal for their flush.
+    pub fn journal_waiting_bytes(&self) -> u64 {
+        self.journal.waiting_bytes() as u64
+    }
+
+    /// Ends the journal cleanly: what was proposed becomes durable, and the next start finds no torn end.
+    pub async fn close(&self) {
+        self.journal.close().await;
+    }
+
+    /// Where the partitions of a table are, if the table may be used. `name` is a name or an ARN.
+    pub fn table(&self, name: &str) -> Option<&Arc<TableEntry>> {
+        self.router.find(name)
+    }
+
+    /// One pass of the worker's loop. Nothing waits in it; call it after requests were submitted and whenever the
+    /// signal is notified, then take the replies.
+    pub fn turn(&mut self) {
+        self.context.now_us = self.runtime.wall_clock_ms() * 1_000;
+        self.drain_inbox();
+        self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
+        self.apply_durable();
+        self.deliver_outcomes();
+        self.collect();
+        if !self.outbox.send(&self.mesh) {
+            self.merging.wake_later(&self.runtime, &self.signal);
+        }
+        self.admission.observe(&self.partitions);
+    }
+
+    /// Replies that have been reached, each once. The caller drains it.
+    pub fn replies(&mut self) -> &mut Vec<Replied> {
+        &mut self.replies
+    }
+
+    pub(crate) fn reply(&mut self, token: ReplyToken, result: Result<Reply, Error>) {
+        self.replies.push(Replied { token, result, is_forwarded: false });
+    }
+
+    /// Does an operation on a partition of this core, or sends it to the core that has it.
+    pub(crate) fn dispatch(&mut self, ticket: Ticket, part: (CoreId, PartitionId), operation: Operation) {
+        let (core, partition) = part;
+        if core == self.core() {
+            self.execute(ticket, partition, operation);
+        } else {
+            self.metrics.forwarded_count += 1;
+            self.outbox.push(core, Message::Operation { ticket, partition, operation: Box::new(operation) });
+        }
+    }
+
+    /// Begins an operation over several partitions.
+    pub(crate) fn coordinate(&mut self, token: ReplyToken, coordination: Coordination, parts: Vec<Part>) {
+        match self.coordinator.begin(token, coordination) {
+            Some(place) => self.dispatch_parts(place, parts),
+            None => {
+                self.reply(token, Err(Error::throttling("Too many operations over several partitions are in progress")))
+            }
+        }
+    }
+
+    fn dispatch_parts(&mut self, (slot, generation): (u32, u32), parts: Vec<Part>) {
+        for part in parts {
+            let waiter = Waiter::Coordination { slot, generation, part: part.number };
+            let ticket = Ticket { core: self.core(), waiter };
+            self.dispatch(ticket, (part.placement.core, part.placement.partition), part.operation);
+        }
+    }
+
+    fn execute(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
+        let is_write = operation.is_write();
+        match self.partitions.get_mut(&partition) {
+            None => self.context.outcomes.push((ticket, Err(Error::resource_not_found()))),
+            Some(owner) => {
+                if is_write && let Err(refusal) = self.admission.admit_write(&self.journal) {
+                    self.context.outcomes.push((ticket, Err(refusal)));
+                    return;
+                }
+                owner.execute(&mut self.context, ticket, operation);
+                if is_write && !owner.set_proposing(true) {
+                    self.proposing.push(partition);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn handle_message(&mut self, message: Message) {
+        match message {
+            Message::Operation { ticket, partition, operation } => self.execute(ticket, partition, *operation),
+            Message::Outcome { ticket, outcome } => self.deliver(ticket, outcome, true),
+            other => self.handle_catalog_message(other),
+        }
+    }
+
+    /// Brings outcomes to those who wait, until no operation has a further step to take.
+    fn deliver_outcomes(&mut self) {
+        while !self.context.outcomes.is_empty() {
+            let mut outcomes = std::mem::take(&mut self.context.outcomes);
+            for (ticket, outcome) in outcomes.drain(..) {
+                if ticket.core == self.core() {
+                    self.deliver(ticket, outcome, false);
+                } else {
+                    self.outbox.push(ticket.core, Message::Outcome { ticket, outcome });
+                }
+            }
+            if self.context.outcomes.is_empty() {
+                // The allocation is used again.
+                self.context.outcomes = outcomes;
+            }
+        }
+    }
+
+    fn deliver(&mut self, ticket: Ticket, outcome: Outcome, is_forwarded: bool) {
+        match ticket.waiter {
+            Waiter::Caller(token) => {
+                let result = outcome.map(|answer| match answer {
+                    Answer::Reply(reply) => reply,
+                    Answer::Scan(_) | Answer::Statistics(_) => {
+                        panic!("parts are asked for by coordinated operations alone")
+                    }
+                });
+                self.replies.push(Replied { token, result, is_forwarded });
+            }
+            Waiter::Coordination { slot, generation, .. } => {
+                match self.coordinator.handle_outcome(ticket.waiter, outcome) {
+                    Some((_, Progress::Waits(parts))) => self.dispatch_parts((slot, generation), parts),
+                    Some((token, Progress::Done(result))) => self.reply(token, result),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn drain_inbox(&mut self) {
+        for _ in 0..INBOX_BATCH_COUNT_MAX {
+            let Some((_, batch)) = self.mesh.try_receive() else { return };
+            for message in batch {
+                self.handle_message(message);
+            }
+        }
+        // More may wait, and nobody will say so again.
+        self.signal.notify();
+    }
+
+    /// Hands proposals to the journal: all groups of this core share its next flush.
+    fn collect(&mut self) {
+        for id in self.proposing.drain(..) {
+            let owner = self.partitions.get_mut(&id).or_else(|| self.closing.get_mut(&id));
+            let Some(owner) = owner else { continue };
+            owner.set_proposing(false);
+            owner.collect(&self.journal);
+            if !owner.set_settling(true) {
+                self.settling.push(id);
+            }
+        }
+        self.collect_catalog();
+    }
+
+    /// Applies what the journal has made durable since the last turn.
+    fn apply_durable(&mut self) {
+        let durable = self.journal.durable();
+        if durable == self.durable {
+            return;
+        }
+        self.durable = durable;
+        for id in std::mem::take(&mut self.settling) {
+            if let Some(owner) = self.partitions.get_mut(&id) {
+                owner.apply_durable(&self.journal, &mut self.context);
+                self.merging.look_at(&self.runtime, owner);
+                if owner.is_settled() {
+                    owner.set_settling(false);
+                } else {
+                    self.settling.push(id);
+                }
+            } else if let Some(mut owner) = self.closing.remove(&id) {
+                owner.apply_durable(&self.journal, &mut self.context);
+                owner.set_settling(false);
+                self.close_when_settled(owner);
+            }
+        }
+        self.apply_catalog();
+    }
+
+    /// Gives back the space of a partition that is of no table any more, once its log is applied.
+    pub(crate) fn close_when_settled(&mut self, mut owner: Partition) {
+        if owner.is_settled() {
+            self.merging.release(&self.runtime, &self.journal, owner.into_release_work());
+            return;
+        }
+        if !owner.is_proposing() && !owner.set_settling(true) {
+            self.settling.push(owner.id());
+        }
+        self.closing.insert(owner.id(), owner);
+    }
+
+    /// The partition has entries on their way through the journal.
+    pub(crate) fn settle_later(&mut self, partition: PartitionId) {
+        self.proposing.push(partition);
+    }
+}

@@ -1,0 +1,57 @@
+//! What cores say to each other, in batches, over the mesh.
+
+use control::TableEntry;
+use model::TableId;
+use model::operation::Request;
+use model::table::PartitionId;
+use partition::{Operation, Outcome, Ticket};
+use runtime::CoreId;
+use std::sync::Arc;
+
+/// Everything that one turn of a worker has to say to one other core.
+pub type Batch = Vec<Message>;
+
+/// One message between two workers of a node.
+#[derive(Debug)]
+pub enum Message {
+    /// To a partition's owner: do this.
+    Operation {
+        /// Who waits.
+        ticket: Ticket,
+        /// Which partition.
+        partition: PartitionId,
+        /// What to do.
+        operation: Box<Operation>,
+    },
+    /// To the core of the one who waits: this came of it.
+    Outcome {
+        /// Who waits.
+        ticket: Ticket,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// To worker 0: decide about a table.
+    Control {
+        /// Who waits.
+        ticket: Ticket,
+        /// CreateTable or DeleteTable.
+        request: Box<Request>,
+    },
+    /// From worker 0: open your partitions of this table.
+    OpenTable(Arc<TableEntry>),
+    /// From worker 0: close your partitions of this table.
+    CloseTable(Arc<TableEntry>),
+    /// To worker 0: opened, or closed.
+    TableSettled {
+        /// Which table.
+        table: TableId,
+        /// Who is done.
+        core: CoreId,
+    },
+    /// From worker 0, once, at start: these are all the tables there are.
+    Catalog(Vec<Arc<TableEntry>>),
+    /// To worker 0, once, at start: all partitions are open.
+    Opened(CoreId),
+    /// From worker 0, once, at start: every core is open, requests may come.
+    Serve,
+}

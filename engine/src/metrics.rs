@@ -1,0 +1,12 @@
+//! What a worker counts. Plain numbers of one core; the server publishes them.
+
+/// Counters since the start of the worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metrics {
+    /// Requests submitted.
+    pub request_count: u64,
+    /// Operations that were sent to another core.
+    pub forwarded_count: u64,
+    /// Requests refused because a limit of the node was reached.
+    pub refused_count: u64,
+}

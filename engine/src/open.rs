@@ -1,0 +1,242 @@
+//! Opening a worker: lock, journal, partitions, and the meeting of all cores.
+//!
+//! ```text
+//! every core    reads its journal, rebuilds what it finds there by group
+//! worker 0      makes the catalog of group 0, sends it to every core      Message::Catalog
+//! every core    takes the partitions of its tables into service           Message::Opened
+//! worker 0      when all are open                                         Message::Serve
+//! ```
+//!
+//! A group that no table of the catalog owns is a deleted table's: its space is given back.
+
+use crate::Engine;
+use crate::admission::Admission;
+use crate::catalog::CatalogOwner;
+use crate::engine::Parts;
+use crate::message::{Batch, Message};
+use control::{CATALOG_GROUP, OpeningCatalog, TableEntry};
+use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record};
+use model::Text;
+use model::table::PartitionId;
+use partition::{MemtablesOptions, Opening};
+use runtime::{CoreId, FileError, MeshPorts, Runtime, Signal};
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Batches that each pair of cores may have under way.
+pub const MESH_BATCH_COUNT_MAX: usize = 1_024;
+/// Least size at which a memtable is frozen.
+const TABLE_BYTES_MAX: usize = 64 << 20;
+/// What the folders of the workers' journals are called, before their number.
+const JOURNAL_PREFIX: &str = "journal-";
+
+/// How a database is opened. The same for all of its cores.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// At least one directory; journals are spread over all of them.
+    pub data_directories: Vec<PathBuf>,
+    /// Size of a journal segment in bytes.
+    pub segment_bytes: u64,
+    /// Bytes that the partitions of all workers together may hold in memory.
+    pub memory_bytes_max: u64,
+    /// Host and port that DescribeEndpoints names.
+    pub endpoint: Text,
+}
+
+/// Why a worker cannot be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The data directory.
+    File(FileError),
+    /// The journal in it.
+    Journal(JournalError),
+    /// A group whose log is in the journal.
+    Group(replication::OpenError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => write!(out, "{error}"),
+            Self::Journal(error) => write!(out, "{error}"),
+            Self::Group(error) => write!(out, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<FileError> for OpenError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<replication::OpenError> for OpenError {
+    fn from(error: replication::OpenError) -> Self {
+        Self::Group(error)
+    }
+}
+
+impl From<JournalError> for OpenError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// How many workers the data in `directory` was made with, or `wanted` if that is more: a partition stays with the
+/// journal of the worker that made it.
+///
+/// # Errors
+/// If the directory cannot be made or listed.
+pub async fn worker_count(runtime: &Runtime, directory: &Path, wanted: usize) -> Result<usize, OpenError> {
+    runtime.create_directory(directory).await?;
+    let entries = runtime.list_directory(directory).await?;
+    let numbers = entries.iter().filter_map(|entry| entry.name.strip_prefix(JOURNAL_PREFIX)?.parse::<usize>().ok());
+    Ok(numbers.map(|number| number + 1).max().unwrap_or(0).max(wanted))
+}
+
+impl Engine {
+    /// Opens this core's worker: reads its journal, meets the other cores, takes its partitions into service. All cores
+    /// of the node open with the same options and `ports`.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the node cannot start then.
+    pub async fn open(runtime: Runtime, ports: &MeshPorts<Batch>, options: &EngineOptions) -> Result<Self, OpenError> {
+        let signal = Signal::new();
+        let mesh = runtime.mesh(ports, &signal);
+        let core = runtime.core();
+        let core_count = runtime.core_count() as u64;
+        let mut recovery = Recovery::new(core, memtables_options(&runtime));
+        let journal_options = JournalOptions {
+            segment_bytes: options.segment_bytes,
+            ..JournalOptions::new(core, options.data_directories.clone())
+        };
+        let mut visit = |record: Record<'_>, location: Location, liveness: &mut Liveness| {
+            recovery.visit(record, location, liveness)
+        };
+        let journal = Journal::open(&runtime, journal_options, &mut visit).await?;
+        journal.on_durable(signal.clone());
+        let mut engine = Self::assemble(Parts {
+            catalog: recovery.catalog.take().map(OpeningCatalog::open).transpose()?.map(CatalogOwner::new),
+            admission: Admission::new(options.memory_bytes_max / core_count),
+            endpoint: options.endpoint.clone(),
+            runtime,
+            journal,
+            mesh,
+            signal,
+        });
+        engine.meet(recovery.openings).await?;
+        Ok(engine)
+    }
+
+    /// How this worker's memtables are made.
+    pub(crate) fn memtables_options(&self) -> MemtablesOptions {
+        memtables_options(&self.runtime)
+    }
+
+    /// The exchange at start that this file's front page draws.
+    async fn meet(&mut self, mut openings: HashMap<GroupId, Opening>) -> Result<(), OpenError> {
+        let core_count = self.runtime.core_count();
+        if let Some(owner) = &self.catalog {
+            let tables: Vec<Arc<TableEntry>> = owner.control.catalog().tables().cloned().collect();
+            self.tell_all(core_count, || Message::Catalog(tables.clone()));
+        }
+        let mut opened_count = 0;
+        let mut may_serve = false;
+        while !may_serve {
+            if !self.outbox.send(&self.mesh) {
+                panic!("the mesh holds more batches than cores say at start");
+            }
+            let Some((_, batch)) = self.mesh.try_receive() else {
+                self.signal.wait().await;
+                continue;
+            };
+            for message in batch {
+                match message {
+                    Message::Catalog(tables) => {
+                        self.open_tables(&tables, &mut openings)?;
+                        self.outbox.push(CoreId(0), Message::Opened(self.core()));
+                    }
+                    Message::Opened(_) => {
+                        opened_count += 1;
+                        if opened_count == core_count {
+                            self.tell_all(core_count, || Message::Serve);
+                        }
+                    }
+                    Message::Serve => may_serve = true,
+                    // From a core that serves already.
+                    other => self.handle_message(other),
+                }
+            }
+        }
+        self.release_unowned(openings);
+        self.signal.notify();
+        Ok(())
+    }
+
+    fn open_tables(
+        &mut self,
+        tables: &[Arc<TableEntry>],
+        openings: &mut HashMap<GroupId, Opening>,
+    ) -> Result<(), OpenError> {
+        for table in tables {
+            for placement in table.partitions_of(self.core()) {
+                let opening = openings
+                    .remove(&GroupId(placement.partition.0))
+                    .unwrap_or_else(|| Opening::new(placement.partition, self.memtables_options()));
+                self.open_partition(table, opening)?;
+            }
+            self.router.open(Arc::clone(table));
+        }
+        Ok(())
+    }
+
+    /// Gives back the space of groups that no table owns.
+    fn release_unowned(&mut self, openings: HashMap<GroupId, Opening>) {
+        for opening in openings.into_values() {
+            self.merging.release(&self.runtime, &self.journal, opening.into_release_work());
+        }
+    }
+
+    fn tell_all(&mut self, core_count: usize, message: impl Fn() -> Message) {
+        for core in 0..core_count {
+            self.outbox.push(CoreId(u16::try_from(core).expect("core ids are 16 bits")), message());
+        }
+    }
+}
+
+/// What a journal's records are made into, group by group.
+struct Recovery {
+    options: MemtablesOptions,
+    /// On worker 0 alone.
+    catalog: Option<OpeningCatalog>,
+    openings: HashMap<GroupId, Opening>,
+}
+
+impl Recovery {
+    fn new(core: CoreId, options: MemtablesOptions) -> Self {
+        let catalog = (core == CoreId(0)).then(OpeningCatalog::default);
+        Self { options, catalog, openings: HashMap::new() }
+    }
+
+    fn visit(&mut self, record: Record<'_>, location: Location, liveness: &mut Liveness) -> Result<(), String> {
+        let group = record.group;
+        match &mut self.catalog {
+            Some(catalog) if group == CATALOG_GROUP => catalog.visit(record, location, liveness),
+            _ => {
+                let options = self.options;
+                let opening = self.openings.entry(group);
+                let opening = opening.or_insert_with(|| Opening::new(PartitionId(group.0), options));
+                opening.visit(record, location, liveness)
+            }
+        }
+        .map_err(|cause| format!("group {group}: {cause}"))
+    }
+}
+
+fn memtables_options(runtime: &Runtime) -> MemtablesOptions {
+    MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance() }
+}

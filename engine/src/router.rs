@@ -1,0 +1,106 @@
+//! Which table a name means, and which partition a key belongs to.
+//!
+//! One a worker. It holds the tables whose partitions every core has opened, so whoever finds a
+//! table here finds its owners ready.
+
+use bytes::BytesMut;
+use control::{Placement, TableEntry};
+use model::operation::{Attributes, WriteRequest, resolve_table_name};
+use model::{EncodedKey, Error, ItemRef, Text};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes that the buffer of encoded keys grows by when it is used up.
+const KEY_BUFFER_BYTES: usize = 64 << 10;
+
+/// The tables that may be used, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    tables: BTreeMap<String, Arc<TableEntry>>,
+    /// Where a key is encoded, and where it goes to be shared.
+    key: Vec<u8>,
+    keys: BytesMut,
+}
+
+impl Router {
+    /// The table may be used from now on.
+    pub(crate) fn open(&mut self, table: Arc<TableEntry>) {
+        self.tables.insert(table.definition.name.clone(), table);
+    }
+
+    /// The table may no longer be used.
+    pub(crate) fn close(&mut self, table: &TableEntry) {
+        self.tables.remove(&table.definition.name);
+    }
+
+    /// All tables in the order of their names.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<TableEntry>> {
+        self.tables.values()
+    }
+
+    /// The table that `name`, a name or an ARN, means.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<TableEntry>> {
+        self.tables.get(resolve_table_name(name).ok()?)
+    }
+
+    /// The table that an item operation names.
+    ///
+    /// # Errors
+    /// ResourceNotFound with the text of the data operations.
+    pub(crate) fn table(&self, name: Option<&Text>) -> Result<&Arc<TableEntry>, Error> {
+        let name = resolve_table_name(name.expect("validated: the table is named"))?;
+        self.tables.get(name).ok_or_else(Error::resource_not_found)
+    }
+
+    /// Owner and encoded key for the `Key` of a request.
+    ///
+    /// # Errors
+    /// Validation if the key does not fit the table's schema.
+    pub(crate) fn route_key(&mut self, table: &TableEntry, key: &Attributes) -> Result<(Placement, EncodedKey), Error> {
+        self.key.clear();
+        table.definition.key_schema.encode_key(given(key), &mut self.key)?;
+        Ok(self.place(table))
+    }
+
+    /// Owner and encoded key for the `Item` of a request.
+    ///
+    /// # Errors
+    /// Validation if the item does not fit the table's schema.
+    pub(crate) fn route_item(
+        &mut self,
+        table: &TableEntry,
+        item: &Attributes,
+    ) -> Result<(Placement, EncodedKey), Error> {
+        self.key.clear();
+        table.definition.key_schema.encode_item_key(given(item), &mut self.key)?;
+        Ok(self.place(table))
+    }
+
+    /// Owner and encoded key for one write of a batch.
+    ///
+    /// # Errors
+    /// Validation if its key does not fit the table's schema.
+    pub(crate) fn route_write(
+        &mut self,
+        table: &TableEntry,
+        write: &WriteRequest,
+    ) -> Result<(Placement, EncodedKey), Error> {
+        self.key.clear();
+        write.encode_key(&table.definition.key_schema, &mut self.key)?;
+        Ok(self.place(table))
+    }
+
+    /// Shares the key that was just encoded, and finds its owner.
+    fn place(&mut self, table: &TableEntry) -> (Placement, EncodedKey) {
+        if self.keys.capacity() < self.key.len() {
+            self.keys.reserve(KEY_BUFFER_BYTES.max(self.key.len()));
+        }
+        self.keys.extend_from_slice(&self.key);
+        let key = EncodedKey::new(self.keys.split());
+        (table.placement(key.hash()), key)
+    }
+}
+
+fn given(attributes: &Attributes) -> ItemRef<'_> {
+    attributes.item().expect("validated: given and well formed").as_ref()
+}

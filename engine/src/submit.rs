@@ -1,0 +1,142 @@
+//! What happens to a request when it comes in: checked without a table, admitted, routed.
+
+use crate::Engine;
+use crate::coordinate::{BatchGet, BatchWrite, Coordination, Describe, ScanAll};
+use crate::message::Message;
+use control::Placement;
+use model::operation::{
+    DescribeContinuousBackupsReply, DescribeEndpointsReply, DescribeTimeToLiveReply, Endpoint, ListTagsOfResource,
+    ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name,
+};
+use model::{Error, Text};
+use partition::{Operation, ReplyToken, Ticket, Waiter};
+use runtime::CoreId;
+use std::sync::Arc;
+
+/// The worker that owns the catalog.
+pub(crate) const CATALOG_CORE: CoreId = CoreId(0);
+/// Minutes for which a client may remember the endpoint.
+// DynamoDB: observed: 1440.
+const ENDPOINT_CACHE_MINUTES: u32 = 1_440;
+
+impl Engine {
+    /// Takes a request. Its reply appears among [`Engine::replies`] under `token`, now or in a later turn.
+    pub fn submit(&mut self, token: ReplyToken, request: Request) {
+        self.metrics.request_count += 1;
+        if let Err(error) = self.begin(token, request) {
+            self.metrics.refused_count += u64::from(error.kind.is_retryable());
+            self.reply(token, Err(error));
+        }
+    }
+
+    fn begin(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
+        request.validate()?;
+        self.admission.admit(self.outbox.len())?;
+        match request {
+            Request::GetItem(get) => {
+                let table = Arc::clone(self.router.table(get.table_name.as_ref())?);
+                let (place, key) = self.router.route_key(&table, &get.key)?;
+                self.ask_owner(token, place, Operation::GetItem(key, get));
+            }
+            Request::PutItem(put) => {
+                let table = Arc::clone(self.router.table(put.table_name.as_ref())?);
+                let (place, key) = self.router.route_item(&table, &put.item)?;
+                self.ask_owner(token, place, Operation::PutItem(key, put));
+            }
+            Request::DeleteItem(delete) => {
+                let table = Arc::clone(self.router.table(delete.table_name.as_ref())?);
+                let (place, key) = self.router.route_key(&table, &delete.key)?;
+                self.ask_owner(token, place, Operation::DeleteItem(key, delete));
+            }
+            Request::Query(query) => self.begin_query(token, *query)?,
+            Request::Scan(scan) => self.begin_scan(token, *scan)?,
+            Request::BatchGetItem(batch) => {
+                let (batch, parts) = BatchGet::begin(&mut self.router, batch)?;
+                self.coordinate(token, Coordination::BatchGet(batch), parts);
+            }
+            Request::BatchWriteItem(batch) => {
+                let (batch, parts) = BatchWrite::begin(&mut self.router, batch)?;
+                self.coordinate(token, Coordination::BatchWrite(batch), parts);
+            }
+            request @ (Request::CreateTable(_) | Request::DeleteTable(_)) => {
+                let ticket = self.ticket(token);
+                self.outbox.push(CATALOG_CORE, Message::Control { ticket, request: Box::new(request) });
+            }
+            request => self.begin_description(token, request)?,
+        }
+        Ok(())
+    }
+
+    fn begin_description(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
+        let reply = match request {
+            Request::DescribeTable(describe) => {
+                let name = resolve_table_name(describe.table_name.as_ref().expect("validated: the table is named"))?;
+                let table = self.router.find(name).ok_or_else(|| Error::table_not_found(name))?;
+                let (describe, parts) = Describe::begin(table);
+                self.coordinate(token, Coordination::Describe(describe), parts);
+                return Ok(());
+            }
+            Request::ListTables(list) => {
+                let names: Vec<Text> =
+                    self.router.tables().map(|table| table.definition.name.as_str().into()).collect();
+                Reply::ListTables(list.reply(names.iter()))
+            }
+            Request::DescribeEndpoints(_) => Reply::DescribeEndpoints(self.describe_endpoints()),
+            Request::DescribeTimeToLive(describe) => {
+                self.existing(describe.table_name.as_ref())?;
+                Reply::DescribeTimeToLive(DescribeTimeToLiveReply)
+            }
+            Request::DescribeContinuousBackups(describe) => {
+                self.existing(describe.table_name.as_ref())?;
+                Reply::DescribeContinuousBackups(DescribeContinuousBackupsReply)
+            }
+            Request::ListTagsOfResource(list) => Reply::ListTagsOfResource(self.list_tags(&list)?),
+            _ => panic!("requests about items and changes of tables are begun elsewhere"),
+        };
+        self.reply(token, Ok(reply));
+        Ok(())
+    }
+
+    fn begin_query(&mut self, token: ReplyToken, query: Query) -> Result<(), Error> {
+        let table = self.router.table(query.table_name.as_ref())?;
+        let range = query.bind(&table.definition.key_schema)?;
+        let place = table.placement(range.hash);
+        self.ask_owner(token, place, Operation::Query(Box::new((range, query))));
+        Ok(())
+    }
+
+    fn begin_scan(&mut self, token: ReplyToken, scan: Scan) -> Result<(), Error> {
+        let table = self.router.table(scan.table_name.as_ref())?;
+        let (scan, part) = ScanAll::begin(table, scan)?;
+        self.coordinate(token, Coordination::Scan(Box::new(scan)), vec![part]);
+        Ok(())
+    }
+
+    fn ask_owner(&mut self, token: ReplyToken, place: Placement, operation: Operation) {
+        let ticket = self.ticket(token);
+        self.dispatch(ticket, (place.core, place.partition), operation);
+    }
+
+    fn ticket(&self, token: ReplyToken) -> Ticket {
+        Ticket { core: self.core(), waiter: Waiter::Caller(token) }
+    }
+
+    fn existing(&self, name: Option<&Text>) -> Result<(), Error> {
+        let name = resolve_table_name(name.expect("validated: the table is named"))?;
+        self.router.find(name).map(|_| ()).ok_or_else(|| Error::table_not_found(name))
+    }
+
+    fn list_tags(&self, request: &ListTagsOfResource) -> Result<ListTagsOfResourceReply, Error> {
+        let name = request.resolve()?;
+        let table = self.router.find(name).ok_or_else(|| {
+            ListTagsOfResource::not_found(request.resource_arn.as_ref().expect("validated: the resource is named"))
+        })?;
+        let tags = table.definition.tags.iter().map(|tag| (tag.key.as_str().into(), tag.value.as_str().into()));
+        Ok(ListTagsOfResourceReply { tags: tags.collect() })
+    }
+
+    fn describe_endpoints(&self) -> DescribeEndpointsReply {
+        let address = self.endpoint.clone();
+        DescribeEndpointsReply { endpoints: vec![Endpoint { address, cache_period_minutes: ENDPOINT_CACHE_MINUTES }] }
+    }
+}
