@@ -1,3 +1,47 @@
-//! The binary `stator`.
+//! The binary `stator`: command line, configuration, start and stop.
+//!
+//! It joins the engine with the protocols; see `serve.rs` for how a node starts and `core.rs` for a
+//! core's loop. Errors go to standard error as one line that says what to do; the one line on
+//! standard output says that the server is ready.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod admin;
+mod connection;
+mod core;
+mod in_flight;
+mod listeners;
+mod metrics;
+mod options;
+mod serve;
+mod speech;
+
+use clap::Parser;
+use options::{Command, CommandLine, ServeOptions};
+use std::fs;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+// Many small buffers of many sizes on every core: the system's allocator holds on to far more memory.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    start_logging();
+    let Command::Serve(flags) = line.command.unwrap_or_default();
+    let options = ServeOptions::resolve(*flags, |path| fs::read_to_string(path)).map_err(|error| error.to_string());
+    match options.and_then(serve::serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// To standard error; `STATOR_LOG` says how much, in the form of `info,journal=debug`.
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("STATOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,216 @@
+//! A core's loop: what the sockets received goes to the engine, what the engine reached goes to the sockets.
+//!
+//! One [`Core`] a core, on its thread. Synchronous between two waits: everything that has arrived is decoded and
+//! submitted, the engine has its turn, every reply is encoded, and each connection sends once.
+
+use crate::connection::{Connection, Protocol};
+use crate::metrics::Figure;
+use crate::serve::Node;
+use crate::speech::Speech;
+use engine::{Engine, Replied};
+use runtime::{ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets};
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+use wire::GoodbyeReason;
+
+/// How often connections are looked at for silence, while there are any.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a stopping node waits for what is in flight.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+/// How long a stopping core waits between two looks at the others.
+const LEAVE_STEP: Duration = Duration::from_millis(5);
+
+/// The listeners of a core.
+struct Doors {
+    http: ListenerId,
+    wire: ListenerId,
+    /// On the first core alone.
+    admin: Option<ListenerId>,
+}
+
+/// A core that serves.
+pub(crate) struct Core {
+    runtime: Runtime,
+    sockets: Sockets,
+    engine: Engine,
+    node: Arc<Node>,
+    doors: Doors,
+    /// What encoding and decoding need, for all connections.
+    speech: Speech,
+    connections: HashMap<ConnectionId, Connection>,
+    /// Connections with bytes to send or requests to decode, each once.
+    touched: Vec<ConnectionId>,
+    /// Notified when connections are to be looked at for silence.
+    tick: Signal,
+}
+
+impl Core {
+    /// Opens this core's listeners.
+    ///
+    /// # Errors
+    /// An address that was free a moment ago and is not any more.
+    pub(crate) fn listen(runtime: Runtime, engine: Engine, node: Arc<Node>) -> Result<Self, SocketError> {
+        let sockets = runtime.sockets(engine.signal());
+        let number = runtime.core().as_usize();
+        let (http, _) = sockets.listen(node.listeners.http, true)?;
+        let (wire, _) = sockets.listen(node.listeners.wire[number], false)?;
+        let admin = match number {
+            0 => Some(sockets.listen(node.listeners.admin, false)?.0),
+            _ => None,
+        };
+        Ok(Self {
+            speech: Speech::new(&node, number, runtime.chance()),
+            runtime,
+            sockets,
+            engine,
+            node,
+            doors: Doors { http, wire, admin },
+            connections: HashMap::new(),
+            touched: Vec::new(),
+            tick: Signal::new(),
+        })
+    }
+
+    /// Serves until the node stops.
+    pub(crate) async fn run(mut self) {
+        self.spawn_tick();
+        let signal = self.engine.signal().clone();
+        while !self.node.is_stopping() {
+            signal.wait().await;
+            self.turn();
+            // The signal may be notified without a pause: everything else on this core has its turn as well.
+            self.runtime.yield_now().await;
+        }
+        self.leave().await;
+    }
+
+    fn turn(&mut self) {
+        self.speech.codec.set_time(self.runtime.wall_clock_ms() / 1_000);
+        self.handle_events();
+        self.engine.turn();
+        self.handle_replies();
+        self.finish_touched();
+        if self.tick.take() {
+            self.close_silent();
+        }
+        self.publish();
+    }
+
+    fn handle_events(&mut self) {
+        let now = self.runtime.now();
+        let Self { sockets, engine, node, doors, speech, connections, touched, .. } = self;
+        sockets.drain(|event| match event {
+            SocketEvent::Accepted { listener, connection, .. } => {
+                let protocol = if listener == doors.http {
+                    Protocol::http()
+                } else if listener == doors.wire {
+                    Protocol::wire()
+                } else {
+                    assert_eq!(Some(listener), doors.admin, "a listener that nobody opened");
+                    Protocol::admin()
+                };
+                connections.insert(connection, Connection::new(protocol, now));
+            }
+            SocketEvent::Received { connection: id, bytes } => {
+                let Some(connection) = connections.get_mut(&id) else { return };
+                connection.receive(bytes, now);
+                connection.submit(id, speech, engine, node);
+                connection.touch(id, touched);
+            }
+            SocketEvent::PeerFinished { connection: id } => {
+                if let Some(connection) = connections.get_mut(&id) {
+                    connection.finish();
+                    connection.touch(id, touched);
+                }
+            }
+            SocketEvent::Sent { connection: id } => {
+                if let Some(connection) = connections.get_mut(&id) {
+                    connection.touch(id, touched);
+                }
+            }
+            SocketEvent::Closed { connection: id } => {
+                // What it has in flight is dropped when the engine has reached it.
+                connections.remove(&id);
+            }
+        });
+    }
+
+    fn handle_replies(&mut self) {
+        let mut replies = mem::take(self.engine.replies());
+        for Replied { token, result, is_forwarded } in replies.drain(..) {
+            let id = ConnectionId(token.connection);
+            let claim = self.speech.in_flight.take(token.request);
+            match self.connections.get_mut(&id) {
+                Some(connection) => {
+                    connection.answer(claim, &result, is_forwarded, &mut self.speech);
+                    connection.touch(id, &mut self.touched);
+                }
+                // The client has gone; what it asked for is done all the same.
+                None => drop(claim),
+            }
+        }
+        // Nothing replied meanwhile: the allocation is used again.
+        *self.engine.replies() = replies;
+    }
+
+    /// Sends what has been written, decodes what was held back, closes what is finished.
+    fn finish_touched(&mut self) {
+        for id in mem::take(&mut self.touched) {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.submit(id, &mut self.speech, &mut self.engine, &self.node);
+            connection.flush(id, &self.sockets);
+        }
+    }
+
+    fn close_silent(&mut self) {
+        let now = self.runtime.now();
+        for (id, connection) in &mut self.connections {
+            if connection.close_if_silent(now) {
+                connection.touch(*id, &mut self.touched);
+            }
+        }
+        self.finish_touched();
+    }
+
+    fn publish(&self) {
+        let metrics = &self.node.metrics[self.runtime.core().as_usize()];
+        let counted = self.engine.metrics();
+        metrics.set(Figure::Requests, counted.request_count);
+        metrics.set(Figure::Forwarded, counted.forwarded_count);
+        metrics.set(Figure::Refused, counted.refused_count);
+        metrics.set(Figure::InFlight, self.speech.in_flight.len() as u64);
+        metrics.set(Figure::Connections, self.connections.len() as u64);
+        metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
+        metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+    }
+
+    fn spawn_tick(&self) {
+        let (runtime, tick, signal) = (self.runtime.clone(), self.tick.clone(), self.engine.signal().clone());
+        self.runtime.spawn(ShareClass::Foreground, async move {
+            loop {
+                runtime.sleep(TICK).await;
+                tick.notify();
+                signal.notify();
+            }
+        });
+    }
+
+    /// Takes leave: no new connections, no new requests; what is in flight on any core is answered.
+    async fn leave(mut self) {
+        let Doors { http, wire, admin } = self.doors;
+        [Some(http), Some(wire), admin].into_iter().flatten().for_each(|door| self.sockets.close_listener(door));
+        let started: Instant = self.runtime.now();
+        while !self.node.is_quiet() && self.runtime.now().since(started) < LEAVE_MAX {
+            self.turn();
+            self.runtime.sleep(LEAVE_STEP).await;
+        }
+        for (id, mut connection) in mem::take(&mut self.connections) {
+            connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
+            connection.flush(id, &self.sockets);
+            self.sockets.close(id, true);
+        }
+        self.engine.close().await;
+    }
+}

@@ -1,0 +1,119 @@
+//! Which addresses the server listens on, settled before any core starts.
+//!
+//! Every core listens on the HTTP address (the kernel spreads connections) and on a wire address of
+//! its own, so that clients can choose the core. A port that is taken is found out here, once, and
+//! not by some core later; a port 0 becomes a free one.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+/// Ports above the wire's first that are looked at for the other cores before giving up.
+const PORT_SEARCH_COUNT_MAX: u16 = 512;
+
+/// Every address that the server will listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// Of every core.
+    pub http: SocketAddr,
+    /// Of each core.
+    pub wire: Vec<SocketAddr>,
+    /// Of the first core.
+    pub admin: SocketAddr,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    /// The flag that names it.
+    flag: &'static str,
+    address: SocketAddr,
+    cause: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { flag, address, cause } = self;
+        match cause.kind() {
+            io::ErrorKind::AddrInUse => write!(
+                out,
+                "{address} is in use by another process: stop it (`ss -ltnp` names it), or choose another {flag}"
+            ),
+            io::ErrorKind::PermissionDenied => {
+                write!(out, "no permission to listen on {address}: choose a port from 1024 up with {flag}")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                write!(out, "{address} is no address of this machine: choose another {flag}")
+            }
+            _ => write!(out, "cannot listen on {address} ({flag}): {cause}"),
+        }
+    }
+}
+
+impl Listeners {
+    /// Finds a free address for each purpose. Core i's wire port is the i-th from the first one's, leaving out
+    /// the two other addresses' ports.
+    ///
+    /// # Errors
+    /// [`ListenError`] for an address that is taken or not ours.
+    pub fn settle(http: SocketAddr, wire: SocketAddr, admin: SocketAddr, cores: usize) -> Result<Self, ListenError> {
+        // Held until all are known, so that no port is found free twice.
+        let (http_probe, http) = probe("--http-address", http)?;
+        let (admin_probe, admin) = probe("--admin-address", admin)?;
+        let (first_probe, first) = probe("--wire-address", wire)?;
+        let mut probes = vec![http_probe, admin_probe, first_probe];
+        let mut wires = vec![first];
+        let others = [http.port(), admin.port()];
+        let mut next = first.port();
+        while wires.len() < cores {
+            next = next.checked_add(1).unwrap_or(1024);
+            if others.contains(&next) {
+                continue;
+            }
+            let address = SocketAddr::new(first.ip(), next);
+            match probe("--wire-address", address) {
+                Ok((held, address)) => {
+                    probes.push(held);
+                    wires.push(address);
+                }
+                // A port that the system chose may have a neighbour that is taken; one that the user chose may not.
+                Err(_) if wire.port() == 0 && next.wrapping_sub(first.port()) < PORT_SEARCH_COUNT_MAX => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { http, wire: wires, admin })
+    }
+}
+
+fn probe(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let listening = TcpListener::bind(address).and_then(|held| held.local_addr().map(|address| (held, address)));
+    listening.map_err(|cause| ListenError { flag, address, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    #[test]
+    fn ports_are_free_and_differ() {
+        let listeners = Listeners::settle(any(), any(), any(), 4).unwrap();
+        let mut ports: Vec<u16> = listeners.wire.iter().map(SocketAddr::port).collect();
+        ports.extend([listeners.http.port(), listeners.admin.port()]);
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 6);
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_its_flag() {
+        let held = TcpListener::bind(any()).unwrap();
+        let taken = held.local_addr().unwrap();
+        let error = Listeners::settle(any(), any(), taken, 1).unwrap_err().to_string();
+        assert!(error.contains("in use") && error.contains("--admin-address"), "{error}");
+        assert!(error.contains(&taken.to_string()), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a core tells the rest of the process about itself: numbers that it alone writes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Figures of one core. Written by that core once a turn, read by the admin address whenever it is asked.
+#[derive(Debug, Default)]
+pub(crate) struct CoreMetrics {
+    figures: [AtomicU64; Figure::ALL.len()],
+}
+
+/// One figure of a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Figure {
+    Requests,
+    Forwarded,
+    Refused,
+    InFlight,
+    Connections,
+    MemoryBytes,
+    JournalWaitingBytes,
+}
+
+impl Figure {
+    /// Every figure, in the order in which it is told.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Requests,
+        Self::Forwarded,
+        Self::Refused,
+        Self::InFlight,
+        Self::Connections,
+        Self::MemoryBytes,
+        Self::JournalWaitingBytes,
+    ];
+
+    /// Its name without the prefix `stator_`, and what it is.
+    pub(crate) fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Requests => ("requests", "Requests taken in"),
+            Self::Forwarded => ("forwarded", "Operations sent to the core that owns the key"),
+            Self::Refused => ("refused", "Requests refused because a limit of the node was reached"),
+            Self::InFlight => ("in_flight", "Requests that wait for their reply"),
+            Self::Connections => ("connections", "Open connections"),
+            Self::MemoryBytes => ("memory_bytes", "Bytes that partitions hold in memory"),
+            Self::JournalWaitingBytes => ("journal_waiting_bytes", "Bytes that wait for their flush"),
+        }
+    }
+
+    /// Whether it only grows.
+    pub(crate) fn is_counter(self) -> bool {
+        matches!(self, Self::Requests | Self::Forwarded | Self::Refused)
+    }
+}
+
+impl CoreMetrics {
+    /// The figure is now `value`.
+    pub(crate) fn set(&self, figure: Figure, value: u64) {
+        // Release: pairs with the Acquire in `read`, so that a stopping core sees what the others did before.
+        self.figures[figure as usize].store(value, Ordering::Release);
+    }
+
+    /// What the figure was when last set.
+    pub(crate) fn read(&self, figure: Figure) -> u64 {
+        // Acquire: pairs with the Release in `set`.
+        self.figures[figure as usize].load(Ordering::Acquire)
+    }
+
+    /// Whether the core has no request in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.read(Figure::InFlight) == 0
+    }
+}

@@ -1,0 +1,343 @@
+//! What the command line and the configuration file say, made into one set of options.
+//!
+//! A flag wins over the file, the file over the default. Nothing here touches the machine but for
+//! reading the configuration file; whether an address or a directory is usable shows when the
+//! server opens it.
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Data directory if none is named.
+const DEFAULT_DATA_DIRECTORY: &str = "stator-data";
+/// Workers that one node may have.
+pub const WORKER_COUNT_MAX: usize = 256;
+/// Least budget that leaves room for the journal's buffers and one memtable a partition.
+pub const MEMORY_BYTES_MIN: u64 = 64 << 20;
+/// Least size of a journal segment.
+pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
+/// Largest size of a journal segment.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
+#[derive(Debug, Parser)]
+#[command(name = "stator", version, about)]
+pub struct CommandLine {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the database.
+    Serve(Box<ServeArguments>),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(Box::default())
+    }
+}
+
+/// Flags of `stator serve`, each of which can also stand in the configuration file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServeArguments {
+    /// Directory for the data; give it several times to use several disks [default: ./stator-data]
+    #[arg(long = "data-dir", value_name = "DIR")]
+    #[serde(default)]
+    pub data_dir: Vec<PathBuf>,
+
+    /// Address of the DynamoDB HTTP API [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDRESS")]
+    pub http_address: Option<SocketAddr>,
+
+    /// Address of the binary protocol on the first core; core i listens i ports further, past the other two [default: 127.0.0.1:8001]
+    #[arg(long, value_name = "ADDRESS")]
+    pub wire_address: Option<SocketAddr>,
+
+    /// Address of /health and /metrics [default: 127.0.0.1:8002]
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_address: Option<SocketAddr>,
+
+    /// CPUs to run on: a list (0,1 or, for one alone, 1,) or a number of them (2); 0 is CPU 0 [default: every CPU this process may use]
+    #[arg(long, value_name = "LIST|N")]
+    pub cores: Option<CoreChoice>,
+
+    /// Memory that the data held in memory may take, in bytes or with a suffix (512M, 8G) [default: half the machine's]
+    #[arg(long, value_name = "BYTES")]
+    pub memory: Option<ByteSize>,
+
+    /// Size of one journal segment [default: 64M]
+    #[arg(long, value_name = "BYTES")]
+    pub segment_size: Option<ByteSize>,
+
+    /// Configuration file (TOML) with these same names as keys
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+/// Which CPUs to use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "CoreText")]
+pub enum CoreChoice {
+    /// These CPUs, one worker each.
+    List(Vec<usize>),
+    /// That many of the CPUs that this process may use.
+    Count(usize),
+}
+
+/// A number of bytes, written plainly or with a suffix K, M, G, T (powers of 1,024).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "SizeText")]
+pub struct ByteSize(pub u64);
+
+/// Everything that `serve` needs to know, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// At least one directory.
+    pub data_directories: Vec<PathBuf>,
+    /// Where the HTTP API listens.
+    pub http_address: SocketAddr,
+    /// Where the first core's binary protocol listens.
+    pub wire_address: SocketAddr,
+    /// Where /health and /metrics are.
+    pub admin_address: SocketAddr,
+    /// CPUs, or `None` for all that the process may use.
+    pub cores: Option<CoreChoice>,
+    /// Budget for data in memory in bytes, or `None` for half the machine's memory.
+    pub memory_bytes: Option<u64>,
+    /// Size of one journal segment.
+    pub segment_bytes: u64,
+}
+
+/// Why options cannot be used; the text says what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OptionsError(pub String);
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl ServeOptions {
+    /// Merges flags with the configuration file that they name, and fills in defaults.
+    ///
+    /// # Errors
+    /// A text that says which value is wrong and what to do.
+    pub fn resolve(
+        flags: ServeArguments,
+        read_file: impl Fn(&Path) -> std::io::Result<String>,
+    ) -> Result<Self, OptionsError> {
+        let file = match &flags.config {
+            None => ServeArguments::default(),
+            Some(path) => {
+                let text = read_file(path).map_err(|error| {
+                    OptionsError(format!("cannot read the configuration file {}: {error}", path.display()))
+                })?;
+                toml::from_str(&text).map_err(|error| {
+                    OptionsError(format!("the configuration file {} is not valid: {error}", path.display()))
+                })?
+            }
+        };
+        let http_address = flags.http_address.or(file.http_address).unwrap_or_else(|| loopback(8000));
+        let wire_address = flags.wire_address.or(file.wire_address).unwrap_or_else(|| loopback(8001));
+        let options = Self {
+            data_directories: [flags.data_dir, file.data_dir, vec![PathBuf::from(DEFAULT_DATA_DIRECTORY)]]
+                .into_iter()
+                .find(|directories| !directories.is_empty())
+                .expect("the default names one directory"),
+            http_address,
+            wire_address,
+            admin_address: flags.admin_address.or(file.admin_address).unwrap_or_else(|| loopback(8002)),
+            cores: flags.cores.or(file.cores),
+            memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
+            segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
+        };
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), OptionsError> {
+        for (flag, address) in [
+            ("--http-address", self.http_address),
+            ("--wire-address", self.wire_address),
+            ("--admin-address", self.admin_address),
+        ] {
+            if !address.ip().is_loopback() {
+                return Err(OptionsError(format!(
+                    "{flag} {address} can be reached from other machines, and this version cannot check signatures yet: \
+                     listen on a loopback address such as 127.0.0.1:{} and put a proxy that authenticates in front of it",
+                    address.port()
+                )));
+            }
+        }
+        if self.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
+            return Err(OptionsError(format!("--memory must be at least {} MiB", MEMORY_BYTES_MIN >> 20)));
+        }
+        let segment_is_usable = (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes);
+        if !segment_is_usable || !self.segment_bytes.is_multiple_of(4096) {
+            return Err(OptionsError(format!(
+                "--segment-size must be a multiple of 4096 from {} MiB to {} MiB",
+                SEGMENT_BYTES_MIN >> 20,
+                SEGMENT_BYTES_MAX >> 20
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl std::str::FromStr for CoreChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |part: &str| {
+            part.trim()
+                .parse::<usize>()
+                .map_err(|_| format!("`{part}` is not a CPU's number: write a list such as 0,1 or a count such as 2"))
+        };
+        if !text.contains(',') {
+            return match number(text)? {
+                // No cores at all cannot be meant: it is the CPU of that number.
+                0 => Ok(Self::List(vec![0])),
+                count if count > WORKER_COUNT_MAX => Err(format!("at most {WORKER_COUNT_MAX} cores can be used")),
+                count => Ok(Self::Count(count)),
+            };
+        }
+        let list = text.split(',').filter(|part| !part.trim().is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
+        let mut sorted = list.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        match list.len() {
+            0 => Err("the list of cores is empty".to_owned()),
+            count if count != sorted.len() => Err("a core stands twice in the list".to_owned()),
+            count if count > WORKER_COUNT_MAX => Err(format!("at most {WORKER_COUNT_MAX} cores can be used")),
+            _ => Ok(Self::List(list)),
+        }
+    }
+}
+
+impl std::str::FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
+        let shift = match &text[digits.len()..] {
+            "" => 0,
+            "K" => 10,
+            "M" => 20,
+            "G" => 30,
+            "T" => 40,
+            _ => return Err(format!("`{text}` has more than one suffix")),
+        };
+        digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(1 << shift))
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a size: write bytes, or a number with K, M, G or T"))
+    }
+}
+
+/// `cores` in the file: a number or a list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum CoreText {
+    Count(usize),
+    List(Vec<usize>),
+    Text(String),
+}
+
+impl TryFrom<CoreText> for CoreChoice {
+    type Error = String;
+
+    fn try_from(text: CoreText) -> Result<Self, Self::Error> {
+        match text {
+            CoreText::Count(count) => count.to_string().parse(),
+            CoreText::List(list) => list.iter().map(|cpu| format!("{cpu},")).collect::<String>().parse(),
+            CoreText::Text(text) => text.parse(),
+        }
+    }
+}
+
+/// A size in the file: a number or a text with a suffix.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeText {
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<SizeText> for ByteSize {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, Self::Error> {
+        match text {
+            SizeText::Number(bytes) => Ok(Self(bytes)),
+            SizeText::Text(text) => text.parse(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(arguments: &[&str], file: &str) -> Result<ServeOptions, OptionsError> {
+        let line = CommandLine::try_parse_from([&["stator", "serve"], arguments].concat())
+            .map_err(|error| OptionsError(error.to_string()))?;
+        let Some(Command::Serve(flags)) = line.command else { panic!("not serve") };
+        ServeOptions::resolve(*flags, |_| Ok(file.to_owned()))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let options = resolve(&[], "").unwrap();
+        assert_eq!(options.data_directories, [PathBuf::from("stator-data")]);
+        assert_eq!(options.http_address.to_string(), "127.0.0.1:8000");
+        assert_eq!(options.wire_address.to_string(), "127.0.0.1:8001");
+        assert_eq!(options.admin_address.to_string(), "127.0.0.1:8002");
+        assert_eq!(options.cores, None);
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let file = "data-dir = [\"/a\", \"/b\"]\nhttp-address = \"127.0.0.1:1\"\ncores = [1, 0]\nmemory = \"1G\"\n";
+        let options = resolve(&["--config", "x", "--http-address", "127.0.0.1:2"], file).unwrap();
+        assert_eq!(options.data_directories, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(options.http_address.port(), 2);
+        assert_eq!(options.cores, Some(CoreChoice::List(vec![1, 0])));
+        assert_eq!(options.memory_bytes, Some(1 << 30));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_a_text_that_helps() {
+        let check = |arguments: &[&str], file: &str, phrase: &str| {
+            let error = resolve(arguments, file).unwrap_err();
+            assert!(error.0.contains(phrase), "{error}");
+        };
+        check(&["--http-address", "0.0.0.0:8000"], "", "cannot check signatures yet");
+        check(&["--cores", "0,0"], "", "stands twice");
+        check(&["--cores", "x"], "", "not a CPU's number");
+        check(&["--memory", "1M"], "", "at least 64 MiB");
+        check(&["--memory", "12Q"], "", "not a size");
+        check(&["--segment-size", "5000000"], "", "multiple of 4096");
+        check(&["--config", "x"], "unknown = 1", "not valid");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+}

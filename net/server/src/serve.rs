@@ -1,0 +1,160 @@
+//! How a node starts and stops.
+//!
+//! ```text
+//! main thread    count the workers that the data needs, settle the addresses, start one thread a core
+//! every core     open the engine, listen, serve
+//! last to listen print the line that says ready
+//! SIGTERM        every core stops accepting and takes leave of its clients; when nothing is in flight on any of
+//!                them (or after a while) the loops end, and with them the process
+//! ```
+
+use crate::core::Core;
+use crate::listeners::Listeners;
+use crate::metrics::CoreMetrics;
+use crate::options::{CoreChoice, ServeOptions};
+use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
+use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass};
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// What the cores of a node share: how they were started, and how far they are with starting and stopping.
+pub(crate) struct Node {
+    pub(crate) listeners: Listeners,
+    /// Of each core; written by it, read by the admin address.
+    pub(crate) metrics: Vec<CoreMetrics>,
+    engine_options: EngineOptions,
+    ports: MeshPorts<Batch>,
+    listening_count: AtomicUsize,
+    is_stopping: AtomicBool,
+    /// Wakes every core that serves.
+    notifiers: Mutex<Vec<Notifier>>,
+}
+
+/// Starts the node and returns when it has stopped.
+///
+/// # Errors
+/// One line for the user that says what is wrong and what to do.
+pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
+    let cpus = choose_cpus(options.cores.as_ref())?;
+    let worker_count = count_workers(&cpus, &options.data_directories[0])?;
+    let listeners = Listeners::settle(options.http_address, options.wire_address, options.admin_address, worker_count)
+        .map_err(|error| error.to_string())?;
+    let engine_options = EngineOptions {
+        data_directories: options.data_directories,
+        segment_bytes: options.segment_bytes,
+        memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
+        endpoint: listeners.http.to_string().into(),
+    };
+    let node = Arc::new(Node {
+        listeners,
+        metrics: (0..worker_count).map(|_| CoreMetrics::default()).collect(),
+        engine_options,
+        ports: MeshPorts::new(worker_count, MESH_BATCH_COUNT_MAX),
+        listening_count: AtomicUsize::new(0),
+        is_stopping: AtomicBool::new(false),
+        notifiers: Mutex::new(Vec::new()),
+    });
+    let runtime_options = RuntimeOptions {
+        cpus: (0..worker_count).map(|worker| cpus[worker % cpus.len()]).collect(),
+        ..RuntimeOptions::default()
+    };
+    let machine = runtime::start(runtime_options, move |runtime| run_core(runtime, Arc::clone(&node)))
+        .map_err(|error| error.to_string())?;
+    machine.join();
+    Ok(())
+}
+
+impl Node {
+    /// Whether the process has been asked to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Acquire: pairs with the Release in `stop`.
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether no core has a request in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.metrics.iter().all(CoreMetrics::is_quiet)
+    }
+
+    fn stop(&self) {
+        // Release: pairs with the Acquire in `is_stopping`.
+        self.is_stopping.store(true, Ordering::Release);
+        let notifiers = self.notifiers.lock().expect("no holder of this lock panics");
+        notifiers.iter().for_each(Notifier::notify);
+    }
+
+    /// One more core listens; the last one says so to whoever started the process.
+    fn core_listens(&self) {
+        // AcqRel: the last core to count sees what all others did before.
+        let count = self.listening_count.fetch_add(1, Ordering::AcqRel) + 1;
+        if count == self.metrics.len() {
+            let Listeners { http, wire, admin } = &self.listeners;
+            let mut out = std::io::stdout().lock();
+            // Whoever started the process may have closed its end: no reason to stop.
+            let _ = writeln!(out, "ready http={http} wire={} admin={admin}", wire[0]).and_then(|()| out.flush());
+        }
+    }
+}
+
+async fn run_core(runtime: Runtime, node: Arc<Node>) {
+    let engine = match Engine::open(runtime.clone(), &node.ports, &node.engine_options).await {
+        Ok(engine) => engine,
+        Err(error) => fail(&error),
+    };
+    let notifier = runtime.notifier(engine.signal());
+    node.notifiers.lock().expect("no holder of this lock panics").push(notifier);
+    if runtime.core().as_usize() == 0 {
+        let (runtime_of_task, node) = (runtime.clone(), Arc::clone(&node));
+        runtime.spawn(ShareClass::Foreground, async move {
+            runtime_of_task.termination().await;
+            tracing::info!("asked to stop");
+            node.stop();
+        });
+    }
+    match Core::listen(runtime, engine, Arc::clone(&node)) {
+        Ok(core) => {
+            node.core_listens();
+            core.run().await;
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// One core cannot start, so the node cannot: the others wait for it.
+fn fail(error: &dyn Display) -> ! {
+    eprintln!("stator: {error}");
+    process::exit(1)
+}
+
+fn choose_cpus(choice: Option<&CoreChoice>) -> Result<Vec<usize>, String> {
+    let available = RuntimeOptions::default().cpus;
+    match choice {
+        None => Ok(available),
+        Some(CoreChoice::List(cpus)) => Ok(cpus.clone()),
+        Some(CoreChoice::Count(count)) if *count <= available.len() => Ok(available[..*count].to_vec()),
+        Some(CoreChoice::Count(count)) => Err(format!(
+            "--cores {count} asks for more CPUs than the {} that this process may use; name fewer",
+            available.len()
+        )),
+    }
+}
+
+/// How many workers the data was made with, if more than CPUs are wanted: then some CPUs carry several workers.
+fn count_workers(cpus: &[usize], directory: &Path) -> Result<usize, String> {
+    let found = Arc::new(OnceLock::new());
+    let (found_by_core, directory, wanted) = (Arc::clone(&found), directory.to_path_buf(), cpus.len());
+    let options = RuntimeOptions { cpus: vec![cpus[0]], ..RuntimeOptions::default() };
+    let machine = runtime::start(options, move |runtime| {
+        let (found, directory) = (Arc::clone(&found_by_core), directory.clone());
+        async move {
+            let counted = engine::worker_count(&runtime, &directory, wanted).await;
+            let _ = found.set(counted.map_err(|error| error.to_string()));
+        }
+    });
+    machine.map_err(|error| error.to_string())?.join();
+    found.get().cloned().expect("the core's main sets it before it ends")
+}

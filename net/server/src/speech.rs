@@ -1,0 +1,43 @@
+//! What a core needs to speak its protocols, shared by all of its connections. One a core.
+
+use crate::in_flight::InFlight;
+use crate::serve::Node;
+use dynamodb::{Codec, CredentialPolicy};
+use wire::{CoreEndpoint, Welcome};
+
+/// Requests that one wire connection may have in flight.
+pub(crate) const WIRE_IN_FLIGHT_MAX: u32 = 4_096;
+/// Milliseconds after which a silent connection with nothing in flight is closed.
+pub(crate) const IDLE_MS_MAX: u32 = 600_000;
+
+/// Codecs, and the claims that wait for the engine.
+pub(crate) struct Speech {
+    /// Translates HTTP.
+    pub(crate) codec: Codec,
+    /// What every wire client is told first.
+    pub(crate) welcome: Welcome,
+    /// Who waits for the engine.
+    pub(crate) in_flight: InFlight,
+}
+
+impl Speech {
+    pub(crate) fn new(node: &Node, core: usize, seed: u64) -> Self {
+        let cores = (0..).zip(&node.listeners.wire);
+        // A client reaches every core under the host that it has reached this one.
+        let cores = cores.map(|(core, address)| CoreEndpoint { core, port: address.port(), address: String::new() });
+        Self {
+            codec: Codec::new(CredentialPolicy::Ignored, seed),
+            welcome: Welcome {
+                version: wire::VERSION,
+                core: u16::try_from(core).expect("core ids are 16 bits"),
+                features: 0,
+                frame_bytes_max: u32::try_from(wire::limits::FRAME_BYTES_MAX).expect("frames are shorter than 4 GiB"),
+                in_flight_max: WIRE_IN_FLIGHT_MAX,
+                idle_ms_max: IDLE_MS_MAX,
+                server_name: concat!("stator ", env!("CARGO_PKG_VERSION")).to_owned(),
+                cores: cores.collect(),
+            },
+            in_flight: InFlight::default(),
+        }
+    }
+}
