@@ -1,0 +1,327 @@
+"""The release binary under AWS's own tools: boto3 and aws-cli, on real data, through stops and bad input.
+
+Usage: smoke.py --server PATH. Needs boto3, the aws command and Debian's iso-codes.
+Exits with 0 if everything held, and prints each check as it passes.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+
+import boto3
+from boto3.dynamodb.conditions import Key
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ISO_CODES = Path("/usr/share/iso-codes/json")
+READY = re.compile(r"ready http=(\S+) wire=(\S+) admin=(\S+)")
+
+
+class Server:
+    """One run after another of the server on one data directory, on ports of the system's choice."""
+
+    def __init__(self, binary, data_directory):
+        self.command = [binary, "serve", "--data-dir", str(data_directory), "--segment-size", "16M"]
+        self.process = None
+
+    def start(self):
+        started = time.monotonic()
+        addresses = ["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"]
+        self.process = subprocess.Popen(self.command + addresses, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        match = READY.match(line)
+        assert match, f"no ready line but {line!r}"
+        self.http, self.wire, self.admin = match.groups()
+        self.ready_ms = (time.monotonic() - started) * 1000
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(timeout=20)
+
+    def client(self):
+        return boto3.client("dynamodb", **self.options())
+
+    def resource(self):
+        return boto3.resource("dynamodb", **self.options())
+
+    def options(self):
+        return {
+            "endpoint_url": f"http://{self.http}",
+            "region_name": "us-east-1",
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+            "config": Config(retries={"max_attempts": 1}),
+        }
+
+    def aws(self, *arguments, expect=0):
+        environment = dict(
+            os.environ,
+            AWS_ACCESS_KEY_ID="local",
+            AWS_SECRET_ACCESS_KEY="local",
+            AWS_DEFAULT_REGION="us-east-1",
+            AWS_PAGER="",
+        )
+        command = ["aws", "--endpoint-url", f"http://{self.http}", "--output", "json", "dynamodb", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+
+def passed(what):
+    print(f"ok  {what}", flush=True)
+
+
+def create(resource, name, partition_key, sort_key=None):
+    schema = [{"AttributeName": partition_key, "KeyType": "HASH"}]
+    if sort_key:
+        schema.append({"AttributeName": sort_key, "KeyType": "RANGE"})
+    table = resource.create_table(
+        TableName=name,
+        KeySchema=schema,
+        AttributeDefinitions=[{"AttributeName": part["AttributeName"], "AttributeType": "S"} for part in schema],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.wait_until_exists()
+    return table
+
+
+def load_iso_codes(server):
+    """Languages, countries and subdivisions as tables; returns what was written, by table."""
+    resource = server.resource()
+    written = {}
+    sources = [("iso_639-3", "639-3", "languages", "alpha_3"), ("iso_3166-1", "3166-1", "countries", "alpha_2")]
+    for file, root, name, key in sources:
+        table = create(resource, name, key)
+        items = json.loads((ISO_CODES / f"{file}.json").read_text())[root]
+        written[name] = {item[key]: item for item in items}
+    table = create(resource, "subdivisions", "country", "code")
+    items = json.loads((ISO_CODES / "iso_3166-2.json").read_text())["3166-2"]
+    written["subdivisions"] = {item["code"]: dict(item, country=item["code"][:2]) for item in items}
+    for name, items in written.items():
+        with resource.Table(name).batch_writer() as batch:
+            for item in items.values():
+                batch.put_item(Item=item)
+        print(f"    {name}: {len(items)} items", flush=True)
+    return written
+
+
+def check_iso_codes(server, written):
+    resource = server.resource()
+    for name, items in written.items():
+        found, pages, start = {}, 0, {}
+        while True:
+            page = resource.Table(name).scan(**start)
+            pages += 1
+            for item in page["Items"]:
+                key = item.get("code") or item.get("alpha_3") if name != "countries" else item["alpha_2"]
+                found[key] = item
+            if "LastEvaluatedKey" not in page:
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        assert found == items, f"{name}: {len(found)} read back of {len(items)}"
+        count = server.client().describe_table(TableName=name)["Table"]["ItemCount"]
+        assert count == len(items), f"{name}: DescribeTable counts {count}"
+        passed(f"{name}: {len(items)} items read back equal in {pages} pages")
+
+
+def check_queries(server, written):
+    table = server.resource().Table("subdivisions")
+    expected = sorted(code for code in written["subdivisions"] if code.startswith("GB-"))
+    condition = Key("country").eq("GB") & Key("code").begins_with("GB-")
+    page = table.query(KeyConditionExpression=condition)
+    assert [item["code"] for item in page["Items"]] == expected
+    backwards = table.query(KeyConditionExpression=condition, ScanIndexForward=False)
+    assert [item["code"] for item in backwards["Items"]] == expected[::-1]
+    codes, start = [], {}
+    while True:
+        page = table.query(KeyConditionExpression=condition, Limit=7, **start)
+        codes += [item["code"] for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            break
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    assert codes == expected
+    passed(f"{len(expected)} subdivisions of GB by begins_with, in order, against it, and in pages of 7")
+    parts = [table.scan(Segment=part, TotalSegments=5) for part in range(5)]
+    assert sum(part["Count"] for part in parts) == len(written["subdivisions"])
+    passed("a scan in 5 segments sees each item once")
+
+
+def check_items(server):
+    client, resource = server.client(), server.resource()
+    table = create(resource, "things", "id")
+    item = {
+        "id": "every type",
+        "number": Decimal("-12345678901234567890.123456789012345678"),
+        "binary": b"\x00\xff",
+        "true": True,
+        "nothing": None,
+        "list": [Decimal(1), "two", [b"3"]],
+        "map": {"inner": {"deep": Decimal("1E-130")}},
+        "strings": {"a", "b"},
+        "numbers": {Decimal(1), Decimal("2.5")},
+        "binaries": {b"x", b"y"},
+        "empty": "",
+    }
+    table.put_item(Item=item)
+    read = table.get_item(Key={"id": "every type"}, ConsistentRead=True)["Item"]
+    read["binary"], read["binaries"] = read["binary"].value, {part.value for part in read["binaries"]}
+    read["list"][2][0] = read["list"][2][0].value
+    assert read == item, read
+    passed("all ten types read back equal")
+    old = table.put_item(Item={"id": "every type"}, ReturnValues="ALL_OLD")["Attributes"]
+    assert old["empty"] == ""
+    assert table.delete_item(Key={"id": "every type"}, ReturnValues="ALL_OLD")["Attributes"] == {"id": "every type"}
+    assert "Item" not in table.get_item(Key={"id": "every type"})
+    table.delete_item(Key={"id": "every type"})
+    keys = [{"id": {"S": str(number)}} for number in range(30)]
+    with table.batch_writer() as batch:
+        for key in keys:
+            batch.put_item(Item={"id": key["id"]["S"]})
+    got = client.batch_get_item(RequestItems={"things": {"Keys": keys + [{"id": {"S": "none"}}]}})
+    assert len(got["Responses"]["things"]) == 30 and got["UnprocessedKeys"] == {}
+    passed("replace, delete, batch write and batch get")
+
+
+def refuses(code, phrase, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        found = error.response["Error"]
+        assert found["Code"] == code and phrase in found["Message"], found
+        return
+    raise AssertionError(f"{arguments} was not refused")
+
+
+def check_errors(server):
+    client = server.client()
+    refuses("ResourceNotFoundException", "Requested resource not found", client.get_item,
+            TableName="absent", Key={"id": {"S": "x"}})
+    refuses("ResourceInUseException", "Table already exists: things", client.create_table, TableName="things",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}], BillingMode="PAY_PER_REQUEST")
+    refuses("ValidationException", "The provided key element does not match the schema", client.get_item,
+            TableName="things", Key={"other": {"S": "x"}})
+    refuses("ValidationException", "Missing the key id in the item", client.put_item,
+            TableName="things", Item={"other": {"S": "x"}})
+    refuses("ValidationException", "Item size has exceeded", client.put_item,
+            TableName="things", Item={"id": {"S": "x"}, "big": {"S": "x" * 409600}})
+    refuses("ValidationException", "ConditionExpression", client.put_item, TableName="things",
+            Item={"id": {"S": "x"}}, ConditionExpression="attribute_exists(id)")
+    try:
+        client.update_item(TableName="things", Key={"id": {"S": "x"}})
+        raise AssertionError("UpdateItem was not refused")
+    except ClientError as error:
+        assert "UpdateItem" in error.response["Error"]["Message"], error
+    passed("errors are DynamoDB's; what is not built is refused by name")
+
+
+def check_aws_cli(server):
+    server.aws("create-table", "--table-name", "from-cli", "--billing-mode", "PAY_PER_REQUEST",
+               "--attribute-definitions", "AttributeName=id,AttributeType=N",
+               "--key-schema", "AttributeName=id,KeyType=HASH", "--tags", "Key=made,Value=here")
+    server.aws("wait", "table-exists", "--table-name", "from-cli")
+    server.aws("put-item", "--table-name", "from-cli", "--item", '{"id": {"N": "1e1"}, "name": {"S": "ten"}}')
+    got = server.aws("get-item", "--table-name", "from-cli", "--key", '{"id": {"N": "10.0"}}')
+    assert got["Item"] == {"id": {"N": "10"}, "name": {"S": "ten"}}, got
+    arn = server.aws("describe-table", "--table-name", "from-cli")["Table"]["TableArn"]
+    assert server.aws("list-tags-of-resource", "--resource-arn", arn)["Tags"] == [{"Key": "made", "Value": "here"}]
+    assert "from-cli" in server.aws("list-tables")["TableNames"]
+    server.aws("describe-time-to-live", "--table-name", "from-cli")
+    server.aws("describe-continuous-backups", "--table-name", "from-cli")
+    server.aws("describe-endpoints")
+    assert server.aws("scan", "--table-name", "from-cli", "--select", "COUNT")["Count"] == 1
+    server.aws("delete-table", "--table-name", "from-cli")
+    server.aws("wait", "table-not-exists", "--table-name", "from-cli")
+    error = server.aws("describe-table", "--table-name", "from-cli", expect=254)
+    assert "ResourceNotFoundException" in error, error
+    passed("aws-cli creates, writes, reads, describes and deletes a table")
+
+
+def check_bad_input(server):
+    """Garbage on every port; the server answers or closes, and goes on serving."""
+    garbage = [b"\x00" * 4096, b"GET / HTTP/9.9\r\n\r\n", os.urandom(8192), b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+               b"STATOR\r\n" + b"\xff" * 64, b"STATOR\r\n" + (2**31).to_bytes(4, "little") + b"\x01\x00" + b"\x00" * 32, b""]
+    for address in (server.http, server.wire, server.admin):
+        host, port = address.rsplit(":", 1)
+        for payload in garbage:
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                try:
+                    connection.sendall(payload)
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):
+                        pass
+                except OSError:
+                    pass
+    nested = '{"L":[' * 20000
+    body = f'{{"TableName":"things","Item":{{"id":{{"S":"x"}},"deep":{nested}'.encode()
+    request = urllib.request.Request(f"http://{server.http}", body, {
+        "X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"})
+    try:
+        urllib.request.urlopen(request, timeout=10)
+        raise AssertionError("a bottomless body was accepted")
+    except urllib.error.HTTPError as error:
+        assert error.code == 400, error
+    with urllib.request.urlopen(f"http://{server.admin}/health", timeout=10) as answer:
+        assert answer.read() == b"ok\n"
+    with urllib.request.urlopen(f"http://{server.admin}/metrics", timeout=10) as answer:
+        assert b"stator_requests_total" in answer.read()
+    server.client().list_tables()
+    passed("garbage on all ports stops nothing; health and metrics answer")
+
+
+def check_start_up_errors(server, binary, directory):
+    """What cannot be started says why and what to do, on one line."""
+    def fails(phrase, *arguments):
+        done = subprocess.run([binary, "serve", *arguments], capture_output=True, text=True, timeout=30)
+        assert done.returncode != 0 and phrase in done.stderr, (arguments, done.returncode, done.stderr)
+
+    free = ["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"]
+    fails("in use", "--data-dir", f"{directory}-other", "--http-address", server.http,
+          "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0")
+    fails("another", "--data-dir", str(directory), *free)
+    fails("cannot check signatures", "--http-address", "0.0.0.0:8000")
+    fails("/proc", "--data-dir", "/proc/nowhere", *free)
+    passed("a port in use, a second server on the same data and a directory that cannot be made are told")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--server", required=True)
+    binary = parser.parse_args().server
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder) / "data"
+        server = Server(binary, directory)
+        server.start()
+        passed(f"ready after {server.ready_ms:.0f} ms")
+        written = load_iso_codes(server)
+        check_iso_codes(server, written)
+        check_queries(server, written)
+        check_items(server)
+        check_errors(server)
+        check_aws_cli(server)
+        check_bad_input(server)
+        check_start_up_errors(server, binary, directory)
+        server.stop(signal.SIGKILL)
+        server.start()
+        check_iso_codes(server, written)
+        passed(f"all of it is there after kill -9, ready after {server.ready_ms:.0f} ms")
+        assert server.stop() == 0, "SIGTERM did not end in exit code 0"
+        server.start()
+        check_queries(server, written)
+        assert server.stop() == 0
+        passed("SIGTERM stops with exit code 0, and the data is there again")
+    print("smoke test passed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
