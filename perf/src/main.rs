@@ -1,3 +1,48 @@
-//! The whole measured from outside: load generator, peers, crash tests.
+//! The whole measured from outside: `perf load` drives a server as fast or as evenly as asked, `perf null` is a
+//! server that does nothing, to measure `load` itself.
+//!
+//! Everything here speaks to a server as any client would: over its sockets. Nothing sees the engine.
+//!
+//! Deliberately not here: comparisons with other systems (`peers/`), profiling (`profile`), parts in process (`bench/`).
 
-fn main() {}
+#![forbid(unsafe_code)]
+// A tool of the command line: it prints, and it lives outside the simulated machine, so clock, threads and files are its own.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
+mod http_response;
+mod load;
+mod machine;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures a Stator server from outside.
+#[derive(Debug, Parser)]
+#[command(name = "perf", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load a server and report throughput and latency.
+    Load(Box<load::LoadOptions>),
+    /// Answer the wire driver with ready-made replies: what `perf load` reaches against this is its own ceiling.
+    Null(load::NullOptions),
+}
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse().command {
+        Command::Load(options) => load::run(&options),
+        Command::Null(options) => load::run_null(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("perf: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Stator's binary protocol: handshake, partition map, GetItem and PutItem.
+//!
+//! Core-aware by default: connections are spread over all cores and each key goes to the core that owns it. A plain
+//! client puts all connections on the first core, which forwards what is not its own.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use bytes::BytesMut;
+use client::{Answer, KeyType, PartitionMap, Pipeline, Text, Value, operations};
+use model::table::{BillingMode, TableStatus};
+use model::{Item, Request, ValueRef};
+use wire::client::{Incoming, encode_get_item, encode_put_item};
+use wire::{Kind, RequestId, Welcome};
+
+use super::{Driver, Lanes, Operation, Outcome, Prepared, Target, Templates};
+use crate::load::record::{KEY_ATTRIBUTE, Mismatch, VALUE_ATTRIBUTE, check_value, key_text, value_text};
+use crate::load::template::{Fill, Template};
+
+/// What the load generator calls itself in the server's log.
+const CLIENT_NAME: &str = concat!("stator-perf/", env!("CARGO_PKG_VERSION"));
+/// DescribeTable calls until a new table has to be active.
+const ACTIVE_ATTEMPTS_COUNT_MAX: usize = 1000;
+
+/// Reads and writes the binary protocol.
+pub(in crate::load) struct Wire {
+    pub(super) templates: Templates,
+    value_bytes: usize,
+}
+
+/// Connects to every core of a Stator node; creates the table if asked to.
+pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Error>> {
+    let mut first = Session::connect(target.address)?;
+    if target.creates_table {
+        first.create_table(&target.table_name)?;
+    }
+    let in_flight_max = first.welcome.in_flight_max as usize;
+    if target.depth > in_flight_max {
+        return Err(format!("the server takes at most {in_flight_max} requests in flight on a connection").into());
+    }
+    let map = first.partition_map(&target.table_name)?;
+    let addresses = core_addresses(&first.welcome, target.address)?;
+    let is_core_aware = !target.is_plain && addresses.len() > 1;
+    let lanes = if is_core_aware { lanes(target, &map, &addresses)? } else { Lanes::One };
+    if target.connection_count < usize::from(lanes.count()) {
+        return Err(format!("{} cores need at least as many connections", lanes.count()).into());
+    }
+    let mut streams = Vec::with_capacity(target.connection_count);
+    for (_, lane) in (0..target.connection_count).zip((0..lanes.count()).cycle()) {
+        let address = if is_core_aware { addresses[usize::from(lane)].1 } else { target.address };
+        streams.push((Session::connect(address)?.stream, lane));
+    }
+    let templates = templates(target).ok_or("these requests cannot be patched: choose another table name")?;
+    let driver = Driver::Wire(Wire { templates, value_bytes: target.value_bytes });
+    Ok(Prepared { driver, streams, lanes })
+}
+
+/// The cores, ascending, and where each listens.
+fn core_addresses(welcome: &Welcome, connected: SocketAddr) -> Result<Vec<(u16, SocketAddr)>, Box<dyn Error>> {
+    let mut addresses = Vec::with_capacity(welcome.cores.len());
+    for endpoint in &welcome.cores {
+        let host: IpAddr = if endpoint.address.is_empty() { connected.ip() } else { endpoint.address.parse()? };
+        addresses.push((endpoint.core, SocketAddr::new(host, endpoint.port)));
+    }
+    addresses.sort_unstable();
+    Ok(addresses)
+}
+
+fn lanes(target: &Target, map: &PartitionMap, addresses: &[(u16, SocketAddr)]) -> Result<Lanes, Box<dyn Error>> {
+    let mut lane_of_key = Vec::new();
+    let mut encoded = Vec::new();
+    for key in 0..target.key_count {
+        encoded.clear();
+        let hash = map.key_schema.encode_key(key_item(key).as_ref(), &mut encoded)?;
+        let core = map.owner(hash);
+        let lane = addresses.binary_search_by_key(&core, |(core, _)| *core);
+        let lane = lane.map_err(|_| format!("the partition map names core {core}, the handshake does not"))?;
+        lane_of_key.push(u16::try_from(lane)?);
+    }
+    Ok(Lanes::PerCore { lane_count: u16::try_from(addresses.len())?, lane_of_key })
+}
+
+fn key_item(key: u64) -> Item {
+    let key = BTreeMap::from([(KEY_ATTRIBUTE.to_owned(), Value::S(key_text(key)))]);
+    Item::from_value_map(&key).expect("a short text is a sound key")
+}
+
+fn templates(target: &Target) -> Option<Templates> {
+    let table_name = &target.table_name;
+    let get = Template::learn(|fill: Fill| {
+        let mut out = BytesMut::new();
+        let key = key_item(fill.key);
+        encode_get_item(RequestId(fill.request_id), table_name, key.bytes(), target.is_consistent, &mut out)
+            .expect("a GetItem fits in a frame");
+        out.to_vec()
+    });
+    let put = Template::learn(|fill: Fill| {
+        let mut out = BytesMut::new();
+        let value = value_text(fill.key, fill.version, target.value_bytes);
+        let item = BTreeMap::from([
+            (KEY_ATTRIBUTE.to_owned(), Value::S(key_text(fill.key))),
+            (VALUE_ATTRIBUTE.to_owned(), Value::S(value)),
+        ]);
+        let item = Item::from_value_map(&item).expect("two texts are a sound item");
+        encode_put_item(RequestId(fill.request_id), table_name, item.bytes(), &mut out)
+            .expect("an item fits in a frame");
+        out.to_vec()
+    });
+    Some(Templates { get: get?, put: put? })
+}
+
+impl Wire {
+    pub(super) fn outcome(&self, answer: &Answer<'_>, operation: Operation) -> Outcome {
+        match (operation, answer.header.kind) {
+            (Operation::Put, kind) if kind == Kind::PUT_ITEM.reply() => Outcome::Success,
+            (Operation::Get, kind) if kind == Kind::GET_ITEM.reply() => {
+                if answer.header.payload_bytes > self.value_bytes { Outcome::Success } else { Outcome::Missing }
+            }
+            _ => Outcome::Failure,
+        }
+    }
+
+    pub(super) fn verify(&self, answer: &Answer<'_>, key: u64) -> Result<(), Mismatch> {
+        let item = answer.item().ok().flatten().ok_or(Mismatch::Form)?;
+        let item = Item::verify(bytes::Bytes::copy_from_slice(item)).map_err(|_| Mismatch::Form)?;
+        let item = item.as_ref();
+        if item.attribute(KEY_ATTRIBUTE) != Some(ValueRef::S(&key_text(key))) {
+            return Err(Mismatch::Key);
+        }
+        match item.attribute(VALUE_ATTRIBUTE) {
+            Some(ValueRef::S(value)) => check_value(key, value.as_bytes(), self.value_bytes),
+            _ => Err(Mismatch::Form),
+        }
+    }
+}
+
+/// A failed answer in words.
+pub(super) fn failure_text(answer: &Answer<'_>) -> String {
+    match (answer.error(), answer.decode()) {
+        (Ok((code, message)), _) => format!("error {code}: {message}"),
+        (_, Ok(Incoming::Goodbye(goodbye))) => format!("goodbye {}: {}", goodbye.reason.0, goodbye.message),
+        _ => format!("a frame of kind {:#06x}", answer.header.kind.0),
+    }
+}
+
+/// A blocking connection with its handshake done: for what a run needs before it starts.
+struct Session {
+    stream: TcpStream,
+    pipeline: Pipeline,
+    welcome: Welcome,
+}
+
+impl Session {
+    fn connect(address: SocketAddr) -> Result<Session, Box<dyn Error>> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let mut pipeline = Pipeline::new(CLIENT_NAME)?;
+        loop {
+            send(&mut stream, &mut pipeline)?;
+            if let Some(welcome) = pipeline.take_welcome()? {
+                return Ok(Session { stream, pipeline, welcome });
+            }
+            receive(&mut stream, &mut pipeline)?;
+        }
+    }
+
+    fn create_table(&mut self, table_name: &str) -> Result<(), Box<dyn Error>> {
+        let create = create_table_request(table_name);
+        match self.call(&Request::CreateTable(Box::new(create)))? {
+            Ok(_) => {}
+            Err(error) if error.kind == model::ErrorKind::ResourceInUse => {}
+            Err(error) => return Err(format!("CreateTable: {error}").into()),
+        }
+        let describe = operations::DescribeTable { table_name: Some(Text::from(table_name)) };
+        let describe = Request::DescribeTable(describe);
+        for _ in 0..ACTIVE_ATTEMPTS_COUNT_MAX {
+            match self.call(&describe)? {
+                Ok(model::Reply::DescribeTable(reply)) if reply.table.definition.status == TableStatus::Active => {
+                    return Ok(());
+                }
+                _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+            }
+        }
+        Err("the table does not become active".into())
+    }
+
+    fn partition_map(&mut self, table_name: &str) -> Result<PartitionMap, Box<dyn Error>> {
+        self.pipeline.describe_partitions(1, table_name)?;
+        match self.answer()? {
+            Incoming::PartitionMap { map, .. } => Ok(map),
+            Incoming::Reply { result: Err(error), .. } => {
+                Err(format!("table {table_name}: {error} (--load writes the data set first)").into())
+            }
+            other => Err(format!("an unexpected answer: {other:?}").into()),
+        }
+    }
+
+    fn call(&mut self, request: &Request) -> Result<Result<model::Reply, model::Error>, Box<dyn Error>> {
+        self.pipeline.request(1, request)?;
+        match self.answer()? {
+            Incoming::Reply { result, .. } => Ok(result),
+            other => Err(format!("an unexpected answer: {other:?}").into()),
+        }
+    }
+
+    fn answer(&mut self) -> Result<Incoming, Box<dyn Error>> {
+        loop {
+            send(&mut self.stream, &mut self.pipeline)?;
+            if let Some(answer) = self.pipeline.next_answer()? {
+                return Ok(answer.decode()?);
+            }
+            receive(&mut self.stream, &mut self.pipeline)?;
+        }
+    }
+}
+
+fn create_table_request(table_name: &str) -> operations::CreateTable {
+    operations::CreateTable {
+        table_name: Some(Text::from(table_name)),
+        attribute_definitions: Some(vec![operations::AttributeDefinitionParameter {
+            attribute_name: Some(Text::from_static(KEY_ATTRIBUTE)),
+            attribute_type: operations::Choice::Known(KeyType::String),
+        }]),
+        key_schema: Some(vec![operations::KeySchemaElement {
+            attribute_name: Some(Text::from_static(KEY_ATTRIBUTE)),
+            key_type: operations::Choice::Known(operations::KeyRole::Hash),
+        }]),
+        billing_mode: operations::Choice::Known(BillingMode::PayPerRequest),
+        ..Default::default()
+    }
+}
+
+fn send(stream: &mut TcpStream, pipeline: &mut Pipeline) -> Result<(), Box<dyn Error>> {
+    let count = pipeline.unsent().len();
+    stream.write_all(pipeline.unsent())?;
+    pipeline.sent(count);
+    Ok(())
+}
+
+fn receive(stream: &mut TcpStream, pipeline: &mut Pipeline) -> Result<(), Box<dyn Error>> {
+    match stream.read(pipeline.receive_space())? {
+        0 => Err("the server closed the connection".into()),
+        count => {
+            pipeline.received(count);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The data set: what lies under key number `k`, and how a reply is known to be right.
+//!
+//! ```text
+//! key    "key:000000000042"                               16 bytes, as redis-benchmark's
+//! value  "000000000042" "000000000007" "abcdefghij..."    key number, version, filler: as many bytes as asked for
+//! ```
+//!
+//! As an item: `pk` is the key, `v` is the value, both text. Each value tells whose it is; a value under a wrong key, of a
+//! wrong length or with a damaged filler is found by [`check_value`].
+
+use std::fmt;
+
+/// Decimal digits of a key number, and of a version.
+pub(super) const DIGITS: usize = 12;
+/// Key numbers and versions are below this.
+pub(super) const NUMBER_MAX: u64 = 1_000_000_000_000;
+/// The attribute that is the partition key.
+pub(super) const KEY_ATTRIBUTE: &str = "pk";
+/// The attribute that holds the value.
+pub(super) const VALUE_ATTRIBUTE: &str = "v";
+/// A value holds at least its key number and its version.
+pub(super) const VALUE_BYTES_MIN: usize = 2 * DIGITS;
+
+const FILLER: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// What is wrong with a value that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mismatch {
+    /// Not as long as it was written.
+    Length { expected: usize, found: usize },
+    /// Another key's, or none's.
+    Key,
+    /// The version is no number.
+    Version,
+    /// The filler is damaged at this offset of the value.
+    Filler { offset: usize },
+    /// There is no such attribute of that type in the reply, or no item at all.
+    Form,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mismatch::Length { expected, found } => write!(formatter, "a value of {found} bytes and not {expected}"),
+            Mismatch::Key => write!(formatter, "another key's value"),
+            Mismatch::Version => write!(formatter, "a version that is no number"),
+            Mismatch::Filler { offset } => write!(formatter, "a damaged value from byte {offset} on"),
+            Mismatch::Form => write!(formatter, "a reply that holds no such item"),
+        }
+    }
+}
+
+/// A number below [`NUMBER_MAX`] as decimal digits with leading zeros.
+#[allow(clippy::cast_possible_truncation)] // A remainder of 10 fits a byte.
+pub(super) fn digits(number: u64) -> [u8; DIGITS] {
+    debug_assert!(number < NUMBER_MAX, "{number} has more than {DIGITS} digits");
+    let mut digits = [b'0'; DIGITS];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
+}
+
+/// The text of a key.
+pub(super) fn key_text(key: u64) -> String {
+    format!("key:{key:012}")
+}
+
+/// The value under a key, `value_bytes` long.
+pub(super) fn value_text(key: u64, version: u64, value_bytes: usize) -> String {
+    assert!(value_bytes >= VALUE_BYTES_MIN, "a value of {value_bytes} bytes cannot tell its key");
+    let filler = FILLER.iter().cycle().take(value_bytes - VALUE_BYTES_MIN);
+    let mut value = format!("{key:012}{version:012}");
+    value.extend(filler.map(|byte| char::from(*byte)));
+    value
+}
+
+/// Checks a value that was read under `key`, every byte of it.
+pub(super) fn check_value(key: u64, value: &[u8], value_bytes: usize) -> Result<(), Mismatch> {
+    if value.len() != value_bytes {
+        return Err(Mismatch::Length { expected: value_bytes, found: value.len() });
+    }
+    let (key_digits, rest) = value.split_at(DIGITS);
+    let (version_digits, filler) = rest.split_at(DIGITS);
+    if key_digits != digits(key) {
+        return Err(Mismatch::Key);
+    }
+    if !version_digits.iter().all(u8::is_ascii_digit) {
+        return Err(Mismatch::Version);
+    }
+    let damage = filler.iter().zip(FILLER.iter().cycle()).position(|(found, expected)| found != expected);
+    damage.map_or(Ok(()), |offset| Err(Mismatch::Filler { offset: VALUE_BYTES_MIN + offset }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_formatter() {
+        for number in [0, 1, 9, 10, 42, 999_999, 123_456_789_012, NUMBER_MAX - 1] {
+            assert_eq!(digits(number).to_vec(), format!("{number:012}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn every_damaged_byte_but_the_versions_is_found() {
+        for value_bytes in [VALUE_BYTES_MIN, 100, 1000] {
+            let value = value_text(42, 7, value_bytes).into_bytes();
+            assert_eq!(check_value(42, &value, value_bytes), Ok(()));
+            assert_eq!(check_value(43, &value, value_bytes), Err(Mismatch::Key));
+            for position in 0..value.len() {
+                let mut damaged = value.clone();
+                damaged[position] ^= 0x80;
+                assert!(check_value(42, &damaged, value_bytes).is_err(), "byte {position} of {value_bytes}");
+            }
+            let short = check_value(42, &value[..value_bytes - 1], value_bytes);
+            assert_eq!(short, Err(Mismatch::Length { expected: value_bytes, found: value_bytes - 1 }));
+        }
+    }
+}
