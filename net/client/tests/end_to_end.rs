@@ -240,6 +240,20 @@ async fn the_last_handle_says_goodbye() {
 }
 
 #[tokio::test]
+async fn a_quiet_client_shows_that_it_is_there() {
+    let mock = Mock::start(1).await;
+    mock.add_table("things");
+    mock.state.idle_ms_max.store(30, Ordering::Relaxed);
+    let client = Client::connect_with(&mock.address(), options()).await.unwrap();
+    client.put("things", &item(1)).await.unwrap();
+    while mock.state.ping_count.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    client.put("things", &item(2)).await.unwrap();
+    assert_eq!(mock.state.connection_count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn the_pipeline_without_tasks() {
     let mock = Mock::start(1).await;
     mock.add_table("things");

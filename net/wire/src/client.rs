@@ -17,6 +17,7 @@ use crate::limits::{HEADER_BYTES, PAYLOAD_BYTES_MAX};
 use crate::operation::{self, get_item, put_item};
 use crate::partition_map::{self, PartitionMap};
 use crate::payload::{Payload, verified_root};
+use crate::reader::{Broken, TableReader};
 use crate::writer::Writer;
 
 /// What a server has sent.
@@ -172,8 +173,8 @@ impl<'a> Answer<'a> {
         if kind != Kind::GET_ITEM.reply() {
             return Err(ProtocolError::Unexpected { kind });
         }
-        let reply = verified_root::<fbs::GetItemReply<'_>>(kind, self.payload)?;
-        Ok(reply.item().map(|item| item.bytes()))
+        let reply = TableReader::root(self.payload).and_then(|reply| reply.bytes(fbs::GetItemReply::VT_ITEM));
+        reply.map_err(|Broken| ProtocolError::malformed(kind, Malformation::NotFlatBuffer))
     }
 
     /// The code (PROTOCOL.md, section 4) and message of an error.

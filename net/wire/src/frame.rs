@@ -3,10 +3,12 @@
 //!
 //! Deliberately not here: what is in a payload (`payload`, `operation/`), and which frame may come when (`server`, `client`).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::{Malformation, ProtocolError};
-use crate::limits::{FRAME_ALIGNMENT_BYTES, HEADER_BYTES, PAYLOAD_BYTES_MAX, RECEIVE_BUFFER_BYTES};
+use crate::limits::{
+    FRAME_ALIGNMENT_BYTES, HEADER_BYTES, PAYLOAD_BYTES_MAX, RECEIVE_BUFFER_BYTES, RECEIVE_BUFFER_BYTES_MIN,
+};
 
 /// The first eight bytes that each side sends: `STATOR\r\n`.
 pub const PREFACE: [u8; 8] = *b"STATOR\r\n";
@@ -151,7 +153,7 @@ impl FrameReader {
         }
         let free = self.received.capacity() - self.received.len();
         if free < bytes.len() {
-            self.received.reserve(self.growth_bytes(bytes.len()));
+            self.grow(bytes.len());
         }
         self.received.extend_from_slice(bytes);
     }
@@ -198,8 +200,9 @@ impl FrameReader {
         if self.received.len() < frame_bytes {
             return Ok(None);
         }
-        let frame = self.received.split_to(frame_bytes).freeze();
-        Ok(Some(Frame { header, payload: frame.slice(HEADER_BYTES..) }))
+        let mut frame = self.received.split_to(frame_bytes);
+        frame.advance(HEADER_BYTES);
+        Ok(Some(Frame { header, payload: frame.freeze() }))
     }
 
     fn split_preface(&mut self) -> Result<bool, ProtocolError> {
@@ -214,16 +217,24 @@ impl FrameReader {
         Ok(self.preface_is_read)
     }
 
-    /// How much to reserve for `fed_bytes` more: a whole buffer for small frames, twice what is there for a great one, but
-    /// never past the end of the frame that is being received.
-    fn growth_bytes(&self, fed_bytes: usize) -> usize {
+    /// Makes room for `fed_bytes` more: for several such pieces of small frames; of a great frame for twice what is
+    /// there, but never past its end.
+    fn grow(&mut self, fed_bytes: usize) {
         let held = self.received.len();
         let frame_bytes = match Header::parse(&self.received, self.payload_bytes_max) {
             Ok(Some(header)) if self.preface_is_read => HEADER_BYTES + header.payload_bytes,
             _ => 0,
         };
-        let doubled = held.saturating_mul(2).min(frame_bytes);
-        let target = doubled.max(RECEIVE_BUFFER_BYTES).max(held + fed_bytes);
-        target - held
+        if frame_bytes > RECEIVE_BUFFER_BYTES {
+            // `reserve` would double a buffer of its own accord.
+            let capacity = held.saturating_mul(2).min(frame_bytes).max(held + fed_bytes);
+            let grown = BytesMut::with_capacity(capacity);
+            let received = std::mem::replace(&mut self.received, grown);
+            self.received.extend_from_slice(&received);
+        } else {
+            let shared = fed_bytes.saturating_mul(8).clamp(RECEIVE_BUFFER_BYTES_MIN, RECEIVE_BUFFER_BYTES);
+            // Takes the buffer's own front again if nothing of it is in use any more.
+            self.received.reserve(shared.max(fed_bytes));
+        }
     }
 }

@@ -30,6 +30,7 @@ pub mod limits;
 mod operation;
 mod partition_map;
 mod payload;
+mod reader;
 pub mod server;
 mod writer;
 

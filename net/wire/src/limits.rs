@@ -31,7 +31,10 @@ pub const APPARENT_BYTES_FACTOR: usize = 8;
 /// See [`APPARENT_BYTES_FACTOR`].
 pub const APPARENT_BYTES_BASE: usize = 4096;
 
-/// Bytes that a receive buffer starts with; small frames share buffers of this size.
+/// Bytes of the receive buffer of a connection that receives little at once: an idle one holds no more.
+pub const RECEIVE_BUFFER_BYTES_MIN: usize = 4 << 10;
+
+/// Bytes of the receive buffer of a connection that receives much at once; small frames share it.
 pub const RECEIVE_BUFFER_BYTES: usize = 64 << 10;
 
 /// Bytes of the text in a Goodbye; longer ones are cut.

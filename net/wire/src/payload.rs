@@ -6,13 +6,14 @@
 
 use bytes::Bytes;
 use flatbuffers::{Follow, ForwardsUOffset, Table, VOffsetT, Vector, Verifiable, VerifierOptions};
-use model::operation::{Attributes, Choice, ConsumedCapacity, Parameter};
+use model::operation::{Attributes, CapacityUnits, Choice, ConsumedCapacity, Parameter};
 use model::{Error, Item, Text};
 
 use crate::error::{Malformation, ProtocolError};
 use crate::frame::{Frame, Kind};
 use crate::generated as fbs;
 use crate::limits::{APPARENT_BYTES_BASE, APPARENT_BYTES_FACTOR, TABLE_DEPTH_MAX, TABLES_COUNT_MAX};
+use crate::reader::{Broken, TableReader};
 
 /// Why a request was not decoded.
 #[derive(Debug)]
@@ -49,6 +50,16 @@ impl<'a> Payload<'a> {
         verified_root::<T>(self.kind, self.bytes)
     }
 
+    /// The root table of a small and frequent message: checked as it is read.
+    pub(crate) fn reader(self) -> Result<TableReader<'a>, ProtocolError> {
+        self.intact(TableReader::root(self.bytes))
+    }
+
+    /// What a reader has found, or the error of a payload that is no FlatBuffer.
+    pub(crate) fn intact<T>(self, read: Result<T, Broken>) -> Result<T, ProtocolError> {
+        read.map_err(|Broken| ProtocolError::malformed(self.kind, Malformation::NotFlatBuffer))
+    }
+
     /// A sub-slice of the payload as bytes that share its memory.
     pub(crate) fn share(self, part: &'a [u8]) -> Bytes {
         self.bytes.slice_ref(part)
@@ -57,6 +68,14 @@ impl<'a> Payload<'a> {
     /// A text, sharing memory.
     pub(crate) fn text(self, text: &'a str) -> Text {
         Text::from_utf8(self.share(text.as_bytes())).expect("a &str is UTF-8")
+    }
+
+    /// A text of a frequent message, sharing memory.
+    pub(crate) fn text_in(self, table: TableReader<'a>, field: VOffsetT) -> Result<Option<Text>, ProtocolError> {
+        let Some(bytes) = self.intact(table.text_bytes(field))? else {
+            return Ok(None);
+        };
+        self.intact(Text::from_utf8(self.share(bytes)).map(Some).map_err(|_| Broken))
     }
 
     /// A text that may be absent.
@@ -70,8 +89,8 @@ impl<'a> Payload<'a> {
     }
 
     /// A map of attributes in a request: bytes that are no item are the request's fault, told in its turn.
-    pub(crate) fn attributes(self, encoded: Option<Vector<'a, u8>>) -> Attributes {
-        encoded.map_or(Attributes::Absent, |encoded| self.attributes_of(encoded.bytes()))
+    pub(crate) fn attributes(self, encoded: Option<&'a [u8]>) -> Attributes {
+        encoded.map_or(Attributes::Absent, |encoded| self.attributes_of(encoded))
     }
 
     /// The maps of a list in a request; an empty slice is a map that was not given.
@@ -87,13 +106,31 @@ impl<'a> Payload<'a> {
     }
 
     /// An item in a reply: here bytes that are no item are the server's fault.
-    pub(crate) fn item(self, encoded: Option<Vector<'a, u8>>) -> Result<Option<Item>, ProtocolError> {
-        encoded.map(|encoded| self.item_of(encoded.bytes())).transpose()
+    pub(crate) fn item(self, encoded: Option<&'a [u8]>) -> Result<Option<Item>, ProtocolError> {
+        encoded.map(|encoded| self.item_of(encoded)).transpose()
     }
 
     /// The items of a list in a reply.
     pub(crate) fn items(self, list: fbs::ItemList<'a>) -> Result<Vec<Item>, ProtocolError> {
         self.slices(list)?.map(|slice| self.item_of(slice?)).collect()
+    }
+
+    /// The capacity told in the reply to a frequent request.
+    pub(crate) fn consumed_in(
+        self,
+        table: TableReader<'a>,
+        field: VOffsetT,
+    ) -> Result<Option<ConsumedCapacity>, ProtocolError> {
+        let Some(consumed) = self.intact(table.table(field))? else {
+            return Ok(None);
+        };
+        let table_name = self.text_in(consumed, fbs::ConsumedCapacity::VT_TABLE_NAME)?;
+        let half_units = self.intact(consumed.long(fbs::ConsumedCapacity::VT_HALF_UNITS))?;
+        Ok(Some(ConsumedCapacity {
+            table_name: table_name.ok_or_else(|| self.missing("table_name"))?,
+            capacity_units: CapacityUnits::from_half_unit_count(half_units),
+            is_itemised: self.intact(consumed.flag(fbs::ConsumedCapacity::VT_IS_ITEMISED))?,
+        }))
     }
 
     /// The capacity told in a reply.
@@ -149,7 +186,7 @@ impl<'a> Payload<'a> {
     fn consumed_of(self, consumed: fbs::ConsumedCapacity<'a>) -> Result<ConsumedCapacity, ProtocolError> {
         Ok(ConsumedCapacity {
             table_name: self.text_required("table_name", consumed.table_name())?,
-            capacity_units: model::operation::CapacityUnits::from_half_unit_count(consumed.half_units()),
+            capacity_units: CapacityUnits::from_half_unit_count(consumed.half_units()),
             is_itemised: consumed.is_itemised(),
         })
     }
@@ -194,12 +231,12 @@ pub(crate) fn refuse_unknown_fields(table: Table<'_>, last: VOffsetT) -> Result<
     let vtable = table.vtable();
     let bytes = u16::try_from(vtable.num_bytes()).expect("a vtable's length is a u16");
     let mut unknown = (last + 2..bytes).step_by(2);
-    if unknown.any(|field| vtable.get(field) != 0) {
-        return Err(Refusal::Request(Error::serialization(
-            "The request has fields that this version of the server does not know",
-        )));
-    }
-    Ok(())
+    if unknown.any(|field| vtable.get(field) != 0) { Err(unknown_fields()) } else { Ok(()) }
+}
+
+/// The refusal of a request with fields that this server does not know.
+pub(crate) fn unknown_fields() -> Refusal {
+    Refusal::Request(Error::serialization("The request has fields that this version of the server does not know"))
 }
 
 /// An enumerated parameter from its token.

@@ -49,6 +49,7 @@ pub struct State {
     pub connection_count: AtomicUsize,
     pub request_counts: Mutex<HashMap<u16, usize>>,
     pub idle_ms_max: AtomicUsize,
+    pub ping_count: AtomicUsize,
     pub saw_goodbye: AtomicBool,
 }
 
@@ -174,7 +175,10 @@ fn answer(core: u16, ports: &[u16], message: Incoming, state: &State) -> Option<
             server::encode_goodbye(&Goodbye::new(GoodbyeReason::TOO_MANY_CONNECTIONS, "full"), &mut out);
         }
         Incoming::Hello(_) => server::encode_welcome(&welcome(core, ports, state), &mut out).unwrap(),
-        Incoming::Ping(request_id) => server::encode_pong(request_id, &mut out),
+        Incoming::Ping(request_id) => {
+            state.ping_count.fetch_add(1, Ordering::Relaxed);
+            server::encode_pong(request_id, &mut out);
+        }
         Incoming::Goodbye(_) => {
             state.saw_goodbye.store(true, Ordering::Relaxed);
             return None;

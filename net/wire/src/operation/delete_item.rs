@@ -5,7 +5,7 @@ use model::operation::{DeleteItem, DeleteItemReply};
 use super::parts;
 use crate::error::{EncodeError, ProtocolError};
 use crate::generated as fbs;
-use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
+use crate::payload::{Payload, Refusal, choice, unknown_fields};
 use crate::writer::{REFERENCE, Shape, Writer};
 
 static SHAPE: Shape<5> = Shape::new([REFERENCE; 5]);
@@ -29,14 +29,17 @@ pub(crate) fn encode(request: &DeleteItem, writer: &mut Writer<'_>) -> Result<()
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<DeleteItem, Refusal> {
-    let request = payload.root::<fbs::DeleteItem<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::DeleteItem::VT_RETURN_ITEM_COLLECTION_METRICS)?;
+    let request = payload.reader()?;
+    if request.has_fields_past(fbs::DeleteItem::VT_RETURN_ITEM_COLLECTION_METRICS) {
+        return Err(unknown_fields());
+    }
+    let token = |field| payload.intact(request.text(field));
     Ok(DeleteItem {
-        table_name: payload.text_option(request.table_name()),
-        key: payload.attributes(request.key()),
-        return_values: choice(request.return_values()),
-        return_consumed_capacity: choice(request.return_consumed_capacity()),
-        return_item_collection_metrics: choice(request.return_item_collection_metrics()),
+        table_name: payload.text_in(request, fbs::DeleteItem::VT_TABLE_NAME)?,
+        key: payload.attributes(payload.intact(request.bytes(fbs::DeleteItem::VT_KEY))?),
+        return_values: choice(token(fbs::DeleteItem::VT_RETURN_VALUES)?),
+        return_consumed_capacity: choice(token(fbs::DeleteItem::VT_RETURN_CONSUMED_CAPACITY)?),
+        return_item_collection_metrics: choice(token(fbs::DeleteItem::VT_RETURN_ITEM_COLLECTION_METRICS)?),
         has_expression_attribute_names: false,
         has_expression_attribute_values: false,
         refused: None,
@@ -50,6 +53,9 @@ pub(crate) fn encode_reply(reply: &DeleteItemReply, writer: &mut Writer<'_>) {
 }
 
 pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<DeleteItemReply, ProtocolError> {
-    let reply = payload.root::<fbs::DeleteItemReply<'_>>()?;
-    Ok(DeleteItemReply { attributes: payload.item(reply.attributes())?, consumed: payload.consumed(reply.consumed())? })
+    let reply = payload.reader()?;
+    Ok(DeleteItemReply {
+        attributes: payload.item(payload.intact(reply.bytes(fbs::DeleteItemReply::VT_ATTRIBUTES))?)?,
+        consumed: payload.consumed_in(reply, fbs::DeleteItemReply::VT_CONSUMED)?,
+    })
 }

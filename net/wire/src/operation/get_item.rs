@@ -5,7 +5,7 @@ use model::operation::{GetItem, GetItemReply};
 use super::parts;
 use crate::error::{EncodeError, ProtocolError};
 use crate::generated as fbs;
-use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
+use crate::payload::{Payload, Refusal, choice, unknown_fields};
 use crate::writer::{BYTE, REFERENCE, Shape, Writer};
 
 static SHAPE: Shape<4> = Shape::new([REFERENCE, REFERENCE, BYTE, REFERENCE]);
@@ -31,13 +31,16 @@ pub(crate) fn encode_plain(table_name: &str, key: &[u8], consistent_read: bool, 
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<GetItem, Refusal> {
-    let request = payload.root::<fbs::GetItem<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::GetItem::VT_RETURN_CONSUMED_CAPACITY)?;
+    let request = payload.reader()?;
+    if request.has_fields_past(fbs::GetItem::VT_RETURN_CONSUMED_CAPACITY) {
+        return Err(unknown_fields());
+    }
+    let token = |field| payload.intact(request.text(field));
     Ok(GetItem {
-        table_name: payload.text_option(request.table_name()),
-        key: payload.attributes(request.key()),
-        consistent_read: request.consistent_read(),
-        return_consumed_capacity: choice(request.return_consumed_capacity()),
+        table_name: payload.text_in(request, fbs::GetItem::VT_TABLE_NAME)?,
+        key: payload.attributes(payload.intact(request.bytes(fbs::GetItem::VT_KEY))?),
+        consistent_read: payload.intact(request.flag(fbs::GetItem::VT_CONSISTENT_READ))?,
+        return_consumed_capacity: choice(token(fbs::GetItem::VT_RETURN_CONSUMED_CAPACITY)?),
         has_expression_attribute_names: false,
         refused: None,
     })
@@ -50,6 +53,9 @@ pub(crate) fn encode_reply(reply: &GetItemReply, writer: &mut Writer<'_>) {
 }
 
 pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<GetItemReply, ProtocolError> {
-    let reply = payload.root::<fbs::GetItemReply<'_>>()?;
-    Ok(GetItemReply { item: payload.item(reply.item())?, consumed: payload.consumed(reply.consumed())? })
+    let reply = payload.reader()?;
+    Ok(GetItemReply {
+        item: payload.item(payload.intact(reply.bytes(fbs::GetItemReply::VT_ITEM))?)?,
+        consumed: payload.consumed_in(reply, fbs::GetItemReply::VT_CONSUMED)?,
+    })
 }

@@ -27,7 +27,7 @@ pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<Page, ProtocolError> 
         items: page.items().map(|items| payload.items(items)).transpose()?,
         count: page.count(),
         scanned_count: page.scanned_count(),
-        last_evaluated_key: payload.item(page.last_evaluated_key())?,
+        last_evaluated_key: payload.item(page.last_evaluated_key().map(|key| key.bytes()))?,
         consumed: payload.consumed(page.consumed())?,
     })
 }

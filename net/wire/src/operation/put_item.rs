@@ -5,7 +5,7 @@ use model::operation::{PutItem, PutItemReply};
 use super::parts;
 use crate::error::{EncodeError, ProtocolError};
 use crate::generated as fbs;
-use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
+use crate::payload::{Payload, Refusal, choice, unknown_fields};
 use crate::writer::{REFERENCE, Shape, Writer};
 
 static SHAPE: Shape<5> = Shape::new([REFERENCE; 5]);
@@ -36,14 +36,17 @@ pub(crate) fn encode_plain(table_name: &str, item: &[u8], writer: &mut Writer<'_
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<PutItem, Refusal> {
-    let request = payload.root::<fbs::PutItem<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::PutItem::VT_RETURN_ITEM_COLLECTION_METRICS)?;
+    let request = payload.reader()?;
+    if request.has_fields_past(fbs::PutItem::VT_RETURN_ITEM_COLLECTION_METRICS) {
+        return Err(unknown_fields());
+    }
+    let token = |field| payload.intact(request.text(field));
     Ok(PutItem {
-        table_name: payload.text_option(request.table_name()),
-        item: payload.attributes(request.item()),
-        return_values: choice(request.return_values()),
-        return_consumed_capacity: choice(request.return_consumed_capacity()),
-        return_item_collection_metrics: choice(request.return_item_collection_metrics()),
+        table_name: payload.text_in(request, fbs::PutItem::VT_TABLE_NAME)?,
+        item: payload.attributes(payload.intact(request.bytes(fbs::PutItem::VT_ITEM))?),
+        return_values: choice(token(fbs::PutItem::VT_RETURN_VALUES)?),
+        return_consumed_capacity: choice(token(fbs::PutItem::VT_RETURN_CONSUMED_CAPACITY)?),
+        return_item_collection_metrics: choice(token(fbs::PutItem::VT_RETURN_ITEM_COLLECTION_METRICS)?),
         has_expression_attribute_names: false,
         has_expression_attribute_values: false,
         refused: None,
@@ -57,6 +60,9 @@ pub(crate) fn encode_reply(reply: &PutItemReply, writer: &mut Writer<'_>) {
 }
 
 pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<PutItemReply, ProtocolError> {
-    let reply = payload.root::<fbs::PutItemReply<'_>>()?;
-    Ok(PutItemReply { attributes: payload.item(reply.attributes())?, consumed: payload.consumed(reply.consumed())? })
+    let reply = payload.reader()?;
+    Ok(PutItemReply {
+        attributes: payload.item(payload.intact(reply.bytes(fbs::PutItemReply::VT_ATTRIBUTES))?)?,
+        consumed: payload.consumed_in(reply, fbs::PutItemReply::VT_CONSUMED)?,
+    })
 }

@@ -43,10 +43,11 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<Query, Refusal> {
         table_name: payload.text_option(request.table_name()),
         key_condition_expression: payload.text_option(request.key_condition_expression()),
         expression_attribute_names: names.map(|names| payload.list(names, decode_name)).transpose()?,
-        expression_attribute_values: payload.attributes(request.expression_attribute_values()),
+        expression_attribute_values: payload
+            .attributes(request.expression_attribute_values().map(|encoded| encoded.bytes())),
         limit: request.limit(),
         scan_index_forward: request.scan_index_forward(),
-        exclusive_start_key: payload.attributes(request.exclusive_start_key()),
+        exclusive_start_key: payload.attributes(request.exclusive_start_key().map(|encoded| encoded.bytes())),
         select: choice(request.select()),
         consistent_read: request.consistent_read(),
         return_consumed_capacity: choice(request.return_consumed_capacity()),

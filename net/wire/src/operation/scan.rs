@@ -33,7 +33,7 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<Scan, Refusal> {
         limit: request.limit(),
         segment: request.segment(),
         total_segments: request.total_segments(),
-        exclusive_start_key: payload.attributes(request.exclusive_start_key()),
+        exclusive_start_key: payload.attributes(request.exclusive_start_key().map(|encoded| encoded.bytes())),
         select: choice(request.select()),
         consistent_read: request.consistent_read(),
         return_consumed_capacity: choice(request.return_consumed_capacity()),
