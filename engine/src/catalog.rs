@@ -129,13 +129,16 @@ impl Engine {
             && std::mem::take(&mut owner.is_proposing)
         {
             owner.control.collect(&self.journal);
+            self.is_blocked |= owner.control.is_blocked();
         }
     }
 
     /// Announces what the catalog's log has made durable.
     pub(crate) fn apply_catalog(&mut self) {
         let Some(owner) = &mut self.catalog else { return };
-        for Applied { index, effect } in owner.control.apply_durable(&self.journal) {
+        let applied = owner.control.apply_durable(&self.journal);
+        self.is_blocked |= owner.control.is_blocked();
+        for Applied { index, effect } in applied {
             let is_waited_for = owner.waiting.front().is_some_and(|(waiting, _)| *waiting == index);
             let ticket = is_waited_for.then(|| owner.waiting.pop_front()).flatten().map(|(_, ticket)| ticket);
             let core_count = self.runtime.core_count();

@@ -44,6 +44,8 @@ pub struct Engine {
     /// Partitions with entries that were not durable when last looked at.
     settling: Vec<PartitionId>,
     durable: Position,
+    /// The journal had no room for what was proposed; `apply_durable` hands it over again.
+    pub(crate) is_blocked: bool,
     replies: Vec<Replied>,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
@@ -92,6 +94,7 @@ impl Engine {
             proposing: Vec::new(),
             settling: Vec::new(),
             durable: Position::default(),
+            is_blocked: false,
             replies: Vec::new(),
             endpoint: parts.endpoint,
         }
@@ -267,6 +270,7 @@ impl Engine {
             let Some(owner) = owner else { continue };
             owner.set_proposing(false);
             owner.collect(&self.journal);
+            self.is_blocked |= owner.is_blocked();
             if !owner.set_settling(true) {
                 self.settling.push(id);
             }
@@ -277,13 +281,16 @@ impl Engine {
     /// Applies what the journal has made durable since the last turn.
     fn apply_durable(&mut self) {
         let durable = self.journal.durable();
-        if durable == self.durable {
+        // The journal also notifies when it has room again for what it refused.
+        if durable == self.durable && !self.is_blocked {
             return;
         }
+        self.is_blocked = false;
         self.durable = durable;
         for id in std::mem::take(&mut self.settling) {
             if let Some(owner) = self.partitions.get_mut(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
+                self.is_blocked |= owner.is_blocked();
                 self.merging.look_at(&self.runtime, owner);
                 if owner.is_settled() {
                     owner.set_settling(false);
@@ -292,6 +299,7 @@ impl Engine {
                 }
             } else if let Some(mut owner) = self.closing.remove(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
+                self.is_blocked |= owner.is_blocked();
                 owner.set_settling(false);
                 self.close_when_settled(owner);
             }

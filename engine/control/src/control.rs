@@ -25,6 +25,8 @@ pub struct Control {
     /// Ids given to proposals in flight, so that two of them never share one.
     reserved_tables: u64,
     reserved_partitions: u64,
+    /// The journal had no room for what was proposed.
+    is_blocked: bool,
 }
 
 /// An entry of the catalog's log that took effect.
@@ -55,6 +57,7 @@ impl Control {
             deleting: BTreeMap::new(),
             reserved_tables: 0,
             reserved_partitions: 0,
+            is_blocked: false,
         }
     }
 
@@ -135,14 +138,19 @@ impl Control {
     /// Hands new entries of the group to the journal. What the journal refuses is handed over again by
     /// [`Control::apply_durable`].
     pub fn collect(&mut self, journal: &Journal) {
-        let _: Progress = self.group.collect(journal);
+        self.is_blocked = self.group.collect(journal) == Progress::Blocked;
+    }
+
+    /// Whether the journal had no room for what was proposed.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked
     }
 
     /// Applies what the journal has made durable.
     pub fn apply_durable(&mut self, journal: &Journal) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut committed = Vec::new();
-        let _: Progress = self.group.handle_durable(journal, &mut committed);
+        self.is_blocked = self.group.handle_durable(journal, &mut committed) == Progress::Blocked;
         for entry in committed {
             let change = CatalogChange::decode(&entry.change).expect("only `propose` writes to this log");
             let is_create = matches!(change, CatalogChange::Create { .. });

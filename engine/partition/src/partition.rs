@@ -112,6 +112,11 @@ impl Partition {
         self.is_blocked = self.group.collect(journal) == Progress::Blocked;
     }
 
+    /// Whether the journal had no room for what was proposed.
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
     /// A merge of memtables that is due, if one is. It is stepped elsewhere and comes back to
     /// [`Partition::finish_merge`].
     pub fn take_merge_work(&mut self) -> Option<MergeWork> {
