@@ -135,7 +135,7 @@ impl Machine {
     }
 
     /// Cuts the power of every node while operation `boundary` (see `boundary_count`) is in flight: at its first moment, at
-    /// its last before anybody hears of it, or between.
+    /// its last before anybody hears of it, or between. A cut that comes before it takes its place.
     pub fn cut_power_at(&self, boundary: u64) {
         self.world.with(|state| state.set_cut(boundary));
     }

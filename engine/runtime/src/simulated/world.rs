@@ -322,6 +322,7 @@ impl State {
     /// Cuts the power of `node`, or of all. What is not durable meets its fate now.
     pub(super) fn cut_power(&mut self, node: Option<NodeId>) {
         self.cut_epoch += 1;
+        self.cut_at_boundary = None;
         for node in self.nodes_of(node) {
             if self.take_down(node, Halt::PowerCut { boundary_count: self.boundary_count }) {
                 let fate = self.cut_fate;
