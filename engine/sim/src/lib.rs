@@ -1,1 +1,26 @@
-//! Whole nodes in one thread on a simulated machine: faults, workloads, checkers, seeds.
+//! Whole nodes in one thread on a simulated machine: workloads, an oracle of acknowledged writes, power cuts.
+//!
+//! ```text
+//!   Experiment     one seed: a machine, a node on it, clients, and what is done to the power
+//!     Node         an engine on each core, and a door to each
+//!     Client       draws operations, checks every answer, tells the oracle
+//!     Oracle       what must be there, what may be there, what must not
+//! ```
+//!
+//! The engine is the one that ships: it runs on `runtime::simulated` and does not know. Everything is drawn from the seed,
+//! so a failure is found again by its seed and boundary. Deliberately not here: what a power cut does to bytes
+//! (`runtime::simulated`), and protocols (a node is asked at the engine's own door).
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod experiment;
+mod node;
+mod oracle;
+mod verify;
+
+pub use client::Client;
+pub use experiment::{Experiment, Workload};
+pub use node::{Caller, Node};
+pub use oracle::{ItemKey, Oracle, Version};
+pub use verify::verify;

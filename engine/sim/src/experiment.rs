@@ -1,0 +1,159 @@
+//! One seed: a machine, a node on it, clients, and what is done to the power.
+//!
+//! An experiment goes through lives: each ends by a power cut, a stop or the end of its workload, and the next begins with
+//! a check of everything against the oracle.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use engine::EngineOptions;
+use model::Text;
+use runtime::simulated::{Halt, Machine, MachineOptions};
+use runtime::{OneShot, ShareClass, one_shot};
+
+use crate::client::{Client, SHARED_TABLE};
+use crate::node::Node;
+use crate::oracle::Oracle;
+use crate::verify::verify;
+
+/// The number of the client that checks; it writes nothing.
+const CHECKER: u64 = 1_000;
+
+/// Between two tries of a change that the node has no room for.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// How much is done, and on what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// All chance grows from it.
+    pub seed: u64,
+    /// Cores of the node.
+    pub core_count: u16,
+    /// Data directories of the node.
+    pub directory_count: usize,
+    /// Clients at work at the same time.
+    pub client_count: u64,
+    /// Operations of each client.
+    pub step_count: usize,
+    /// The size of a journal segment.
+    pub segment_bytes: u64,
+}
+
+impl Workload {
+    /// A small workload; its shape is drawn from the seed as well.
+    pub fn small(seed: u64) -> Workload {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Workload {
+            seed,
+            core_count: random.u16(1..=2),
+            directory_count: random.usize(1..=2),
+            client_count: random.u64(1..=3),
+            step_count: random.usize(6..=12),
+            segment_bytes: 64 << 10,
+        }
+    }
+}
+
+/// See the front page.
+pub struct Experiment {
+    workload: Workload,
+    machine: Machine,
+    oracle: Rc<RefCell<Oracle>>,
+    life: u64,
+}
+
+impl Experiment {
+    /// A new machine with an empty disk.
+    pub fn new(workload: Workload) -> Experiment {
+        let options = MachineOptions { core_count: workload.core_count, ..MachineOptions::new(workload.seed) };
+        Experiment { workload, machine: Machine::with(options), oracle: Rc::default(), life: 0 }
+    }
+
+    /// The machine, to arm cuts and faults, and to ask for its trace.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// How many writes were acknowledged so far.
+    pub fn acknowledged_count(&self) -> u64 {
+        self.oracle.borrow().acknowledged_count()
+    }
+
+    /// How many writes were refused for want of room so far.
+    pub fn refused_count(&self) -> u64 {
+        self.oracle.borrow().refused_count()
+    }
+
+    /// Starts the node, checks everything, and lets the clients work. `Err` if the node goes down before they are done.
+    ///
+    /// Panics, with the seed, on a wrong answer, and if the node cannot open.
+    pub fn run_life(&mut self) -> Result<(), Halt> {
+        self.run_life_beside(async |_| ())
+    }
+
+    /// The same, with something else that happens to the machine while the clients work.
+    pub fn run_life_beside(&mut self, beside: impl AsyncFnOnce(&Machine)) -> Result<(), Halt> {
+        let opened = self.try_life(beside)?;
+        opened.unwrap_or_else(|failure| panic!("{:?}: the node cannot open: {failure}", self.workload));
+        Ok(())
+    }
+
+    /// The same, but the node may be unable to open: then its reason is returned.
+    pub fn try_life(&mut self, beside: impl AsyncFnOnce(&Machine)) -> Result<Result<(), String>, Halt> {
+        self.life += 1;
+        let node = Node::start(&self.machine, &self.engine_options());
+        self.machine.run(async {
+            node.opened().await?;
+            let mut checker = self.client(CHECKER, &node);
+            let checked = verify(&mut checker, &self.oracle).await;
+            checked.unwrap_or_else(|failure| panic!("{:?}, life {}: {failure}", self.workload, self.life));
+            while !self.oracle.borrow().has_table(SHARED_TABLE) {
+                checker.create_table(SHARED_TABLE).await;
+                self.machine.runtime().sleep(RETRY_DELAY).await;
+            }
+            let ends = self.start_work(&node);
+            beside(&self.machine).await;
+            for end in ends {
+                end.await;
+            }
+            Ok(())
+        })
+    }
+
+    /// Brings the node back after it went down.
+    pub fn restart(&mut self) {
+        self.machine.restart();
+    }
+
+    /// Sets all clients to work, each a task of the node's first core. Tells when each is done.
+    fn start_work(&self, node: &Node) -> Vec<OneShot<()>> {
+        let start = |number| {
+            let mut client = self.client(number, node);
+            let (sender, end) = one_shot();
+            let step_count = self.workload.step_count;
+            self.machine.runtime().spawn(ShareClass::Foreground, async move {
+                client.run(step_count).await;
+                sender.send(());
+            });
+            end
+        };
+        (0..self.workload.client_count).map(start).collect()
+    }
+
+    fn client(&self, number: u64, node: &Node) -> Client {
+        let seed = self.workload.seed + (self.life << 32);
+        Client::new(number, seed, self.machine.runtime(), node.caller(), self.oracle.clone())
+    }
+
+    fn engine_options(&self) -> EngineOptions {
+        let directory = |number| PathBuf::from(format!("/disk-{number}/data"));
+        EngineOptions {
+            data_directories: (0..self.workload.directory_count).map(directory).collect(),
+            segment_bytes: self.workload.segment_bytes,
+            memory_bytes_max: 64 << 20,
+            endpoint: Text::from("localhost:8000"),
+        }
+    }
+}
