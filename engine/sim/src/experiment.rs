@@ -4,6 +4,7 @@
 //! a check of everything against the oracle.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -53,6 +54,16 @@ impl Workload {
             step_count: random.usize(6..=12),
             segment_bytes: 64 << 10,
         }
+    }
+}
+
+/// The seeds of one test: `range`, or those of `SIM_SEEDS=FIRST..LAST`, to replay one or to search for longer.
+pub fn seeds(range: Range<u64>) -> Range<u64> {
+    let Ok(given) = std::env::var("SIM_SEEDS") else { return range };
+    let bounds: Option<Vec<u64>> = given.split("..").map(|bound| bound.parse().ok()).collect();
+    match bounds.as_deref() {
+        Some([first, last]) => *first..*last,
+        _ => panic!("SIM_SEEDS={given}: expected FIRST..LAST, such as 17..18"),
     }
 }
 

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The engine is the one that ships: it runs on `runtime::simulated` and does not know. Everything is drawn from the seed,
-//! so a failure is found again by its seed and boundary. Deliberately not here: what a power cut does to bytes
+//! so a failure is found again by its seed and boundary: `SIM_SEEDS=17..18 cargo test -p sim` replays seed 17, and
+//! `SIM_SEEDS=1000..3000` searches for minutes. Deliberately not here: what a power cut does to bytes
 //! (`runtime::simulated`), and protocols (a node is asked at the engine's own door).
 
 #![forbid(unsafe_code)]
@@ -20,7 +21,7 @@ mod oracle;
 mod verify;
 
 pub use client::Client;
-pub use experiment::{Experiment, Workload};
+pub use experiment::{Experiment, Workload, seeds};
 pub use node::{Caller, Node};
 pub use oracle::{ItemKey, Oracle, Version};
 pub use verify::verify;

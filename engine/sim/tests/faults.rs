@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::StopReason;
 use runtime::simulated::{Fault, FileOperation, Halt, NodeId};
-use sim::{Experiment, Workload};
+use sim::{Experiment, Workload, seeds};
 
 /// A workload that fills, deletes and uses segments again, over several lives.
 fn long(seed: u64) -> Workload {
@@ -31,7 +31,7 @@ fn run_with_error(seed: u64, operation: FileOperation, nth: u64) -> bool {
 
 #[test]
 fn an_error_at_any_operation_stops_or_refuses_and_loses_nothing() {
-    for seed in 0..6 {
+    for seed in seeds(0..6) {
         for operation in [FileOperation::Write, FileOperation::Sync, FileOperation::Metadata, FileOperation::Read] {
             let met_count = (0..).take_while(|&nth| run_with_error(seed, operation, nth)).count();
             println!("seed {seed}: {met_count} of {operation:?}");
@@ -42,7 +42,7 @@ fn an_error_at_any_operation_stops_or_refuses_and_loses_nothing() {
 
 #[test]
 fn a_killed_process_loses_nothing_acknowledged() {
-    for seed in 0..12 {
+    for seed in seeds(0..12) {
         let mut experiment = Experiment::new(long(seed));
         let mut random = fastrand::Rng::with_seed(seed);
         for life in 0..6 {
@@ -60,7 +60,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
 
 #[test]
 fn many_lives_with_power_cuts_lose_nothing_acknowledged() {
-    for seed in 0..12 {
+    for seed in seeds(0..12) {
         let mut experiment = Experiment::new(long(seed));
         let mut random = fastrand::Rng::with_seed(seed);
         for life in 0..8 {
@@ -80,7 +80,7 @@ fn many_lives_with_power_cuts_lose_nothing_acknowledged() {
 #[test]
 fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     let mut refused_count = 0;
-    for seed in 0..12 {
+    for seed in seeds(0..12) {
         let mut experiment = Experiment::new(long(seed));
         let outcome = experiment.run_life_beside(async |machine| {
             let used_bytes: u64 = machine.disk().files().iter().map(|(_, len_bytes)| len_bytes).sum();

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use runtime::simulated::Halt;
-use sim::{Experiment, Workload};
+use sim::{Experiment, Workload, seeds};
 
 /// How many boundaries a workload has, and what its trace hashes to.
 fn run_unharmed(seed: u64) -> (u64, u64) {
@@ -38,13 +38,6 @@ fn run_until_cut(experiment: &mut Experiment) {
     }
 }
 
-/// The seeds of one test: `range`, or `SIM_SEEDS=FIRST..LAST` from the environment to replay one or to search for longer.
-fn seeds(range: Range<u64>) -> Range<u64> {
-    let Ok(given) = std::env::var("SIM_SEEDS") else { return range };
-    let bounds: Vec<u64> = given.split("..").map(|bound| bound.parse().expect("SIM_SEEDS is FIRST..LAST")).collect();
-    bounds[0]..bounds[1]
-}
-
 fn cut_everywhere(range: Range<u64>) {
     for seed in seeds(range) {
         let (boundary_count, _) = run_unharmed(seed);
@@ -69,12 +62,12 @@ fn acknowledged_writes_survive_a_cut_at_every_boundary_of_seeds_20_to_39() {
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     let mut hashes = std::collections::BTreeSet::new();
-    for seed in 0..6 {
+    for seed in seeds(0..6) {
         let (boundary_count, hash) = run_unharmed(seed);
         assert_eq!((boundary_count, hash), run_unharmed(seed), "seed {seed}");
         let boundary = boundary_count / 2;
         assert_eq!(run_cut(seed, boundary), run_cut(seed, boundary), "seed {seed}, boundary {boundary}");
         hashes.insert(hash);
     }
-    assert_eq!(hashes.len(), 6);
+    assert_eq!(hashes.len(), seeds(0..6).count());
 }
