@@ -80,8 +80,6 @@ pub struct Group {
     applied: LogPoint,
     committed: Vec<CommittedEntry>,
     outbox: Vec<Message>,
-    /// The newest committed entry, if it only marks a term: dead once a newer one is committed.
-    marker: Option<Location>,
     /// The first state of a new group was not asked for yet.
     is_new: bool,
 }
@@ -107,7 +105,7 @@ impl Group {
         }
         let is_new = recovered.state.is_none();
         let RecoveredGroup { state, mut tail, applied, marker, .. } = recovered;
-        let writer = Writer::new(group, state.as_ref().map(|(state, location)| (state, *location)));
+        let writer = Writer::new(group, state.as_ref().map(|(state, location)| (state, *location)), marker);
         let last = tail.last();
         let (term, vote, commit) =
             state.map_or((Term(0), 0, LogIndex(0)), |(state, _)| (state.term, state.vote, state.commit));
@@ -148,7 +146,6 @@ impl Group {
             applied,
             committed: Vec::new(),
             outbox: Vec::new(),
-            marker,
             is_new,
         })
     }
@@ -329,11 +326,8 @@ impl Group {
         for entry in entries {
             let stored = tail.find(LogIndex(entry.index)).expect("entries are in memory until they are given out");
             let location = stored.location.expect("a committed entry is durable here");
-            if let Some(marker) = self.marker.take() {
-                self.writer.replace(marker);
-            }
+            self.writer.replace_marker(Some(location).filter(|_| entry.data.is_empty()));
             if entry.data.is_empty() {
-                self.marker = Some(location);
                 continue;
             }
             self.uncommitted_bytes = self.uncommitted_bytes.saturating_sub(entry.data.len());

@@ -108,6 +108,10 @@ impl RecoveredGroup {
                 record.group, state.applied.index
             ));
         }
+        if state.applied == self.applied {
+            // The state tells of the newest entry: it need not.
+            self.marker.take().into_iter().for_each(|marker| liveness.release(marker));
+        }
         let commit = state.commit.max(state.applied.index);
         self.state = Some((state, location));
         self.apply_tail(commit, liveness, apply);

@@ -35,6 +35,8 @@ pub(crate) struct Writer {
     group: GroupId,
     wanted: Option<WantedReady>,
     appended: VecDeque<AppendedReady>,
+    /// The newest committed entry, if it only marks a term: dead once a newer one is committed or a state tells of it.
+    marker: Option<Location>,
     /// Behind the group's last record.
     last_position: Position,
     state_location: Option<Location>,
@@ -47,11 +49,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(group: GroupId, state: Option<(&GroupState, Location)>) -> Writer {
+    pub(crate) fn new(group: GroupId, state: Option<(&GroupState, Location)>, marker: Option<Location>) -> Writer {
         Writer {
             group,
             wanted: None,
             appended: VecDeque::new(),
+            marker,
             last_position: Position(0),
             state_location: state.map(|(_, location)| location),
             written_commit: state.map_or(LogIndex(0), |(state, _)| state.commit),
@@ -70,6 +73,11 @@ impl Writer {
         self.replaced.push(location);
     }
 
+    /// A newer entry is committed: it is the marker now, if it only marks a term.
+    pub(crate) fn replace_marker(&mut self, marker: Option<Location>) {
+        self.replaced.extend(std::mem::replace(&mut self.marker, marker));
+    }
+
     /// Where the newest state is: `None` before the first.
     pub(crate) fn state_location(&self) -> Option<Location> {
         self.state_location
@@ -80,9 +88,11 @@ impl Writer {
         commit >= self.written_commit.0 + COMMIT_NOTE_ENTRY_COUNT
     }
 
-    /// The position that the oldest unpersisted ready waits for.
+    /// The first position at which there is something to take: a persisted ready, or a dead record.
     pub(crate) fn waits_for(&self) -> Option<Position> {
-        self.appended.front().map(|ready| ready.position)
+        let ready = self.appended.front().map(|ready| ready.position);
+        let dead = self.dead.front().map(|(position, _)| *position);
+        ready.into_iter().chain(dead).min()
     }
 
     /// Appends what is wanted. `Err` leaves the rest for the next call.
@@ -160,9 +170,9 @@ impl Writer {
             payload: &self.scratch,
         })?;
         self.last_position = journal.appended();
-        if let Some(earlier) = self.state_location.replace(location) {
-            self.dead.push_back((self.last_position, earlier));
-        }
+        let earlier = self.state_location.replace(location);
+        let position = self.last_position;
+        self.dead.extend(earlier.into_iter().chain(self.marker.take()).map(|location| (position, location)));
         self.written_commit = state.commit;
         Ok(())
     }

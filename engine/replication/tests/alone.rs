@@ -125,3 +125,50 @@ fn more_than_the_journal_takes_at_once_goes_in_piece_by_piece() {
         })
         .expect("nothing goes down");
 }
+
+#[test]
+fn dead_segments_go_once_quiet_groups_have_written_their_states_again() {
+    let machine = Machine::new(5);
+    let newest = machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await;
+            let mut busy = alone(1, RecoveredGroup::new());
+            let mut quiet = alone(2, RecoveredGroup::new());
+            assert_eq!(settle(&mut quiet, &journal).await, []);
+            let mut newest = None;
+            for number in 0..300_u32 {
+                busy.propose(Bytes::from(vec![number.to_le_bytes()[0] | 1; 5000])).expect("it leads");
+                for entry in settle(&mut busy, &journal).await {
+                    // Each change replaces the one before: the newest entry of a group always stays.
+                    if let Some(world::Change { location, .. }) = newest.replace(entry) {
+                        journal.release(location);
+                    }
+                }
+                let oldest = journal.oldest_segment().expect("there is one").segment;
+                for group in [&mut busy, &mut quiet] {
+                    if group.state_segment().is_some_and(|segment| segment <= oldest) && number % 20 == 19 {
+                        group.rewrite_state(&journal).expect("there is room");
+                        assert!(group.waits_for().is_some());
+                        assert_eq!(settle(group, &journal).await, []);
+                    }
+                }
+            }
+            assert!(journal.usage().len() < 6, "{:?}", journal.usage());
+            assert!(journal.usage()[0].segment.0 > 5);
+            newest.expect("300 changes")
+        })
+        .expect("nothing goes down");
+    machine.cut_power();
+    machine.restart();
+    machine
+        .run(async {
+            let (journal, mut recovered) = open(&machine.runtime()).await;
+            assert_eq!(recovered.applied[&GroupId(1)].last(), Some(&newest));
+            let mut quiet = alone(2, recovered.groups.remove(&GroupId(2)).expect("its state is there"));
+            assert_eq!((quiet.term(), quiet.last_index()), (Term(2), LogIndex(2)));
+            assert_eq!(settle(&mut quiet, &journal).await, []);
+            let busy = alone(1, recovered.groups.remove(&GroupId(1)).expect("its state is there"));
+            assert_eq!(busy.last_index(), LogIndex(newest.index + 1));
+        })
+        .expect("nothing goes down");
+}
