@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/journal", &["runtime"]),
     ("engine/replication", &["journal", "runtime"]),
     ("engine/partition", &["model", "memtable", "journal", "replication", "runtime"]),
-    ("engine/control", &["model", "replication", "runtime"]),
+    ("engine/control", &["model", "journal", "replication", "runtime"]),
     ("engine", &["model", "runtime", "memtable", "journal", "replication", "partition", "control"]),
     ("engine/sim", &["model", "runtime", "memtable", "journal", "replication", "partition", "control", "engine"]),
     ("engine/tidy", &[]),
