@@ -19,7 +19,15 @@ use crate::{DirectoryEntry, FileError};
 #[allow(clippy::unused_async, reason = "the same shape as on the simulated machine")]
 impl Core {
     pub(crate) async fn create_directory(&self, path: &Path) -> Result<(), FileError> {
-        std::fs::create_dir_all(path).map_err(|error| FileError::from_io(path, "create directory", &error))
+        let failed = |error: std::io::Error| FileError::from_io(path, "create directory", &error);
+        let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+        std::fs::create_dir_all(path).map_err(failed)?;
+        // A name is durable when the directory that holds it is.
+        for created in missing {
+            let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            self.sync_directory(parent).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn list_directory(&self, path: &Path) -> Result<Vec<DirectoryEntry>, FileError> {
