@@ -14,7 +14,7 @@ use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
 use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Ticket, Waiter};
-use runtime::{CoreId, Mesh, Runtime, Signal};
+use runtime::{CoreId, DirectoryLock, Mesh, Runtime, Signal};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ pub struct Engine {
     replies: Vec<Replied>,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
+    /// Held until the worker ends: no second process may use its folders.
+    _locks: Vec<DirectoryLock>,
 }
 
 /// A reply that has been reached.
@@ -71,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
+    pub(crate) locks: Vec<DirectoryLock>,
 }
 
 impl Engine {
@@ -97,6 +100,7 @@ impl Engine {
             is_blocked: false,
             replies: Vec::new(),
             endpoint: parts.endpoint,
+            _locks: parts.locks,
         }
     }
 

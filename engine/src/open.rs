@@ -14,12 +14,13 @@ use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
 use crate::engine::Parts;
 use crate::message::{Batch, Message};
+use crate::submit::CATALOG_CORE;
 use control::{CATALOG_GROUP, OpeningCatalog, TableEntry};
 use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record};
 use model::Text;
 use model::table::PartitionId;
 use partition::{MemtablesOptions, Opening};
-use runtime::{CoreId, FileError, MeshPorts, Runtime, Signal};
+use runtime::{CoreId, DirectoryLock, FileError, MeshPorts, Runtime, Signal};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -110,6 +111,12 @@ impl Engine {
         let core = runtime.core();
         let core_count = runtime.core_count() as u64;
         let mut recovery = Recovery::new(core, memtables_options(&runtime));
+        let locks = lock_directories(&runtime, &options.data_directories).await?;
+        if core == CATALOG_CORE {
+            for directory in &options.data_directories {
+                runtime.probe_flush_method(directory).await?;
+            }
+        }
         let journal_options = JournalOptions {
             segment_bytes: options.segment_bytes,
             ..JournalOptions::new(core, options.data_directories.clone())
@@ -127,6 +134,7 @@ impl Engine {
             journal,
             mesh,
             signal,
+            locks,
         });
         engine.meet(recovery.openings).await?;
         Ok(engine)
@@ -206,6 +214,17 @@ impl Engine {
             self.outbox.push(CoreId(u16::try_from(core).expect("core ids are 16 bits")), message());
         }
     }
+}
+
+/// Takes this worker's folder in every data directory for this process alone.
+async fn lock_directories(runtime: &Runtime, directories: &[PathBuf]) -> Result<Vec<DirectoryLock>, FileError> {
+    let mut locks = Vec::with_capacity(directories.len());
+    for directory in directories {
+        let folder = directory.join(format!("{JOURNAL_PREFIX}{}", runtime.core().as_usize()));
+        runtime.create_directory(&folder).await?;
+        locks.push(runtime.lock_directory(&folder).await?);
+    }
+    Ok(locks)
 }
 
 /// What a journal's records are made into, group by group.
