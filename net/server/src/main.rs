@@ -19,6 +19,7 @@ mod speech;
 use clap::Parser;
 use options::{Command, CommandLine, ServeOptions};
 use std::fs;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -43,5 +44,6 @@ fn main() -> ExitCode {
 /// To standard error; `STATOR_LOG` says how much, in the form of `info,journal=debug`.
 fn start_logging() {
     let filter = EnvFilter::try_from_env("STATOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
 }
