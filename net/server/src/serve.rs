@@ -114,6 +114,8 @@ async fn run_core(runtime: Runtime, node: Arc<Node>) {
             tracing::info!("asked to stop");
             node.stop();
         });
+        // The task has its first turn, in which it takes the signals, before anybody is told that the server is ready.
+        runtime.yield_now().await;
     }
     match Core::listen(runtime, engine, Arc::clone(&node)) {
         Ok(core) => {
