@@ -1,5 +1,5 @@
-//! The whole measured from outside: `perf load` drives a server as fast or as evenly as asked, `perf null` is a
-//! server that does nothing, to measure `load` itself.
+//! The whole measured from outside: `perf load` drives a server as fast or as evenly as asked, `perf crash` kills one
+//! under load and looks for what was acknowledged, `perf null` is a server that does nothing, to measure `load` itself.
 //!
 //! Everything here speaks to a server as any client would: over its sockets. Nothing sees the engine.
 //!
@@ -9,6 +9,7 @@
 // A tool of the command line: it prints, and it lives outside the simulated machine, so clock, threads and files are its own.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
+mod crash;
 mod http_response;
 mod load;
 mod machine;
@@ -29,6 +30,8 @@ struct CommandLine {
 enum Command {
     /// Load a server and report throughput and latency.
     Load(Box<load::LoadOptions>),
+    /// Kill a server under load, again and again, and check that nothing acknowledged is lost.
+    Crash(crash::CrashOptions),
     /// Answer the wire driver with ready-made replies: what `perf load` reaches against this is its own ceiling.
     Null(load::NullOptions),
 }
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::Load(options) => load::run(&options),
+        Command::Crash(options) => crash::run(&options),
         Command::Null(options) => load::run_null(&options),
     };
     match result {
