@@ -114,7 +114,11 @@ impl Engine {
         let locks = lock_directories(&runtime, &options.data_directories).await?;
         if core == CATALOG_CORE {
             for directory in &options.data_directories {
-                runtime.probe_flush_method(directory).await?;
+                match runtime.probe_flush_method(directory).await {
+                    // A full disk is no reason not to read what is there.
+                    Ok(_) | Err(FileError::NoSpace { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         let journal_options = JournalOptions {
