@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Tables that one node may hold.
 // DynamoDB: service quotas: 2,500 tables an account and region by default.
-pub const TABLE_COUNT_MAX: usize = 2_500;
+pub(crate) const TABLE_COUNT_MAX: usize = 2_500;
 
 /// A table as every core knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +64,7 @@ impl Catalog {
     }
 
     /// How many tables there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.tables.len()
     }
 
