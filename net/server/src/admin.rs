@@ -49,11 +49,15 @@ fn metrics(node: &Node) -> String {
         let values = (0..).zip(&node.metrics).map(|(core, metrics)| (OfCore { core }, metrics.read(figure)));
         if figure.is_counter() {
             let family = Family::<OfCore, Counter>::default();
-            values.for_each(|(core, value)| drop(family.get_or_create(&core).inc_by(value)));
+            values.for_each(|(core, value)| {
+                family.get_or_create(&core).inc_by(value);
+            });
             registry.register(name, help, family);
         } else {
             let family = Family::<OfCore, Gauge<u64, AtomicU64>>::default();
-            values.for_each(|(core, value)| drop(family.get_or_create(&core).set(value)));
+            values.for_each(|(core, value)| {
+                family.get_or_create(&core).set(value);
+            });
             registry.register(name, help, family);
         }
     }

@@ -142,13 +142,10 @@ impl Core {
         for Replied { token, result, is_forwarded } in replies.drain(..) {
             let id = ConnectionId(token.connection);
             let claim = self.speech.in_flight.take(token.request);
-            match self.connections.get_mut(&id) {
-                Some(connection) => {
-                    connection.answer(claim, &result, is_forwarded, &mut self.speech);
-                    connection.touch(id, &mut self.touched);
-                }
-                // The client has gone; what it asked for is done all the same.
-                None => drop(claim),
+            // If the client has gone, what it asked for is done all the same.
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.answer(claim, &result, is_forwarded, &mut self.speech);
+                connection.touch(id, &mut self.touched);
             }
         }
         // Nothing replied meanwhile: the allocation is used again.

@@ -13,18 +13,18 @@ const PORT_SEARCH_COUNT_MAX: u16 = 512;
 
 /// Every address that the server will listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     /// Of every core.
-    pub http: SocketAddr,
+    pub(crate) http: SocketAddr,
     /// Of each core.
-    pub wire: Vec<SocketAddr>,
+    pub(crate) wire: Vec<SocketAddr>,
     /// Of the first core.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 /// An address that cannot be listened on.
 #[derive(Debug)]
-pub struct ListenError {
+pub(crate) struct ListenError {
     /// The flag that names it.
     flag: &'static str,
     address: SocketAddr,
@@ -56,7 +56,12 @@ impl Listeners {
     ///
     /// # Errors
     /// [`ListenError`] for an address that is taken or not ours.
-    pub fn settle(http: SocketAddr, wire: SocketAddr, admin: SocketAddr, cores: usize) -> Result<Self, ListenError> {
+    pub(crate) fn settle(
+        http: SocketAddr,
+        wire: SocketAddr,
+        admin: SocketAddr,
+        cores: usize,
+    ) -> Result<Self, ListenError> {
         // Held until all are known, so that no port is found free twice.
         let (http_probe, http) = probe("--http-address", http)?;
         let (admin_probe, admin) = probe("--admin-address", admin)?;

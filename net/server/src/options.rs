@@ -13,26 +13,26 @@ use std::path::{Path, PathBuf};
 /// Data directory if none is named.
 const DEFAULT_DATA_DIRECTORY: &str = "stator-data";
 /// Workers that one node may have.
-pub const WORKER_COUNT_MAX: usize = 256;
+pub(crate) const WORKER_COUNT_MAX: usize = 256;
 /// Least budget that leaves room for the journal's buffers and one memtable a partition.
-pub const MEMORY_BYTES_MIN: u64 = 64 << 20;
+pub(crate) const MEMORY_BYTES_MIN: u64 = 64 << 20;
 /// Least size of a journal segment.
-pub const SEGMENT_BYTES_MIN: u64 = 4 << 20;
+pub(crate) const SEGMENT_BYTES_MIN: u64 = 4 << 20;
 /// Largest size of a journal segment.
-pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
-pub struct CommandLine {
+pub(crate) struct CommandLine {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start the database.
     Serve(Box<ServeArguments>),
 }
@@ -46,46 +46,46 @@ impl Default for Command {
 /// Flags of `stator serve`, each of which can also stand in the configuration file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ServeArguments {
+pub(crate) struct ServeArguments {
     /// Directory for the data; give it several times to use several disks [default: ./stator-data]
     #[arg(long = "data-dir", value_name = "DIR")]
     #[serde(default)]
-    pub data_dir: Vec<PathBuf>,
+    pub(crate) data_dir: Vec<PathBuf>,
 
     /// Address of the DynamoDB HTTP API [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDRESS")]
-    pub http_address: Option<SocketAddr>,
+    pub(crate) http_address: Option<SocketAddr>,
 
     /// Address of the binary protocol on the first core; core i listens i ports further, past the other two [default: 127.0.0.1:8001]
     #[arg(long, value_name = "ADDRESS")]
-    pub wire_address: Option<SocketAddr>,
+    pub(crate) wire_address: Option<SocketAddr>,
 
     /// Address of /health and /metrics [default: 127.0.0.1:8002]
     #[arg(long, value_name = "ADDRESS")]
-    pub admin_address: Option<SocketAddr>,
+    pub(crate) admin_address: Option<SocketAddr>,
 
     /// CPUs to run on: a list (0,1 or, for one alone, 1,) or a number of them (2); 0 is CPU 0 [default: every CPU this process may use]
     #[arg(long, value_name = "LIST|N")]
-    pub cores: Option<CoreChoice>,
+    pub(crate) cores: Option<CoreChoice>,
 
     /// Memory that the data held in memory may take, in bytes or with a suffix (512M, 8G) [default: half the machine's]
     #[arg(long, value_name = "BYTES")]
-    pub memory: Option<ByteSize>,
+    pub(crate) memory: Option<ByteSize>,
 
     /// Size of one journal segment [default: 64M]
     #[arg(long, value_name = "BYTES")]
-    pub segment_size: Option<ByteSize>,
+    pub(crate) segment_size: Option<ByteSize>,
 
     /// Configuration file (TOML) with these same names as keys
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Which CPUs to use.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "CoreText")]
-pub enum CoreChoice {
+pub(crate) enum CoreChoice {
     /// These CPUs, one worker each.
     List(Vec<usize>),
     /// That many of the CPUs that this process may use.
@@ -95,30 +95,30 @@ pub enum CoreChoice {
 /// A number of bytes, written plainly or with a suffix K, M, G, T (powers of 1,024).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "SizeText")]
-pub struct ByteSize(pub u64);
+pub(crate) struct ByteSize(pub(crate) u64);
 
 /// Everything that `serve` needs to know, defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     /// At least one directory.
-    pub data_directories: Vec<PathBuf>,
+    pub(crate) data_directories: Vec<PathBuf>,
     /// Where the HTTP API listens.
-    pub http_address: SocketAddr,
+    pub(crate) http_address: SocketAddr,
     /// Where the first core's binary protocol listens.
-    pub wire_address: SocketAddr,
+    pub(crate) wire_address: SocketAddr,
     /// Where /health and /metrics are.
-    pub admin_address: SocketAddr,
+    pub(crate) admin_address: SocketAddr,
     /// CPUs, or `None` for all that the process may use.
-    pub cores: Option<CoreChoice>,
+    pub(crate) cores: Option<CoreChoice>,
     /// Budget for data in memory in bytes, or `None` for half the machine's memory.
-    pub memory_bytes: Option<u64>,
+    pub(crate) memory_bytes: Option<u64>,
     /// Size of one journal segment.
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
 }
 
 /// Why options cannot be used; the text says what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub struct OptionsError(pub String);
+pub(crate) struct OptionsError(pub(crate) String);
 
 impl fmt::Display for OptionsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,7 +131,7 @@ impl ServeOptions {
     ///
     /// # Errors
     /// A text that says which value is wrong and what to do.
-    pub fn resolve(
+    pub(crate) fn resolve(
         flags: ServeArguments,
         read_file: impl Fn(&Path) -> std::io::Result<String>,
     ) -> Result<Self, OptionsError> {
