@@ -1,6 +1,6 @@
 """The release binary under AWS's own tools: boto3 and aws-cli, on real data, through stops and bad input.
 
-Usage: smoke.py --server PATH. Needs boto3, the aws command and Debian's iso-codes.
+Usage: smoke.py --server PATH --reader PATH. Needs boto3, the aws command and Debian's iso-codes.
 Exits with 0 if everything held, and prints each check as it passes.
 """
 
@@ -156,6 +156,21 @@ def check_queries(server, written):
     passed("a scan in 5 segments sees each item once")
 
 
+def check_rust_client(server, reader, written):
+    """What boto3 wrote, read over the binary protocol by the Rust client's example."""
+    for name, items in written.items():
+        lines = subprocess.run([reader, server.wire, name], capture_output=True, text=True, check=True).stdout.splitlines()
+        found = [json.loads(line) for line in lines]
+        assert len(found) == len(items), name
+        assert {json.dumps(item, sort_keys=True) for item in found} == {
+            json.dumps(item, sort_keys=True) for item in items.values()}, name
+    command = [reader, server.wire, "subdivisions", "country", "FR", "code", "FR-"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    expected = sorted(code for code in written["subdivisions"] if code.startswith("FR-"))
+    assert [json.loads(line)["code"] for line in lines] == expected
+    passed(f"the Rust client reads the same {sum(map(len, written.values()))} items, and {len(expected)} of FR in order")
+
+
 def check_items(server):
     client, resource = server.client(), server.resource()
     table = create(resource, "things", "id")
@@ -296,8 +311,10 @@ def check_start_up_errors(server, binary, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--server", required=True)
-    binary = parser.parse_args().server
+    parser.add_argument("--server", required=True, help="the binary `stator`")
+    parser.add_argument("--reader", required=True, help="the Rust client's example `read`")
+    arguments = parser.parse_args()
+    binary = arguments.server
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "data"
         server = Server(binary, directory)
@@ -306,6 +323,7 @@ def main():
         written = load_iso_codes(server)
         check_iso_codes(server, written)
         check_queries(server, written)
+        check_rust_client(server, arguments.reader, written)
         check_items(server)
         check_errors(server)
         check_aws_cli(server)
