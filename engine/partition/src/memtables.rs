@@ -160,3 +160,109 @@ pub(crate) fn image_of(found: Found<'_>) -> Image<'_> {
         Entry::Tombstone => panic!("deletions are inserted as images"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fastrand::Rng;
+    use journal::SegmentId;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Every version that was inserted is told superseded once, or is in the tables still.
+    struct World {
+        random: Rng,
+        tables: Memtables,
+        oracle: BTreeMap<Vec<u8>, Vec<u8>>,
+        live: BTreeMap<Vec<u8>, Location>,
+        told: BTreeSet<Location>,
+        next: u32,
+        merge: Option<MergeWork>,
+    }
+
+    impl World {
+        fn new(seed: u64) -> Self {
+            Self {
+                random: Rng::with_seed(seed),
+                tables: Memtables::new(MemtablesOptions { table_bytes_max: 64 << 10, seed }),
+                oracle: BTreeMap::new(),
+                live: BTreeMap::new(),
+                told: BTreeSet::new(),
+                next: 1,
+                merge: None,
+            }
+        }
+
+        fn write(&mut self) {
+            let key = format!("key {:04}", self.random.u32(..600)).into_bytes();
+            let location = Location { segment: SegmentId(1), offset: self.next, len: 1 };
+            let item = (self.random.u8(..) > 60).then(|| vec![b'i'; self.random.usize(1..120)]);
+            self.tables.insert(&key, LogIndex(u64::from(self.next)), location, item.as_deref());
+            self.next += 1;
+            self.live.insert(key.clone(), location);
+            match item {
+                Some(item) => self.oracle.insert(key, item),
+                None => self.oracle.remove(&key),
+            };
+        }
+
+        fn work(&mut self) {
+            if self.merge.is_none() {
+                self.merge = self.tables.take_merge_work(self.oracle.len() as u64);
+            }
+            if self.merge.as_mut().is_some_and(|merge| merge.step(7)) {
+                let mut merge = self.merge.take().expect("there is one");
+                for location in merge.take_superseded() {
+                    assert!(self.told.insert(location), "told twice: {location}");
+                }
+                let (frozen_count, base) = merge.into_base();
+                self.tables.finish_merge(frozen_count, base);
+            }
+        }
+
+        fn check(&self) {
+            for number in 0..600 {
+                let key = format!("key {number:04}").into_bytes();
+                assert_eq!(self.tables.find(&key), self.oracle.get(&key).map(Vec::as_slice), "{number}");
+            }
+            let all = |direction| -> Vec<(Vec<u8>, Vec<u8>)> {
+                let items = self.tables.range(KeySpan::ALL, direction);
+                items.map(|(key, item)| (key.to_vec(), item.to_vec())).collect()
+            };
+            let expected: Vec<_> = self.oracle.clone().into_iter().collect();
+            assert_eq!(all(Direction::Forward), expected);
+            assert_eq!(all(Direction::Reverse), expected.into_iter().rev().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn merges_keep_what_is_newest_and_tell_what_is_not() {
+        for seed in 0..8 {
+            println!("seed {seed}");
+            let mut world = World::new(seed);
+            let mut merge_count = 0;
+            for step in 0..20_000 {
+                world.write();
+                let was_merging = world.merge.is_some();
+                world.work();
+                merge_count += u32::from(was_merging && world.merge.is_none());
+                if step % 1_000 == 0 {
+                    world.check();
+                }
+            }
+            world.check();
+            assert!(merge_count > 3, "{merge_count} merges");
+            for (key, location) in &world.live {
+                let is_told = world.told.contains(location);
+                assert!(!is_told || !world.oracle.contains_key(key), "the newest version is told superseded");
+            }
+            // What was not told yet is found when the partition goes.
+            drop(world.merge.take());
+            let mut rest = world.tables.into_release_work();
+            while !rest.step(100) {}
+            for location in rest.take_superseded() {
+                assert!(world.told.insert(location), "told twice: {location}");
+            }
+            assert_eq!(world.told.len(), world.next as usize - 1);
+        }
+    }
+}
