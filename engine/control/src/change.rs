@@ -108,3 +108,54 @@ impl CatalogChange {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::KeyType;
+    use model::Text;
+    use model::operation::{
+        AttributeDefinitionParameter, Choice, CreateTable, KeyRole, KeySchemaElement, TableIdentity,
+    };
+    use model::table::BillingMode;
+
+    fn definition() -> TableDefinition {
+        let name = || Some(Text::from("id"));
+        let request = CreateTable {
+            table_name: Some("things".into()),
+            attribute_definitions: Some(vec![AttributeDefinitionParameter {
+                attribute_name: name(),
+                attribute_type: Choice::Known(KeyType::String),
+            }]),
+            key_schema: Some(vec![KeySchemaElement { attribute_name: name(), key_type: Choice::Known(KeyRole::Hash) }]),
+            billing_mode: Choice::Known(BillingMode::PayPerRequest),
+            ..CreateTable::default()
+        };
+        request.definition(TableIdentity { id: TableId(7), uuid: "u".to_owned(), created_at_ms: 5 }).unwrap()
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_no_truncation_passes() {
+        let create = CatalogChange::Create {
+            definition: Box::new(definition()),
+            first_partition: PartitionId(9),
+            cores: vec![CoreId(0), CoreId(300)],
+        };
+        for change in [create, CatalogChange::Delete(TableId(u64::MAX))] {
+            let payload = change.encode();
+            assert_eq!(CatalogChange::decode(&payload), Ok(change));
+            for length in 0..payload.len() {
+                assert!(CatalogChange::decode(&payload[..length]).is_err(), "cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_change_is_named() {
+        let check = |payload: &[u8], expect| assert_eq!(CatalogChange::decode(payload), Err(expect));
+        check(&[9, 1], CatalogChangeError::Version(9));
+        check(&[1, 7], CatalogChangeError::Kind(7));
+        check(&[1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], CatalogChangeError::NoPartition);
+        check(&[1, 2, 0], CatalogChangeError::Truncated);
+    }
+}
