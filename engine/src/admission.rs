@@ -34,19 +34,19 @@ impl Admission {
         if outbox_message_count > OUTBOX_MESSAGE_COUNT_MAX { Err(Error::throttling(THROTTLED)) } else { Ok(()) }
     }
 
-    /// May a write be decided?
+    /// May a write be decided? One that removes something may where memory is used up: it is the way out.
     ///
     /// # Errors
     /// ServiceUnavailable when disk or memory is full. (A disk that does not keep up is the partition's to notice.)
-    pub(crate) fn admit_write(&self, journal: &Journal) -> Result<(), Error> {
+    pub(crate) fn admit_write(&self, journal: &Journal, is_removal: bool) -> Result<(), Error> {
         if journal.is_full() {
             return Err(Error::unavailable(
                 "The disk is full: writes are refused until there is space again in the data directories, reads go on",
             ));
         }
-        if self.memory_bytes > self.memory_bytes_max {
+        if self.memory_bytes > self.memory_bytes_max && !is_removal {
             return Err(Error::unavailable(
-                "The memory budget for data is used up: writes are refused, reads go on; raise --memory or delete tables",
+                "The memory budget for data is used up: writes are refused, reads and deletes go on; raise --memory, or delete items or tables",
             ));
         }
         Ok(())

@@ -102,7 +102,8 @@ impl Engine {
     }
 
     fn decide_about_table(&mut self, ticket: Ticket, request: &Request) -> Result<(), Error> {
-        self.admission.admit_write(&self.journal)?;
+        let is_removal = matches!(request, Request::DeleteTable(_));
+        self.admission.admit_write(&self.journal, is_removal)?;
         let cores =
             (0..self.runtime.core_count()).map(|core| CoreId(u16::try_from(core).expect("core ids are 16 bits")));
         let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");

@@ -197,7 +197,7 @@ impl Engine {
         match self.partitions.get_mut(&partition) {
             None => self.context.outcomes.push((ticket, Err(Error::resource_not_found()))),
             Some(owner) => {
-                if is_write && let Err(refusal) = self.admission.admit_write(&self.journal) {
+                if is_write && let Err(refusal) = self.admission.admit_write(&self.journal, operation.is_removal()) {
                     self.context.outcomes.push((ticket, Err(refusal)));
                     return;
                 }

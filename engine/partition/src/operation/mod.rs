@@ -32,6 +32,11 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it takes something away and adds nothing.
+    pub fn is_removal(&self) -> bool {
+        matches!(self, Self::DeleteItem(..))
+    }
+
     /// Whether it changes the partition.
     pub fn is_write(&self) -> bool {
         matches!(self, Self::PutItem(..) | Self::DeleteItem(..))
