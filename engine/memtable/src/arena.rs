@@ -26,8 +26,7 @@ const CHUNK_BYTES_MIN: usize = 4 << 10;
 /// Chunks double up to this, the size of a huge page.
 const CHUNK_BYTES_MAX: usize = 2 << 20;
 /// Chunks before the first of `CHUNK_BYTES_MAX`.
-const DOUBLING_COUNT: usize =
-    (CHUNK_BYTES_MAX.trailing_zeros() - CHUNK_BYTES_MIN.trailing_zeros()) as usize;
+const DOUBLING_COUNT: usize = (CHUNK_BYTES_MAX.trailing_zeros() - CHUNK_BYTES_MIN.trailing_zeros()) as usize;
 /// Bits of a place that name the unit within its chunk.
 const UNIT_BITS: u32 = 20;
 /// Bits of a place that name its chunk.
@@ -109,12 +108,8 @@ impl Chunks {
     /// An arena that will hold at most `bytes_max` bytes; it holds none yet.
     pub(crate) fn new(bytes_max: usize) -> Chunks {
         let bytes_max = bytes_max & !(UNIT_BYTES - 1);
-        let count = (0..CHUNK_COUNT_MAX)
-            .find(|chunk| chunk_start(*chunk) >= bytes_max)
-            .unwrap_or(CHUNK_COUNT_MAX);
-        let chunks = (0..count)
-            .map(|_| AtomicPtr::new(ptr::null_mut()))
-            .collect();
+        let count = (0..CHUNK_COUNT_MAX).find(|chunk| chunk_start(*chunk) >= bytes_max).unwrap_or(CHUNK_COUNT_MAX);
+        let chunks = (0..count).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
         Chunks { chunks, bytes_max }
     }
 
@@ -136,13 +131,8 @@ impl Chunks {
     fn layout(&self, chunk: usize) -> Layout {
         let start = chunk_start(chunk);
         let end = chunk_start(chunk + 1).min(self.bytes_max);
-        let align = if end - start == CHUNK_BYTES_MAX {
-            CHUNK_BYTES_MAX
-        } else {
-            64
-        };
-        Layout::from_size_align(end - start, align)
-            .expect("a chunk is small and its alignment a power of two")
+        let align = if end - start == CHUNK_BYTES_MAX { CHUNK_BYTES_MAX } else { 64 };
+        Layout::from_size_align(end - start, align).expect("a chunk is small and its alignment a power of two")
     }
 
     /// Bytes of the fixed part: the table of chunks.
@@ -179,20 +169,12 @@ pub(crate) struct Space {
 
 impl Space {
     pub(crate) fn new() -> Space {
-        Space {
-            chunk: 0,
-            taken_bytes: 0,
-            chunk_bytes: 0,
-            held_bytes: 0,
-        }
+        Space { chunk: 0, taken_bytes: 0, chunk_bytes: 0, held_bytes: 0 }
     }
 
     /// `bytes` of memory, uninitialised, at a multiple of [`UNIT_BYTES`]; `None` when the bound is reached.
     pub(crate) fn take(&mut self, chunks: &Chunks, bytes: usize) -> Option<(Place, NonNull<u8>)> {
-        assert!(
-            bytes.is_multiple_of(UNIT_BYTES) && bytes > 0,
-            "{bytes} bytes are not whole units"
-        );
+        assert!(bytes.is_multiple_of(UNIT_BYTES) && bytes > 0, "{bytes} bytes are not whole units");
         if self.chunk_bytes - self.taken_bytes < bytes {
             self.grow(chunks, bytes)?;
         }
@@ -203,13 +185,8 @@ impl Space {
 
     /// Goes on to the next chunk that has room for `bytes`; smaller ones before it are passed over for good.
     fn grow(&mut self, chunks: &Chunks, bytes: usize) -> Option<()> {
-        let first = if self.chunk_bytes == 0 {
-            0
-        } else {
-            self.chunk + 1
-        };
-        let next =
-            (first..chunks.chunks.len()).find(|chunk| chunks.layout(*chunk).size() >= bytes)?;
+        let first = if self.chunk_bytes == 0 { 0 } else { self.chunk + 1 };
+        let next = (first..chunks.chunks.len()).find(|chunk| chunks.layout(*chunk).size() >= bytes)?;
         let layout = chunks.layout(next);
         // SAFETY: the layout is at least `bytes` long, so not empty.
         let pointer = unsafe { alloc(layout) };
@@ -229,10 +206,7 @@ impl Space {
 /// The largest piece that an empty arena of this bound can hold.
 pub(crate) fn piece_bytes_max(bytes_max: usize) -> usize {
     let chunks = Chunks::new(bytes_max);
-    (0..chunks.chunks.len())
-        .map(|chunk| chunks.layout(chunk).size())
-        .max()
-        .unwrap_or(0)
+    (0..chunks.chunks.len()).map(|chunk| chunks.layout(chunk).size()).max().unwrap_or(0)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -243,21 +217,14 @@ mod tests {
     fn chunks_fill_the_bound_exactly() {
         for bytes_max in [64, 4096, 4104, 100_000, 4 << 20, 16 << 20, ARENA_BYTES_MAX] {
             let chunks = Chunks::new(bytes_max);
-            let total: usize = (0..chunks.chunks.len())
-                .map(|chunk| chunks.layout(chunk).size())
-                .sum();
+            let total: usize = (0..chunks.chunks.len()).map(|chunk| chunks.layout(chunk).size()).sum();
             assert_eq!(total, bytes_max);
         }
     }
 
     #[test]
     fn a_place_names_its_chunk_and_offset() {
-        for (chunk, byte_offset) in [
-            (0, 0),
-            (0, 8),
-            (1, 4088),
-            (CHUNK_COUNT_MAX - 1, CHUNK_BYTES_MAX - 8),
-        ] {
+        for (chunk, byte_offset) in [(0, 0), (0, 8), (1, 4088), (CHUNK_COUNT_MAX - 1, CHUNK_BYTES_MAX - 8)] {
             let place = Place::new(chunk, byte_offset);
             assert_eq!((place.chunk(), place.byte_offset()), (chunk, byte_offset));
             assert!(place.bits() < (1 << PLACE_BITS) - 1);
@@ -276,11 +243,7 @@ mod tests {
             };
             let start = pointer.as_ptr() as usize;
             assert!(start.is_multiple_of(UNIT_BYTES));
-            assert!(
-                taken
-                    .iter()
-                    .all(|(from, to)| start + bytes <= *from || start >= *to)
-            );
+            assert!(taken.iter().all(|(from, to)| start + bytes <= *from || start >= *to));
             taken.push((start, start + bytes));
         }
         assert!(space.held_bytes <= 64 << 10);

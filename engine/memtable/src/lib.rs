@@ -58,10 +58,16 @@ pub struct Found<'m> {
 impl<'m> Found<'m> {
     #[inline(always)]
     fn of(node: node::Node<'m>) -> Found<'m> {
-        Found {
-            key: node.key(),
-            version: node.version(),
-            entry: node.entry(),
-        }
+        Found { key: node.key(), version: node.version(), entry: node.entry() }
     }
 }
+
+#[cfg(not(loom))]
+const _: () = {
+    const fn is_send<T: Send>() {}
+    const fn is_shared<T: Send + Sync + Clone>() {}
+    is_send::<Writer>();
+    is_send::<SetPublisher>();
+    is_shared::<Reader>();
+    is_shared::<SetReader>();
+};

@@ -57,10 +57,7 @@ pub struct Memtable {
 
 impl Memtable {
     /// An empty memtable: the end that inserts, and a first end that reads. It holds no arena memory yet.
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "a memtable exists only between its two ends"
-    )]
+    #[expect(clippy::new_ret_no_self, reason = "a memtable exists only between its two ends")]
     pub fn new(options: MemtableOptions) -> (Writer, Reader) {
         let bytes_max = options.bytes_max.min(ARENA_BYTES_MAX);
         let table = Arc::new(Memtable {
@@ -70,9 +67,7 @@ impl Memtable {
             entry_count: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
         });
-        let reader = Reader {
-            table: Arc::clone(&table),
-        };
+        let reader = Reader { table: Arc::clone(&table) };
         (Writer::new(table, bytes_max, options.seed), reader)
     }
 
@@ -128,13 +123,17 @@ impl Memtable {
     /// The node at the end of a word that this thread has read from a link; `None` at the end of a level.
     #[inline(always)]
     pub(crate) fn node(&self, word: LinkWord) -> Option<Node<'_>> {
-        if word == LinkWord::END {
-            return None;
-        }
+        (word != LinkWord::END).then(|| self.node_behind(word))
+    }
+
+    /// The node at the end of a word that this thread has read from a link and that is not the end of a level.
+    #[inline(always)]
+    fn node_behind(&self, word: LinkWord) -> Node<'_> {
+        debug_assert!(word != LinkWord::END);
         // SAFETY: words other than END are made by the writer alone, from the place of a node's header, before it is
         // linked; this thread read the word from a link, with the Acquire of `follow` or as the writer. The
         // memory lives as long as `self`.
-        Some(unsafe { Node::at(self.chunks.resolve(word.place())) })
+        unsafe { Node::at(self.chunks.resolve(word.place())) }
     }
 
     /// Goes from `node`, which lies before `position`, along `level` and down to level 0. Tells `passed` the last
@@ -153,14 +152,11 @@ impl Memtable {
         let mut beyond = LinkWord::END;
         loop {
             let word = node.follow(level);
-            let next = if word == beyond {
-                None
-            } else {
-                match position.verdict(word) {
-                    Verdict::Before => self.node(word),
-                    Verdict::After => None,
-                    Verdict::Unknown => self.node(word).filter(|next| position.is_after(*next)),
-                }
+            let next = match position.verdict(word) {
+                Verdict::Before => Some(self.node_behind(word)),
+                Verdict::After => None,
+                Verdict::Unknown if word == beyond => None,
+                Verdict::Unknown => Some(self.node_behind(word)).filter(|next| position.is_after(*next)),
             };
             if let Some(next) = next {
                 node = next;
@@ -201,11 +197,7 @@ impl Memtable {
     }
 
     /// The newest node of `first`'s key, from `first` on, whose version is at most `at_version`.
-    pub(crate) fn newest_visible<'m>(
-        &'m self,
-        first: Node<'m>,
-        at_version: u64,
-    ) -> Option<Node<'m>> {
+    pub(crate) fn newest_visible<'m>(&'m self, first: Node<'m>, at_version: u64) -> Option<Node<'m>> {
         let mut node = first;
         for _ in 0..VERSION_STEPS_MAX {
             if node.version() <= at_version {
@@ -226,11 +218,7 @@ impl Memtable {
             }
         }
         let oldest = self.seek(&Position::new(node.key(), 0))?;
-        if oldest.has_key_of(node) {
-            self.successor(oldest)
-        } else {
-            Some(oldest)
-        }
+        if oldest.has_key_of(node) { self.successor(oldest) } else { Some(oldest) }
     }
 
     /// Asks for the nodes that an iteration comes to next.
@@ -253,9 +241,7 @@ pub struct Reader {
 
 impl Reader {
     pub(crate) fn of(table: &Arc<Memtable>) -> Reader {
-        Reader {
-            table: Arc::clone(table),
-        }
+        Reader { table: Arc::clone(table) }
     }
 }
 

@@ -38,15 +38,9 @@ impl<'m, 'k> Merge<'m, 'k> {
     ) -> Merge<'m, 'k> {
         let begin = |table: &'m Memtable| {
             let mut rest = table.range(span, at_version).walk(direction);
-            Source {
-                head: rest.next(),
-                rest,
-            }
+            Source { head: rest.next(), rest }
         };
-        Merge {
-            direction,
-            sources: tables.into_iter().map(begin).collect(),
-        }
+        Merge { direction, sources: tables.into_iter().map(begin).collect() }
     }
 
     /// Without the keys whose newest visible entry is a tombstone.

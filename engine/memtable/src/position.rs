@@ -54,13 +54,7 @@ impl<'k> Position<'k> {
     pub(crate) fn new(key: &'k [u8], version: u64) -> Position<'k> {
         let prefix = prefix(key);
         let (lowest, highest) = (LinkWord::lowest(prefix), LinkWord::highest(prefix));
-        Position {
-            key,
-            version,
-            prefix,
-            lowest,
-            highest,
-        }
+        Position { key, version, prefix, lowest, highest }
     }
 
     /// Before every entry of `key`.
@@ -72,13 +66,7 @@ impl<'k> Position<'k> {
     /// After every entry there is.
     pub(crate) fn end() -> Position<'static> {
         let (lowest, highest) = (LinkWord::END, LinkWord::END);
-        Position {
-            key: &[],
-            version: 0,
-            prefix: u64::MAX,
-            lowest,
-            highest,
-        }
+        Position { key: &[], version: 0, prefix: u64::MAX, lowest, highest }
     }
 
     #[inline(always)]
@@ -114,25 +102,11 @@ mod tests {
 
     #[test]
     fn prefixes_order_as_keys_do() {
-        let keys: [&[u8]; 9] = [
-            b"",
-            b"\0",
-            b"\0\0",
-            b"a",
-            b"a\0",
-            b"abcdefgh",
-            b"abcdefgh\0",
-            b"abcdefghi",
-            b"b",
-        ];
+        let keys: [&[u8]; 9] = [b"", b"\0", b"\0\0", b"a", b"a\0", b"abcdefgh", b"abcdefgh\0", b"abcdefghi", b"b"];
         for (left, right) in keys.iter().zip(&keys[1..]) {
             assert!(prefix(left) <= prefix(right), "{left:?} {right:?}");
             if prefix(left) == prefix(right) {
-                assert_eq!(
-                    compare_rest(left, right),
-                    Ordering::Less,
-                    "{left:?} {right:?}"
-                );
+                assert_eq!(compare_rest(left, right), Ordering::Less, "{left:?} {right:?}");
             }
         }
     }

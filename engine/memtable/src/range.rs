@@ -26,25 +26,16 @@ pub struct KeySpan<'k> {
 
 impl<'k> KeySpan<'k> {
     /// Every key.
-    pub const ALL: KeySpan<'static> = KeySpan {
-        lower: Bound::Unbounded,
-        upper: Bound::Unbounded,
-    };
+    pub const ALL: KeySpan<'static> = KeySpan { lower: Bound::Unbounded, upper: Bound::Unbounded };
 
     /// From `lower`, included, to `upper`, excluded.
     pub fn between(lower: &'k [u8], upper: &'k [u8]) -> KeySpan<'k> {
-        KeySpan {
-            lower: Bound::Included(lower),
-            upper: Bound::Excluded(upper),
-        }
+        KeySpan { lower: Bound::Included(lower), upper: Bound::Excluded(upper) }
     }
 
     /// From `lower` on.
     pub fn from(lower: &'k [u8]) -> KeySpan<'k> {
-        KeySpan {
-            lower: Bound::Included(lower),
-            upper: Bound::Unbounded,
-        }
+        KeySpan { lower: Bound::Included(lower), upper: Bound::Unbounded }
     }
 
     fn begins_after(&self, key: &[u8]) -> bool {
@@ -83,26 +74,16 @@ pub struct Range<'m, 'k> {
 
 impl<'m, 'k> Range<'m, 'k> {
     pub(crate) fn new(table: &'m Memtable, span: KeySpan<'k>, at_version: u64) -> Range<'m, 'k> {
-        Range {
-            table,
-            span,
-            at_version,
-        }
+        Range { table, span, at_version }
     }
 
     /// Keys ascending.
     pub fn forward(self) -> Forward<'m, 'k> {
-        let mut forward = Forward {
-            range: self,
-            cursor: Cursor::Done,
-        };
+        let mut forward = Forward { range: self, cursor: Cursor::Done };
         match self.span.lower {
             Bound::Included(key) | Bound::Excluded(key) => forward.place_at(key),
             Bound::Unbounded => {
-                forward.cursor = self
-                    .table
-                    .successor(self.table.head())
-                    .map_or(Cursor::Done, Cursor::At);
+                forward.cursor = self.table.successor(self.table.head()).map_or(Cursor::Done, Cursor::At);
             }
         }
         forward
@@ -112,12 +93,7 @@ impl<'m, 'k> Range<'m, 'k> {
     pub fn reverse(self) -> Reverse<'m, 'k> {
         let levels = self.table.top_level() + 1;
         let path = [self.table.head(); HEIGHT_MAX];
-        let mut reverse = Reverse {
-            range: self,
-            path,
-            levels,
-            candidate: None,
-        };
+        let mut reverse = Reverse { range: self, path, levels, candidate: None };
         match self.span.upper {
             Bound::Included(key) => reverse.place_at(key),
             Bound::Excluded(key) => reverse.place_before(&Position::before_key(key)),
@@ -216,9 +192,7 @@ impl<'m> Reverse<'m, '_> {
     pub fn seek(&mut self, key: &[u8]) {
         match self.range.span.upper {
             Bound::Included(upper) if key > upper => self.place_at(upper),
-            Bound::Excluded(upper) if key >= upper => {
-                self.place_before(&Position::before_key(upper))
-            }
+            Bound::Excluded(upper) if key >= upper => self.place_before(&Position::before_key(upper)),
             _ => self.place_at(key),
         }
     }
@@ -244,9 +218,7 @@ impl<'m> Reverse<'m, '_> {
     fn descend_to(&mut self, position: &Position<'_>, level: usize) {
         let path = &mut self.path;
         let from = (path[level], level);
-        self.range
-            .table
-            .descend(position, from, |level, node, _| path[level] = node);
+        self.range.table.descend(position, from, |level, node, _| path[level] = node);
         let last = self.path[0];
         self.candidate = (!last.is_head()).then_some(last);
     }
@@ -281,11 +253,7 @@ impl<'m> Iterator for Reverse<'m, '_> {
                 return None;
             }
             let first = self.retreat(key)?;
-            if let Some(visible) = self
-                .range
-                .table
-                .newest_visible(first, self.range.at_version)
-            {
+            if let Some(visible) = self.range.table.newest_visible(first, self.range.at_version) {
                 return Some(Found::of(visible));
             }
         }

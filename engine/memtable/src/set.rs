@@ -16,7 +16,7 @@
 //! Not here: when to freeze or flush (`partition`).
 
 use crate::memtable::Reader;
-use crate::sync::{Arc, publish_order, waits_for_readers};
+use crate::sync::{Arc, Witness, publish_order, waits_for_readers};
 use crossbeam_epoch::{self as epoch, Atomic, Guard, Owned, Shared};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -27,14 +27,35 @@ use std::sync::atomic::Ordering;
 /// Invariants: 1. `current` is never null. 2. A set is immutable once published. 3. A set is dropped only when
 /// it is not current and no thread is pinned that was when it was replaced, or with `self`.
 struct Published {
-    current: Atomic<Vec<Reader>>,
+    current: Atomic<Set>,
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
         // SAFETY: the last handle is gone, so nobody can load `current` any more, and nobody has it pinned: `Pinned`
-        // borrows a handle. By invariant 1 it is a set that was never given to the epoch.
+        // borrows a handle. By invariant 1 it is a set, one that was never given to the epoch.
         drop(unsafe { std::mem::take(&mut self.current).into_owned() });
+    }
+}
+
+/// A set as it was published: newest first.
+struct Set {
+    tables: Vec<Reader>,
+    /// Vouches for `tables`.
+    witness: Witness,
+}
+
+impl Set {
+    fn new(tables: Vec<Reader>) -> Set {
+        let witness = Witness::new();
+        witness.wrote();
+        Set { tables, witness }
+    }
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        self.witness.wrote();
     }
 }
 
@@ -46,18 +67,12 @@ pub struct SetPublisher {
 impl SetPublisher {
     /// Publishes a first set, newest first.
     pub fn new(tables: Vec<Reader>) -> SetPublisher {
-        SetPublisher {
-            published: Arc::new(Published {
-                current: Atomic::new(tables),
-            }),
-        }
+        SetPublisher { published: Arc::new(Published { current: Atomic::new(Set::new(tables)) }) }
     }
 
     /// An end for other cores.
     pub fn reader(&self) -> SetReader {
-        SetReader {
-            published: Arc::clone(&self.published),
-        }
+        SetReader { published: Arc::clone(&self.published) }
     }
 
     /// Replaces the set, newest first. Who has the old one pinned keeps seeing it; it is dropped after them.
@@ -65,10 +80,7 @@ impl SetPublisher {
         let guard = epoch::pin();
         // AcqRel: the Release pairs with the Acquire in `SetReader::pin`: who sees the set sees what is in it. The
         // Acquire pairs with the Release of the publication before, whose set is dropped here.
-        let old = self
-            .published
-            .current
-            .swap(Owned::new(tables), publish_order(), &guard);
+        let old = self.published.current.swap(Owned::new(Set::new(tables)), publish_order(), &guard);
         self.retire(old, &guard);
     }
 
@@ -78,16 +90,16 @@ impl SetPublisher {
         epoch::pin().flush();
     }
 
-    fn retire(&self, old: Shared<'_, Vec<Reader>>, guard: &Guard) {
-        if waits_for_readers() {
-            // SAFETY: invariants 1 and 3: the set is a live allocation that the swap made unreachable for whoever
-            // pins from now on, and nobody else retires it, for there is one publisher. Readers are Send.
-            unsafe { guard.defer_destroy(old) };
-            guard.flush();
-        } else {
-            // SAFETY: none. This is the weakened control of the loom model, which has to fail.
-            drop(unsafe { old.into_owned() });
+    fn retire(&self, old: Shared<'_, Set>, guard: &Guard) {
+        if !waits_for_readers() {
+            // The weakened control of the loom model, which has to fail: as if the set were dropped at once.
+            // SAFETY: the set is dropped below, not before.
+            unsafe { old.deref() }.witness.wrote();
         }
+        // SAFETY: invariants 1 and 3: the set is a live allocation that the swap made unreachable for whoever pins
+        // from now on, and nobody else retires it, for there is one publisher. It may be dropped on any thread.
+        unsafe { guard.defer_destroy(old) };
+        guard.flush();
     }
 }
 
@@ -104,22 +116,14 @@ impl SetReader {
     pub fn pin(&self) -> Pinned<'_> {
         let guard = epoch::pin();
         // Acquire: pairs with the Release in `SetPublisher::publish`.
-        let tables = self
-            .published
-            .current
-            .load(Ordering::Acquire, &guard)
-            .as_raw();
-        Pinned {
-            tables,
-            _guard: guard,
-            _reader: PhantomData,
-        }
+        let set = self.published.current.load(Ordering::Acquire, &guard).as_raw();
+        Pinned { set, _guard: guard, _reader: PhantomData }
     }
 }
 
 /// A set of memtables, newest first, that stays whole while this lives. Does not leave its thread.
 pub struct Pinned<'r> {
-    tables: *const Vec<Reader>,
+    set: *const Set,
     _guard: Guard,
     _reader: PhantomData<&'r SetReader>,
 }
@@ -131,6 +135,8 @@ impl Deref for Pinned<'_> {
     fn deref(&self) -> &[Reader] {
         // SAFETY: loaded while `_guard` was pinned, which it still is: by invariant 3 of `Published` the set is not
         // dropped, by 1 it is not null, by 2 nobody writes it.
-        unsafe { &*self.tables }
+        let set = unsafe { &*self.set };
+        set.witness.reads();
+        &set.tables
     }
 }

@@ -87,15 +87,10 @@ mod model {
         }
     }
 
-    static WEAKENED: LazyLock<String> =
-        LazyLock::new(|| std::env::var("MEMTABLE_WEAKEN").unwrap_or_default());
+    static WEAKENED: LazyLock<String> = LazyLock::new(|| std::env::var("MEMTABLE_WEAKEN").unwrap_or_default());
 
     fn unless_weakened(name: &str, order: Ordering) -> Ordering {
-        if *WEAKENED == name {
-            Ordering::Relaxed
-        } else {
-            order
-        }
+        if *WEAKENED == name { Ordering::Relaxed } else { order }
     }
 
     pub(crate) fn link_order() -> Ordering {

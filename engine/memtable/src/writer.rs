@@ -62,9 +62,7 @@ pub struct Writer {
 impl Writer {
     pub(crate) fn new(table: Arc<Memtable>, bytes_max: usize, seed: u64) -> Writer {
         // A seed with few bits set, or none, is spread over the word.
-        let chance = (seed ^ 0x9e37_79b9_7f4a_7c15)
-            .wrapping_mul(0xff51_afd7_ed55_8ccd)
-            .max(1);
+        let chance = (seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd).max(1);
         Writer {
             table,
             space: Space::new(),
@@ -83,84 +81,69 @@ impl Writer {
     ///
     /// # Errors
     /// [`InsertRefused`]; nothing has changed then.
-    pub fn insert(
-        &mut self,
-        key: &[u8],
-        version: u64,
-        entry: Entry<'_>,
-    ) -> Result<(), InsertRefused> {
+    pub fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Result<(), InsertRefused> {
         if key.len() > KEY_BYTES_MAX {
             return Err(InsertRefused::TooLarge);
         }
-        let table = Arc::clone(&self.table);
         let position = Position::new(key, version);
-        let next = self.locate(&table, &position);
-        if is_present(&table, next, key, version) {
+        let next = self.locate(&position);
+        if self.is_present(&position, next, version) {
             return Err(InsertRefused::Present);
         }
-        let draft = Draft {
-            key,
-            version,
-            entry,
-            height: self.draw_height(),
-        };
-        if draft.node_bytes() > self.node_bytes_max {
+        let draft = Draft { key, version, entry, height: self.draw_height() };
+        let node_bytes = draft.node_bytes();
+        if node_bytes > self.node_bytes_max {
             return Err(InsertRefused::TooLarge);
         }
-        let (start, memory) = self
-            .space
-            .take(table.chunks(), draft.node_bytes())
-            .ok_or(InsertRefused::Full)?;
+        let (start, memory) = self.space.take(self.table.chunks(), node_bytes).ok_or(InsertRefused::Full)?;
 
         let mut links = [LinkWord::END; HEIGHT_MAX];
         for (level, link) in links[..draft.height].iter_mut().enumerate() {
-            *link = self.trail_node(&table, level).follow_own(level);
+            *link = self.trail_node(level).follow_own(level);
         }
         // SAFETY: `take` gave this memory to us alone, that long and aligned to units; it lives as long as the table.
         unsafe { draft.write(memory, &links[..draft.height]) };
         let place = start.advanced(draft.tower_bytes());
-        self.link(&table, LinkWord::new(position.prefix, place), draft.height);
-
-        // Relaxed: figures for accounting, and a hint for searches; see `Memtable`.
-        table.entry_count.store(table.len() + 1, Ordering::Relaxed);
-        table
-            .held_bytes
-            .store(self.space.held_bytes, Ordering::Relaxed);
-        if draft.height > table.height.load(Ordering::Relaxed) {
-            table.height.store(draft.height, Ordering::Relaxed);
-        }
+        self.link(LinkWord::new(position.prefix, place), draft.height);
+        self.account(draft.height);
         Ok(())
     }
 
     /// Makes the node reachable, level 0 first.
-    fn link(&mut self, table: &Memtable, word: LinkWord, height: usize) {
+    fn link(&mut self, word: LinkWord, height: usize) {
         for level in 0..height {
-            self.trail_node(table, level).set_link(level, word);
+            self.trail_node(level).set_link(level, word);
             self.trail[level] = word.place();
         }
     }
 
+    fn account(&self, height: usize) {
+        let table = &*self.table;
+        // Relaxed, all of these: figures for accounting and a hint for searches, which order nothing; see `Memtable`.
+        table.entry_count.store(table.entry_count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        table.held_bytes.store(self.space.held_bytes, Ordering::Relaxed);
+        if height > table.height.load(Ordering::Relaxed) {
+            table.height.store(height, Ordering::Relaxed);
+        }
+    }
+
     /// Brings the trail to `position`; returns the word that leads to the first node not before it.
-    fn locate(&mut self, table: &Memtable, position: &Position<'_>) -> LinkWord {
-        if let Some(word) = self.next_on_trail(table, position) {
+    fn locate(&mut self, position: &Position<'_>) -> LinkWord {
+        if let Some(word) = self.next_on_trail(position) {
             return word;
         }
-        let trail = &mut self.trail;
+        let (table, trail) = (&*self.table, &mut self.trail);
         let mut last = Place::HEAD;
-        table.descend(
-            position,
-            (table.head(), table.top_level()),
-            |level, _, led_here| {
-                last = led_here.map_or(last, LinkWord::place);
-                trail[level] = last;
-            },
-        )
+        table.descend(position, (table.head(), table.top_level()), |level, _, led_here| {
+            last = led_here.map_or(last, LinkWord::place);
+            trail[level] = last;
+        })
     }
 
     /// Where the trail leads, if `position` is right behind it. Then the trail is right on every level: what
     /// follows it there lies behind the successor on level 0.
-    fn next_on_trail(&self, table: &Memtable, position: &Position<'_>) -> Option<LinkWord> {
-        let last = self.trail_node(table, 0);
+    fn next_on_trail(&self, position: &Position<'_>) -> Option<LinkWord> {
+        let last = self.trail_node(0);
         if !last.is_head() && !position.is_after(last) {
             return None;
         }
@@ -169,19 +152,29 @@ impl Writer {
             Verdict::Before => None,
             Verdict::After => Some(word),
             Verdict::Unknown => {
-                let is_before = table.node(word).is_some_and(|next| position.is_after(next));
+                let is_before = self.table.node(word).is_some_and(|next| position.is_after(next));
                 (!is_before).then_some(word)
             }
         }
     }
 
-    fn trail_node<'m>(&self, table: &'m Memtable, level: usize) -> Node<'m> {
+    fn trail_node(&self, level: usize) -> Node<'_> {
         let place = self.trail[level];
         if place == Place::HEAD {
-            return table.head();
+            return self.table.head();
         }
         // SAFETY: the trail holds places of nodes that this writer has linked, or read from links.
-        unsafe { Node::at(table.chunks().resolve(place)) }
+        unsafe { Node::at(self.table.chunks().resolve(place)) }
+    }
+
+    /// Whether `word`, which leads to the first node not before `position`, leads to its key and this version.
+    fn is_present(&self, position: &Position<'_>, word: LinkWord, version: u64) -> bool {
+        match position.verdict(word) {
+            Verdict::Unknown => {
+                self.table.node(word).is_some_and(|next| next.version() == version && next.key() == position.key)
+            }
+            Verdict::Before | Verdict::After => false,
+        }
     }
 
     /// 1 with a chance of a half, 2 with a quarter ... (for branching of 2); one more than the levels in use at most.
@@ -202,10 +195,4 @@ impl Deref for Writer {
     fn deref(&self) -> &Memtable {
         &self.table
     }
-}
-
-fn is_present(table: &Memtable, word: LinkWord, key: &[u8], version: u64) -> bool {
-    table
-        .node(word)
-        .is_some_and(|next| next.version() == version && next.key() == key)
 }

@@ -1,8 +1,7 @@
 //! The memtable against a `BTreeMap` of (key, version descending): random operations, every answer compared.
+#![cfg(not(loom))]
 
-use memtable::{
-    Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer,
-};
+use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
@@ -26,17 +25,12 @@ fn random_key(keys: Keys, random: &mut fastrand::Rng) -> Vec<u8> {
     match keys {
         Keys::Hashed => {
             let number = random.u64(..400);
-            let mut key = number
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .to_be_bytes()
-                .to_vec();
+            let mut key = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().to_vec();
             key.extend_from_slice(&number.to_be_bytes());
             key
         }
         Keys::OneCollection => format!("partition/{:03}", random.u32(..400)).into_bytes(),
-        Keys::Awkward => (0..random.usize(..10))
-            .map(|_| [0, 1, 0xff][random.usize(..3)])
-            .collect(),
+        Keys::Awkward => (0..random.usize(..10)).map(|_| [0, 1, 0xff][random.usize(..3)]).collect(),
     }
 }
 
@@ -78,32 +72,15 @@ fn random_bound<'k>(key: &'k [u8], random: &mut fastrand::Rng) -> Bound<&'k [u8]
 
 fn check_reads(table: &Memtable, oracle: &Oracle, keys: Keys, random: &mut fastrand::Rng) {
     let (one, other) = (random_key(keys, random), random_key(keys, random));
-    let newest = oracle
-        .keys()
-        .map(|(_, Reverse(version))| *version)
-        .max()
-        .unwrap_or(0);
-    let at = if random.bool() {
-        u64::MAX
-    } else {
-        random.u64(..=newest)
-    };
+    let newest = oracle.keys().map(|(_, Reverse(version))| *version).max().unwrap_or(0);
+    let at = if random.bool() { u64::MAX } else { random.u64(..=newest) };
 
     let found = table.find(&one, at).map(flat);
-    let exact = KeySpan {
-        lower: Bound::Included(&one),
-        upper: Bound::Included(&one),
-    };
+    let exact = KeySpan { lower: Bound::Included(&one), upper: Bound::Included(&one) };
     assert_eq!(found, expected(oracle, exact, at).pop());
-    assert_eq!(
-        table.get(&one, at),
-        table.find(&one, at).map(|found| found.entry)
-    );
+    assert_eq!(table.get(&one, at), table.find(&one, at).map(|found| found.entry));
 
-    let span = KeySpan {
-        lower: random_bound(&one, random),
-        upper: random_bound(&other, random),
-    };
+    let span = KeySpan { lower: random_bound(&one, random), upper: random_bound(&other, random) };
     let mut expect = expected(oracle, span, at);
     let forward: Vec<_> = table.range(span, at).forward().map(flat).collect();
     assert_eq!(forward, expect, "{span:?} at {at}");
@@ -119,11 +96,7 @@ fn check_reads(table: &Memtable, oracle: &Oracle, keys: Keys, random: &mut fastr
             Direction::Forward => expect.iter().find(|(key, _, _)| *key >= sought),
             Direction::Reverse => expect.iter().rev().find(|(key, _, _)| *key <= sought),
         };
-        assert_eq!(
-            walk.next().map(flat).as_ref(),
-            expect,
-            "{span:?} at {at} {direction:?}"
-        );
+        assert_eq!(walk.next().map(flat).as_ref(), expect, "{span:?} at {at} {direction:?}");
     }
 
     expect.reverse();
@@ -131,18 +104,9 @@ fn check_reads(table: &Memtable, oracle: &Oracle, keys: Keys, random: &mut fastr
     assert_eq!(reverse, expect, "{span:?} at {at} in reverse");
 }
 
-fn insert_random(
-    writer: &mut Writer,
-    oracle: &mut Oracle,
-    (keys, version): (Keys, u64),
-    random: &mut fastrand::Rng,
-) {
+fn insert_random(writer: &mut Writer, oracle: &mut Oracle, (keys, version): (Keys, u64), random: &mut fastrand::Rng) {
     let key = random_key(keys, random);
-    let value = (random.u8(..5) > 0).then(|| {
-        (0..random.usize(..40))
-            .map(|_| random.u8(..))
-            .collect::<Vec<u8>>()
-    });
+    let value = (random.u8(..5) > 0).then(|| (0..random.usize(..40)).map(|_| random.u8(..)).collect::<Vec<u8>>());
     let entry = value.as_deref().map_or(Entry::Tombstone, Entry::Put);
     let result = writer.insert(&key, version, entry);
     match oracle.entry((key, Reverse(version))) {
@@ -161,18 +125,11 @@ fn answers_as_a_btree_map_does() {
         for seed in SEEDS {
             println!("keys {keys:?} seed {seed}");
             let mut random = fastrand::Rng::with_seed(seed);
-            let (mut writer, reader) = Memtable::new(MemtableOptions {
-                bytes_max: 4 << 20,
-                seed,
-            });
+            let (mut writer, reader) = Memtable::new(MemtableOptions { bytes_max: 4 << 20, seed });
             let mut oracle = Oracle::new();
             for round in 0..1500 {
                 // Sometimes out of order, sometimes a version that is there.
-                let version = if random.u8(..4) == 0 {
-                    random.u64(..=round)
-                } else {
-                    round
-                };
+                let version = if random.u8(..4) == 0 { random.u64(..=round) } else { round };
                 insert_random(&mut writer, &mut oracle, (keys, version), &mut random);
                 if round % 10 == 0 {
                     check_reads(&reader, &oracle, keys, &mut random);
@@ -193,10 +150,7 @@ fn several_memtables_merge_as_one() {
             let mut readers = Vec::new();
             let mut version = 0;
             for _ in 0..4 {
-                let options = MemtableOptions {
-                    bytes_max: 1 << 20,
-                    seed,
-                };
+                let options = MemtableOptions { bytes_max: 1 << 20, seed };
                 let (mut writer, reader) = Memtable::new(options);
                 let mut own = Oracle::new();
                 for _ in 0..random.u64(..200) {
@@ -213,36 +167,21 @@ fn several_memtables_merge_as_one() {
     }
 }
 
-fn check_merge(
-    readers: &[memtable::Reader],
-    oracle: &Oracle,
-    keys: Keys,
-    random: &mut fastrand::Rng,
-) {
+fn check_merge(readers: &[memtable::Reader], oracle: &Oracle, keys: Keys, random: &mut fastrand::Rng) {
     let (one, other) = (random_key(keys, random), random_key(keys, random));
     let at = random.u64(..1000);
-    let exact = KeySpan {
-        lower: Bound::Included(&one),
-        upper: Bound::Included(&one),
-    };
+    let exact = KeySpan { lower: Bound::Included(&one), upper: Bound::Included(&one) };
     let found = memtable::find_newest(readers, &one, at).map(flat);
     assert_eq!(found, expected(oracle, exact, at).pop());
 
-    let span = KeySpan {
-        lower: random_bound(&one, random),
-        upper: random_bound(&other, random),
-    };
+    let span = KeySpan { lower: random_bound(&one, random), upper: random_bound(&other, random) };
     for direction in [Direction::Forward, Direction::Reverse] {
         let merge = || Merge::new(readers.iter().map(|reader| &**reader), span, at, direction);
         let mut expect = expected(oracle, span, at);
         if direction == Direction::Reverse {
             expect.reverse();
         }
-        assert_eq!(
-            merge().map(flat).collect::<Vec<_>>(),
-            expect,
-            "{span:?} {direction:?}"
-        );
+        assert_eq!(merge().map(flat).collect::<Vec<_>>(), expect, "{span:?} {direction:?}");
 
         let sought = random_key(keys, random);
         let mut sought_merge = merge();
@@ -262,28 +201,14 @@ fn check_merge(
 #[test]
 fn the_same_seed_gives_the_same_structure() {
     let build = |seed| {
-        let (mut writer, _) = Memtable::new(MemtableOptions {
-            bytes_max: 1 << 20,
-            seed,
-        });
+        let (mut writer, _) = Memtable::new(MemtableOptions { bytes_max: 1 << 20, seed });
         let mut random = fastrand::Rng::with_seed(7);
         let mut version = 0;
-        while writer
-            .insert(
-                &random_key(Keys::Hashed, &mut random),
-                version,
-                Entry::Tombstone,
-            )
-            .is_ok()
-        {
+        while writer.insert(&random_key(Keys::Hashed, &mut random), version, Entry::Tombstone).is_ok() {
             version += 1;
         }
         writer.len()
     };
     assert_eq!(build(3), build(3));
-    assert_ne!(
-        build(3),
-        build(4),
-        "heights, so the room for entries, follow the seed"
-    );
+    assert_ne!(build(3), build(4), "heights, so the room for entries, follow the seed");
 }
