@@ -78,6 +78,24 @@ fn a_task_that_wakes_itself_does_not_starve_the_core() {
     }
 }
 
+/// Neither the ring nor the doorbell nor a timer far away keeps an idle core from sleeping.
+#[test]
+fn an_idle_core_does_not_spin() {
+    fn thread_cpu_time() -> Duration {
+        Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap()
+    }
+    let used = on_one_core(|runtime| async move {
+        let signal = Signal::new();
+        let sockets = runtime.sockets(&signal);
+        sockets.listen("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let before = thread_cpu_time();
+        runtime.sleep(Duration::from_millis(500)).await;
+        thread_cpu_time() - before
+    });
+    println!("{used:?} of CPU in 500 ms of idleness");
+    assert!(used < Duration::from_millis(5), "{used:?} of CPU in 500 ms of idleness");
+}
+
 #[test]
 fn one_shots_join_tasks() {
     let sum = on_one_core(|runtime| async move {
