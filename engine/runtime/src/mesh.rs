@@ -111,7 +111,7 @@ pub struct Mesh<M> {
 
 impl<M: Send + 'static> Mesh<M> {
     /// Sends a batch to `to`, which may be this core. Batches from one core to another arrive in order.
-    /// Full: the batch comes back; send it again later, or refuse what is in it.
+    /// Full, or that core has ended: the batch comes back; send it again later, or refuse what is in it.
     pub fn send(&self, to: CoreId, batch: M) -> Result<(), M> {
         let port = &self.ports.shared.inboxes[to.as_usize()];
         match port.senders[self.core.as_usize()].try_send(batch) {

@@ -20,14 +20,26 @@ pub(crate) struct Report {
     pub(crate) step_count: u64,
     /// How much later than due any task has gone on.
     pub(crate) longest_wait: Duration,
+    /// The longest that the kernel has taken the CPU away from a task in the middle of its work: no wait can be expected
+    /// to stay below this.
+    pub(crate) longest_preemption: Duration,
     /// The longest that a core has left the watchdog without an answer.
     pub(crate) longest_silence: Duration,
 }
 
+impl Report {
+    /// Whether some task has waited for seconds although the machine would have run it: a lost wake-up is healed by the
+    /// watchdog's next question only.
+    pub(crate) fn has_lost_a_wake_up(&self) -> bool {
+        self.longest_wait > self.longest_preemption + Duration::from_secs(1)
+    }
+}
+
 impl std::fmt::Display for Report {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Report { step_count, longest_wait, longest_silence } = self;
-        write!(formatter, "{step_count} steps, longest wait {longest_wait:?}, longest silence {longest_silence:?}")
+        let Report { step_count, longest_wait, longest_preemption, longest_silence } = self;
+        write!(formatter, "{step_count} steps, longest wait {longest_wait:?}, longest preemption by others ")?;
+        write!(formatter, "{longest_preemption:?}, longest silence {longest_silence:?}")
     }
 }
 
@@ -36,6 +48,7 @@ impl std::fmt::Display for Report {
 struct Tally {
     step_count: AtomicU64,
     longest_wait: AtomicU64,
+    longest_preemption: AtomicU64,
 }
 
 /// One core's view of the run.
@@ -53,7 +66,9 @@ pub(crate) fn run(duration: Duration) -> Report {
     let directory = tempfile::tempdir().expect("a directory for the stress files");
     let options = RuntimeOptions::default();
     let cpus = options.cpus.iter().copied().cycle().take(2).collect();
-    let options = RuntimeOptions { cpus, stall_response: StallResponse::Abort, ..options };
+    // The watchdog's question would heal a lost wake-up: asked this seldom, it cannot hide one.
+    let stall_tick = Duration::from_secs(5);
+    let options = RuntimeOptions { cpus, stall_tick, stall_response: StallResponse::Abort, ..options };
     let ports: MeshPorts<u64> = MeshPorts::new(2, 4);
     let tally = Arc::new(Tally::default());
     let (total, root) = (tally.clone(), directory.path().to_path_buf());
@@ -80,6 +95,7 @@ pub(crate) fn run(duration: Duration) -> Report {
     Report {
         step_count: total.step_count.load(Ordering::Relaxed),
         longest_wait: Duration::from_nanos(total.longest_wait.load(Ordering::Relaxed)),
+        longest_preemption: Duration::from_nanos(total.longest_preemption.load(Ordering::Relaxed)),
         longest_silence,
     }
 }
@@ -113,8 +129,7 @@ impl Bench {
         self.spawn(class, async move {
             while !bench.is_over() {
                 for _ in 0..bench.runtime.chance() % 64 {
-                    let start = bench.runtime.now();
-                    while bench.runtime.now() - start < slice {}
+                    bench.work(slice);
                     let due = bench.runtime.now();
                     bench.runtime.yield_now().await;
                     bench.record(due);
@@ -125,6 +140,19 @@ impl Bench {
                 bench.record(due);
             }
         });
+    }
+
+    /// Computes for `slice`, and notices when the kernel lets others compute.
+    fn work(&self, slice: Duration) {
+        let start = self.runtime.now();
+        let (mut before, mut longest) = (start, Duration::ZERO);
+        while before - start < slice {
+            let now = self.runtime.now();
+            longest = longest.max(now - before);
+            before = now;
+        }
+        let nanoseconds = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+        self.tally.longest_preemption.fetch_max(nanoseconds, Ordering::Relaxed);
     }
 
     fn tick(&self, period: Duration) {

@@ -27,8 +27,9 @@ use crate::{CoreId, Runtime, RuntimeOptions, ShareClass, Signal, StartError, one
 pub(super) const PREEMPT_TIMER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Memory that glommio registers for its own files, which are not used: its least. It counts three times.
 const GLOMMIO_MEMORY_BYTES: usize = 64 << 10;
-/// Entries of each of glommio's rings: it waits for a handful of descriptors.
-const GLOMMIO_RING_COUNT: usize = 16;
+/// Entries of each of glommio's rings, and how many completions in its main ring make it preempt: its own default, far
+/// more than the handful of descriptors that it waits for.
+const GLOMMIO_RING_COUNT: usize = 128;
 /// glommio refuses to start with less.
 const MEMORY_LOCK_BYTES_MIN: u64 = 512 << 10;
 

@@ -13,6 +13,5 @@ fn two_seconds_of_everything_at_once() {
     let report = load::run(Duration::from_secs(2));
     println!("{report}");
     assert!(report.step_count > 100, "{report}");
-    assert!(report.longest_wait < Duration::from_secs(1), "{report}");
-    assert!(report.longest_silence < Duration::from_secs(1), "{report}");
+    assert!(!report.has_lost_a_wake_up(), "{report}");
 }
