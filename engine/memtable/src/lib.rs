@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `memtable.rs` | what both ends share, and the search |
 //! | `writer.rs` | inserting |
+//! | `newest_index.rs` | the owner's point reads, by hash |
 //! | `range.rs` | iteration over a span of keys, either way |
 //! | `merge.rs` | several memtables as one ordered stream |
 //! | `set.rs` | the memtables of a partition, published to other cores, retired by epochs |
@@ -22,6 +23,7 @@
 mod arena;
 mod memtable;
 mod merge;
+mod newest_index;
 mod node;
 mod position;
 mod range;

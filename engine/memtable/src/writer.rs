@@ -6,12 +6,13 @@
 //!
 //! Not here: reading, which a writer does as any reader (it derefs to `Memtable`).
 
-use crate::Entry;
 use crate::arena::{Place, Space, piece_bytes_max};
 use crate::memtable::{Memtable, Reader};
+use crate::newest_index::{NewestIndex, tag_of};
 use crate::node::{Draft, HEIGHT_MAX, LinkWord, Node};
 use crate::position::{Position, Verdict};
 use crate::sync::{Arc, Ordering};
+use crate::{Entry, Found};
 use std::fmt;
 use std::ops::Deref;
 
@@ -57,6 +58,8 @@ pub struct Writer {
     trail: [Place; HEIGHT_MAX],
     /// State of a xorshift generator; never 0.
     chance: u64,
+    /// The newest entry of each key. It names nodes that are linked, and no others.
+    newest: NewestIndex,
 }
 
 impl Writer {
@@ -69,7 +72,20 @@ impl Writer {
             node_bytes_max: piece_bytes_max(bytes_max),
             trail: [Place::HEAD; HEIGHT_MAX],
             chance,
+            newest: NewestIndex::default(),
         }
+    }
+
+    /// The newest entry of `key`, found by its hash and not by a search: for the owner's own reads.
+    #[inline]
+    pub fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
+        let place = self.newest.find(tag_of(key), |place| self.linked_node(place).key() == key)?;
+        Some(Found::of(self.linked_node(place)))
+    }
+
+    /// Bytes that the index of newest entries holds, beside the memtable's own.
+    pub fn index_bytes(&self) -> usize {
+        self.newest.bytes()
     }
 
     /// Another end that reads.
@@ -106,7 +122,18 @@ impl Writer {
         let place = start.advanced(draft.tower_bytes());
         self.link(LinkWord::new(position.prefix, place), draft.height);
         self.account(draft.height);
+        self.index(key, version, place);
         Ok(())
+    }
+
+    /// Notes the node at `place`, which is linked, as its key's newest, unless a newer one is known.
+    fn index(&mut self, key: &[u8], version: u64, place: Place) {
+        let tag = tag_of(key);
+        let known = self.newest.find(tag, |place| self.linked_node(place).key() == key);
+        if known.is_some_and(|known| self.linked_node(known).version() > version) {
+            return;
+        }
+        self.newest.put(tag, place, |slot| Some(slot) == known);
     }
 
     /// Makes the node reachable, level 0 first.
@@ -160,10 +187,14 @@ impl Writer {
 
     fn trail_node(&self, level: usize) -> Node<'_> {
         let place = self.trail[level];
-        if place == Place::HEAD {
-            return self.table.head();
-        }
-        // SAFETY: the trail holds places of nodes that this writer has linked, or read from links.
+        if place == Place::HEAD { self.table.head() } else { self.linked_node(place) }
+    }
+
+    /// The node at a place of the trail or of the index.
+    #[inline(always)]
+    fn linked_node(&self, place: Place) -> Node<'_> {
+        // SAFETY: trail and index hold places of nodes that this writer has linked, or read from links; the memory of
+        // a node lives as long as the table, which `self` holds.
         unsafe { Node::at(self.table.chunks().resolve(place)) }
     }
 

@@ -8,7 +8,7 @@
 use crate::image::Image;
 use crate::merge::MergeWork;
 use journal::{Location, LogIndex};
-use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Reader, Writer};
+use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer};
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
 const NEWEST: u64 = u64::MAX;
@@ -28,8 +28,8 @@ pub struct MemtablesOptions {
 
 impl MemtablesOptions {
     /// A new memtable.
-    pub(crate) fn create(self) -> (Writer, Reader) {
-        Memtable::new(MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed })
+    pub(crate) fn create(self) -> Writer {
+        Memtable::new(MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed }).0
     }
 }
 
@@ -43,7 +43,8 @@ impl MemtablesOptions {
 /// 4. At most one merge runs. Its inputs are the base and the last tables of `frozen`.
 pub(crate) struct Memtables {
     active: Writer,
-    frozen: Vec<Reader>,
+    /// Nobody inserts into these any more; their writers stay for the owner's point reads.
+    frozen: Vec<Writer>,
     base: Vec<BaseTable>,
     is_merging: bool,
     options: MemtablesOptions,
@@ -51,27 +52,26 @@ pub(crate) struct Memtables {
 }
 
 /// A table of the base, with the least key in it.
-#[derive(Clone)]
 pub(crate) struct BaseTable {
     pub(crate) first_key: Vec<u8>,
-    pub(crate) table: Reader,
+    pub(crate) table: Writer,
 }
 
 impl Memtables {
     pub(crate) fn new(options: MemtablesOptions) -> Self {
-        let (active, _) = options.create();
+        let active = options.create();
         Self { active, frozen: Vec::new(), base: Vec::new(), is_merging: false, options, value: Vec::new() }
     }
 
     /// The newest image of the key, as its stored encoding; `None` if there is no such item.
     pub(crate) fn find(&self, key: &[u8]) -> Option<&[u8]> {
-        let found = self.find_entry(&self.active, key);
-        let found = found.or_else(|| self.frozen.iter().find_map(|table| self.find_entry(table, key)));
+        let found = self.active.find_newest(key);
+        let found = found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)));
         let found = found.or_else(|| {
             let after = self.base.partition_point(|base| base.first_key.as_slice() <= key);
-            self.find_entry(&self.base[after.checked_sub(1)?].table, key)
+            self.base[after.checked_sub(1)?].table.find_newest(key)
         });
-        found?.item
+        image_of(found?).item
     }
 
     /// Inserts the newest version of a key.
@@ -100,9 +100,8 @@ impl Memtables {
 
     /// Bytes that all tables hold.
     pub(crate) fn bytes(&self) -> usize {
-        let frozen: usize = self.frozen.iter().map(|table| table.bytes()).sum();
-        let base: usize = self.base.iter().map(|base| base.table.bytes()).sum();
-        self.active.bytes() + frozen + base
+        let tables = [&self.active].into_iter().chain(&self.frozen).chain(self.base.iter().map(|base| &base.table));
+        tables.map(|table| table.bytes() + table.index_bytes()).sum()
     }
 
     /// The merge that is due, if one is: superseded versions outweigh the `item_count` items there are, or a read has
@@ -123,7 +122,8 @@ impl Memtables {
             self.freeze();
         }
         self.is_merging = true;
-        let inputs = self.frozen.iter().cloned().chain(self.base.iter().map(|base| base.table.clone())).collect();
+        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
+        let inputs = tables.map(Writer::reader).collect();
         Some(MergeWork::new(inputs, self.frozen.len(), self.options))
     }
 
@@ -138,18 +138,14 @@ impl Memtables {
     /// Work that gives back the space of every version in every table.
     pub(crate) fn into_release_work(mut self) -> MergeWork {
         self.freeze();
-        let base = self.base.into_iter().map(|base| base.table);
-        MergeWork::release(self.frozen.into_iter().chain(base).collect(), self.options)
-    }
-
-    fn find_entry<'a>(&'a self, table: &'a Memtable, key: &[u8]) -> Option<Image<'a>> {
-        table.find(key, NEWEST).map(image_of)
+        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
+        MergeWork::release(tables.map(Writer::reader).collect(), self.options)
     }
 
     fn freeze(&mut self) {
-        let (active, _) = self.options.create();
+        let active = self.options.create();
         let frozen = std::mem::replace(&mut self.active, active);
-        self.frozen.insert(0, frozen.reader());
+        self.frozen.insert(0, frozen);
     }
 }
 

@@ -96,7 +96,7 @@ impl MergeWork {
     fn keep(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
         loop {
             let options = self.options;
-            let (_, writer) = self.filling.get_or_insert_with(|| (key.to_vec(), options.create().0));
+            let (_, writer) = self.filling.get_or_insert_with(|| (key.to_vec(), options.create()));
             match writer.insert(key, version, entry) {
                 Ok(()) => return,
                 Err(InsertRefused::Full) => self.seal(),
@@ -107,7 +107,7 @@ impl MergeWork {
 
     fn seal(&mut self) {
         if let Some((first_key, writer)) = self.filling.take() {
-            self.output.push(BaseTable { first_key, table: writer.reader() });
+            self.output.push(BaseTable { first_key, table: writer });
         }
     }
 }

@@ -1,0 +1,92 @@
+//! The owner's index of newest entries, by the hash of their keys: a point read in one or two cache misses.
+//!
+//! A search in a skiplist of a hundred thousand keys misses the cache some ten times; the owner of a partition, who makes
+//! most point reads, need not search. One per memtable, held by its writer, on the owner's core: it is neither seen by
+//! other cores nor needed by them.
+//!
+//! ```text
+//! slots   | tag, place | HEAD | tag, place | tag, place | ...     a power of two; HEAD: nobody
+//!           ^ a key's place is its tag's low bits, or the next free slot behind it
+//! ```
+//!
+//! Not here: the nodes themselves, which the writer resolves and compares.
+
+use crate::arena::Place;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Slots that the first insert makes room for.
+const SLOT_COUNT_MIN: usize = 64;
+
+/// Places of nodes by the tag of their keys.
+///
+/// Invariants: 1. The count of slots is 0 or a power of two, and at most three of four are taken. 2. Between a tag's first
+/// slot and the slot that it is in, none is free.
+#[derive(Default)]
+pub(crate) struct NewestIndex {
+    slots: Vec<Slot>,
+    taken_count: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    tag: u32,
+    place: Place,
+}
+
+const FREE: Slot = Slot { tag: 0, place: Place::HEAD };
+
+const _: () = assert!(size_of::<Slot>() == 8);
+
+/// The bits of a key's hash that the index keeps.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low half of the hash is what is wanted")]
+pub(crate) fn tag_of(key: &[u8]) -> u32 {
+    xxh3_64(key) as u32
+}
+
+impl NewestIndex {
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.len() * size_of::<Slot>()
+    }
+
+    /// The place of the node with the tag for which `is_wanted` holds.
+    #[inline]
+    pub(crate) fn find(&self, tag: u32, is_wanted: impl Fn(Place) -> bool) -> Option<Place> {
+        let slot = self.seek(tag, is_wanted)?;
+        Some(self.slots[slot].place).filter(|place| *place != Place::HEAD)
+    }
+
+    /// Puts `place` into the slot of the node with the tag for which `is_same` holds, or into a free one.
+    pub(crate) fn put(&mut self, tag: u32, place: Place, is_same: impl Fn(Place) -> bool) {
+        if (self.taken_count + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        let slot = self.seek(tag, is_same).expect("there are slots");
+        self.taken_count += usize::from(self.slots[slot].place == Place::HEAD);
+        self.slots[slot] = Slot { tag, place };
+    }
+
+    /// The slot of the wanted node, or the free one at which the search for it ends; `None` without slots.
+    #[inline]
+    fn seek(&self, tag: u32, is_wanted: impl Fn(Place) -> bool) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut slot = tag as usize & mask;
+        loop {
+            let found = self.slots[slot];
+            if found.place == Place::HEAD || (found.tag == tag && is_wanted(found.place)) {
+                return Some(slot);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    fn grow(&mut self) {
+        let slot_count = (self.slots.len() * 2).max(SLOT_COUNT_MIN);
+        let slots = std::mem::replace(&mut self.slots, vec![FREE; slot_count]);
+        for taken in slots.into_iter().filter(|slot| slot.place != Place::HEAD) {
+            let free = self.seek(taken.tag, |_| false).expect("there are slots");
+            self.slots[free] = taken;
+        }
+    }
+}
