@@ -336,3 +336,61 @@ impl State {
         place
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{GroupId, LogIndex, Term};
+    use crate::record::RecordKind;
+    use runtime::simulated::Machine;
+    use std::path::Path;
+
+    fn take(state: &mut State) -> Flush {
+        match state.take_flush() {
+            CommitStep::Flush(flush) => flush,
+            CommitStep::Wait | CommitStep::Closed => panic!("there is something to flush"),
+        }
+    }
+
+    fn record(payload: &[u8]) -> Record<'_> {
+        let (group, term, index) = (GroupId(1), Term(1), LogIndex(1));
+        Record { kind: RecordKind::Entry, group, term, index, payload }
+    }
+
+    #[test]
+    fn a_dead_segment_waits_for_a_durable_flush_that_no_longer_names_it() {
+        let machine = Machine::new(1);
+        let mut state = State::new(1, 0, SEGMENT_BYTES_MIN);
+        for file_number in 1..=2 {
+            let runtime = machine.runtime();
+            let path = format!("/segment-{file_number}");
+            let file = machine.run(runtime.create_file(Path::new(&path), SEGMENT_BYTES_MIN)).unwrap().unwrap();
+            state.handle_prepared(Spare { file, file_number, epoch: u64::from(file_number) });
+        }
+        // The mark of a new journal, then a record that fills the segment, then one in the next.
+        let mark = take(&mut state);
+        state.handle_flushed(mark);
+        let first = state.append(&record(&[1; 40_000])).unwrap();
+        let flush = take(&mut state);
+        state.handle_flushed(flush);
+        state.append(&record(&[2; 20_000])).unwrap();
+        let names_first = take(&mut state);
+        assert_eq!(
+            (first.segment, names_first.segment, names_first.oldest),
+            (SegmentId(1), SegmentId(2), SegmentId(1))
+        );
+        // It dies while a flush is on its way that still names it.
+        state.liveness.release(first);
+        state.collect_dead();
+        state.handle_flushed(names_first);
+        assert_eq!((state.spares.len(), state.dead.len()), (0, 1));
+        assert_eq!(state.append(&record(&[3; 60_000])), Err(AppendRefused::TooLarge { payload_bytes: 60_000 }));
+        assert_eq!(state.append(&record(&[3; 40_000])), Err(AppendRefused::NoSpace));
+        let names_second = take(&mut state);
+        assert_eq!(names_second.oldest, SegmentId(2));
+        state.handle_flushed(names_second);
+        assert_eq!((state.spares.len(), state.dead.len()), (1, 0));
+        assert_ne!(state.spares[0].epoch, 1, "its next use has another epoch");
+        assert_eq!(state.append(&record(&[3; 40_000])).unwrap().segment, SegmentId(3));
+    }
+}

@@ -259,3 +259,103 @@ pub(crate) fn find_later_flush(
         is_proof.then_some((offset, header.sequence))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::put;
+    use crate::position::{GroupId, LogIndex, Term};
+    use crate::record::{RecordKind, encoded_bytes};
+
+    const EPOCH: u64 = 3;
+    const JOURNAL: u64 = 8;
+
+    /// A flush at block 1 with these payloads.
+    fn flush(sequence: u64, payloads: &[Vec<u8>]) -> Vec<u8> {
+        let key = ChecksumKey::new(JOURNAL, EPOCH);
+        let mut bytes = vec![0; HEADER_BYTES];
+        let mut chain = 0;
+        for payload in payloads {
+            let at = bytes.len();
+            let offset = u32::try_from(BLOCK_BYTES + at).unwrap();
+            bytes.resize(at + encoded_bytes(payload.len()), 0);
+            let (group, term, index) = (GroupId(1), Term(sequence), LogIndex(5));
+            let record = Record { kind: RecordKind::Entry, group, term, index, payload };
+            chain = chain_next(chain, record.encode(key, offset, &mut bytes[at..]));
+        }
+        let header = FlushHeader {
+            block_count: u32::try_from(bytes.len().div_ceil(BLOCK_BYTES)).unwrap(),
+            epoch: EPOCH,
+            sequence,
+            records_bytes: u32::try_from(bytes.len() - HEADER_BYTES).unwrap(),
+            record_count: u32::try_from(payloads.len()).unwrap(),
+            chain,
+            oldest: SegmentId(1),
+            kind: FlushKind::Records,
+        };
+        bytes.resize(bytes.len().next_multiple_of(BLOCK_BYTES), 0);
+        header.encode(key, BLOCK_BYTES_U32, &mut bytes);
+        bytes
+    }
+
+    fn step(sequence: u64, bytes: &[u8]) -> Result<usize, DamageKind> {
+        let end = u32::try_from(BLOCK_BYTES + bytes.len()).unwrap();
+        let (journal_id, epoch, segment, offset) = (JOURNAL, EPOCH, SegmentId(1), BLOCK_BYTES_U32);
+        let mut walk = Walk { journal_id, epoch, segment, offset, end, sequence };
+        match walk.step(bytes) {
+            Step::Flush(flush) => {
+                assert_eq!((walk.offset, walk.sequence), (end, sequence + 1));
+                let mut count = 0;
+                flush
+                    .visit(|_, _| {
+                        count += 1;
+                        Ok::<(), ()>(())
+                    })
+                    .unwrap();
+                Ok(count)
+            }
+            Step::Bad(damage) => Err(damage.kind),
+            Step::NeedBytes(bytes) => panic!("{bytes} bytes are there"),
+        }
+    }
+
+    #[test]
+    fn a_mixture_of_two_good_flushes_is_not_a_flush() {
+        // The same shape at the same place: each record of the one passes for itself in the other.
+        let payloads = |byte: u8| vec![vec![byte; BLOCK_BYTES - HEADER_BYTES - 40], vec![byte; 100], vec![byte; 50]];
+        let (earlier, later) = (flush(7, &payloads(1)), flush(8, &payloads(2)));
+        assert_eq!(step(7, &earlier), Ok(3));
+        assert_eq!(step(8, &later), Ok(3));
+        let mut mixed = later.clone();
+        mixed[BLOCK_BYTES..].copy_from_slice(&earlier[BLOCK_BYTES..]);
+        assert_eq!(step(8, &mixed), Err(DamageKind::FlushShape));
+        assert_eq!(step(7, &later), Err(DamageKind::Sequence { expected: 7, found: 8 }));
+    }
+
+    #[test]
+    fn any_bytes_behind_a_good_header_are_refused_without_a_panic() {
+        let seed = 17;
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        for _ in 0..300 {
+            let mut bytes = flush(1, &[vec![1; 300], vec![2; 5000]]);
+            let at = random.usize(HEADER_BYTES..bytes.len());
+            let noise: Vec<u8> = (0..random.usize(1..64)).map(|_| random.u8(..)).collect();
+            let end = bytes.len().min(at + noise.len());
+            let before = bytes.clone();
+            put(&mut bytes, at, &noise[..end - at]);
+            assert!(bytes == before || step(1, &bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_later_flush_is_found_wherever_it_lies_and_nothing_else_is() {
+        let later = flush(9, &[vec![1; 10]]);
+        assert_eq!(find_later_flush((JOURNAL, Some(EPOCH)), 8, BLOCK_BYTES_U32, &later), Some((4096, 9)));
+        assert_eq!(find_later_flush((JOURNAL, None), 8, BLOCK_BYTES_U32, &later), Some((4096, 9)));
+        assert_eq!(find_later_flush((JOURNAL, None), 9, BLOCK_BYTES_U32, &later), None);
+        assert_eq!(find_later_flush((JOURNAL, Some(EPOCH + 1)), 8, BLOCK_BYTES_U32, &later), None);
+        assert_eq!(find_later_flush((JOURNAL + 1, None), 8, BLOCK_BYTES_U32, &later), None);
+        assert_eq!(find_later_flush((JOURNAL, None), 8, 0, &later), None);
+    }
+}

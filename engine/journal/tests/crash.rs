@@ -3,12 +3,13 @@
 
 mod world;
 
-use journal::JournalOptions;
-use runtime::simulated::{Halt, Machine, NodeId};
+use journal::{Journal, JournalOptions};
+use runtime::Signal;
+use runtime::simulated::{Halt, Machine, MachineOptions, NodeId};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use world::{Oracle, live, open_with, options};
+use world::{Oracle, Owned, SEGMENT_BYTES, live, open_with, options};
 
 const SEED_COUNT: u64 = 24;
 const RECORD_COUNT: usize = 150;
@@ -107,5 +108,61 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
             machine.restart();
         }
         check_twice(&machine, &oracle);
+    }
+}
+
+/// Appends and releases on a disk that holds three segments: a dead segment is the only one that can come next.
+async fn live_in_little_space(machine: &Machine, oracle: &RefCell<Oracle>) {
+    // As many are kept as just fit, so that a segment dies when the next one is needed.
+    let kept_count = 10 + usize::try_from(machine.seed() % 4).expect("small");
+    let (journal, _) = open_with(&machine.runtime(), options(1)).await.expect("it opens");
+    let signal = Signal::new();
+    journal.on_durable(signal.clone());
+    for index in 0..120 {
+        let owned = Owned::new(1, index, 6000);
+        loop {
+            if let Ok(location) = journal.append(owned.record()) {
+                oracle.borrow_mut().appended.push((owned, location));
+                break;
+            }
+            signal.wait().await;
+            release_all_but(&journal, oracle, kept_count);
+        }
+        // Records are released while flushes are in flight that still name their segment.
+        while journal.appended().0 - journal.durable().0 > 2 {
+            signal.wait().await;
+        }
+        release_all_but(&journal, oracle, kept_count);
+    }
+}
+
+fn release_all_but(journal: &Journal, oracle: &RefCell<Oracle>, kept_count: usize) {
+    let mut oracle = oracle.borrow_mut();
+    oracle.acknowledged_count = usize::try_from(journal.durable().0).expect("small");
+    while oracle.released_count + kept_count < oracle.acknowledged_count {
+        journal.release(oracle.appended[oracle.released_count].1);
+        oracle.released_count += 1;
+    }
+}
+
+#[test]
+fn a_dead_segment_is_used_again_only_once_the_log_can_do_without_it() {
+    for seed in 0..16 {
+        let capacity_bytes = 4096 + u64::from(SEGMENT_BYTES) * 3 + 20_000;
+        let new_machine = || Machine::with(MachineOptions { capacity_bytes, ..MachineOptions::new(seed) });
+        let unharmed = new_machine();
+        let oracle = RefCell::new(Oracle::default());
+        unharmed.run(live_in_little_space(&unharmed, &oracle)).expect("nothing cuts the power");
+        for boundary in 0..unharmed.boundary_count() {
+            let machine = new_machine();
+            let oracle = RefCell::new(Oracle::default());
+            machine.cut_power_at(boundary);
+            let _ = machine.run(live_in_little_space(&machine, &oracle));
+            machine.cut_power();
+            machine.restart();
+            let opened = machine.run(open_with(&machine.runtime(), options(1))).expect("no cut is set");
+            let (_, found) = opened.unwrap_or_else(|error| panic!("seed {seed} boundary {boundary}: {error}"));
+            oracle.borrow_mut().check(&found);
+        }
     }
 }
