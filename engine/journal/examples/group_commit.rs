@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const ROUND: Duration = Duration::from_secs(3);
+/// Records of 1 KiB that are read back at the end.
+const RECOVERED_COUNT: u64 = 1 << 20;
 
 fn main() {
     let directory = PathBuf::from(std::env::args().nth(1).expect("name a directory on the disk to measure"));
@@ -25,7 +27,7 @@ async fn measure(runtime: Runtime, directory: PathBuf) {
     println!("flush method {method:?}");
     let options = JournalOptions::new(runtime.core(), vec![directory]);
     let began = runtime.now();
-    let journal = Journal::open(&runtime, options, &mut |_, location, liveness| {
+    let journal = Journal::open(&runtime, options.clone(), &mut |_, location, liveness| {
         liveness.release(location);
         Ok(())
     })
@@ -37,6 +39,37 @@ async fn measure(runtime: Runtime, directory: PathBuf) {
             round(&runtime, &journal, writer_count, payload_bytes).await;
         }
     }
+    journal.close().await;
+    recover(&runtime, options).await;
+}
+
+/// How fast a log is read back.
+async fn recover(runtime: &Runtime, options: JournalOptions) {
+    let journal =
+        Journal::open(runtime, options.clone(), &mut |_, _, _| Ok(())).await.unwrap_or_else(|error| panic!("{error}"));
+    let signal = Signal::new();
+    journal.on_durable(signal.clone());
+    let payload = vec![0x5A; 1024];
+    for index in 0..RECOVERED_COUNT {
+        let (kind, group) = (RecordKind::CommittedEntry, GroupId(1));
+        while journal.append(Record { kind, group, term: Term(1), index: LogIndex(index), payload: &payload }).is_err()
+        {
+            signal.wait().await;
+        }
+    }
+    journal.close().await;
+    let began = runtime.now();
+    let journal =
+        Journal::open(runtime, options, &mut |_, _, _| Ok(())).await.unwrap_or_else(|error| panic!("{error}"));
+    let seconds = runtime.now().since(began).as_secs_f64();
+    let report = journal.recovery();
+    println!(
+        "recovered {} records, {} MiB, in {:.0} ms: {:.2} GB/s",
+        report.record_count,
+        report.payload_bytes >> 20,
+        seconds * 1000.0,
+        report.payload_bytes as f64 / seconds / 1e9
+    );
     journal.close().await;
 }
 
@@ -69,6 +102,10 @@ async fn round(runtime: &Runtime, journal: &Journal, writer_count: usize, payloa
         }
     }
     let seconds = now.since(began).as_secs_f64();
+    while journal.durable() < journal.appended() {
+        signal.wait().await;
+    }
+    on_their_way.into_iter().for_each(|(_, _, location)| journal.release(location));
     latencies_us.sort_unstable();
     let at = |share: usize| latencies_us[(latencies_us.len() * share / 1000).min(latencies_us.len() - 1)];
     println!(

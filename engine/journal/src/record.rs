@@ -98,20 +98,33 @@ pub(crate) fn decode(key: ChecksumKey, offset: u32, bytes: &[u8]) -> Result<(Rec
     if let Some(at) = first_nonzero(&bytes[end..total]) {
         return Err(BadRecord::Padding { at: end + at });
     }
-    let kind = match bytes[12] {
-        1 => RecordKind::Entry,
-        2 => RecordKind::GroupState,
-        3 => RecordKind::CommittedEntry,
-        other => return Err(BadRecord::Kind(other)),
-    };
-    let record = Record {
+    let kind = kind_of(bytes[12]).ok_or(BadRecord::Kind(bytes[12]))?;
+    Ok((parse(kind, bytes), found, total))
+}
+
+/// Reads a record again that `decode` has passed, with the bytes it takes.
+pub(crate) fn decode_checked(bytes: &[u8]) -> (Record<'_>, usize) {
+    let record = parse(kind_of(bytes[12]).expect("the record was checked"), bytes);
+    (record, encoded_bytes(record.payload.len()))
+}
+
+fn kind_of(byte: u8) -> Option<RecordKind> {
+    match byte {
+        1 => Some(RecordKind::Entry),
+        2 => Some(RecordKind::GroupState),
+        3 => Some(RecordKind::CommittedEntry),
+        _ => None,
+    }
+}
+
+fn parse(kind: RecordKind, bytes: &[u8]) -> Record<'_> {
+    Record {
         kind,
         group: GroupId(u64_at(bytes, 16)),
         term: Term(u64_at(bytes, 24)),
         index: LogIndex(u64_at(bytes, 32)),
-        payload: &bytes[RECORD_HEADER_BYTES..end],
-    };
-    Ok((record, found, total))
+        payload: &bytes[RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + u32_at(bytes, 8) as usize],
+    }
 }
 
 #[cfg(test)]

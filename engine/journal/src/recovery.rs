@@ -13,7 +13,7 @@ use crate::journal::{JournalOptions, Visitor};
 use crate::liveness::{Liveness, Segment};
 use crate::position::SegmentId;
 use crate::state::{CommitStep, SEGMENT_BYTES_MIN, SPARE_COUNT_MAX, Spare, State};
-use crate::walk::{Damage, DamageKind, Step, Walk, find_later_flush};
+use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
 use std::path::PathBuf;
 
@@ -193,12 +193,11 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
     let mut damage = None;
     while walk.offset < walk.end {
         match reader.step(&mut walk).await? {
-            Step::Flush(flush) => newest = Some(flush.header),
-            Step::Bad(found) => {
+            Ok(flush) => newest = Some(flush.header),
+            Err(found) => {
                 damage = Some(found);
                 break;
             }
-            Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
         }
     }
     let damage = damage.unwrap_or(Damage { offset: walk.offset, kind: DamageKind::NoFlush });
@@ -253,9 +252,8 @@ async fn newest_before_last(journal_id: u64, files: &Files) -> Result<Option<cra
     let mut newest = None;
     while walk.offset < walk.end {
         match reader.step(&mut walk).await? {
-            Step::Flush(flush) => newest = Some(flush.header),
-            Step::Bad(damage) => return Err(rot(before, damage, last.header.first_sequence)),
-            Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
+            Ok(flush) => newest = Some(flush.header),
+            Err(damage) => return Err(rot(before, damage, last.header.first_sequence)),
         }
     }
     Ok(newest)
@@ -356,9 +354,8 @@ async fn visit_log(
         let mut reader = Reader::new(&log_file.file);
         while walk.offset < walk.end {
             let flush = match reader.step(&mut walk).await? {
-                Step::Flush(flush) => flush,
-                Step::Bad(damage) => return Err(rot(log_file, damage, proven_by)),
-                Step::NeedBytes(_) => unreachable!("the reader has given the bytes"),
+                Ok(flush) => flush,
+                Err(damage) => return Err(rot(log_file, damage, proven_by)),
             };
             flush.visit(|record, location| {
                 report.record_count += 1;
@@ -472,19 +469,10 @@ impl Reader<'_> {
         Ok(&window.as_slice()[(offset - self.base) as usize..])
     }
 
-    /// The walk's next step, with as many bytes as it takes.
-    async fn step(&mut self, walk: &mut Walk) -> Result<Step<'_>, FileError> {
-        let mut least = BLOCK_BYTES;
-        loop {
-            let mut ahead = *walk;
-            let window = self.window(walk.offset, least).await?;
-            match ahead.step(window) {
-                Step::NeedBytes(bytes) => least = bytes,
-                Step::Bad(damage) => return Ok(Step::Bad(damage)),
-                Step::Flush(_) => break,
-            }
-        }
-        let window = self.window(walk.offset, least).await?;
+    /// The walk's next step, with as many bytes as it takes; the inner result is the walk's.
+    async fn step(&mut self, walk: &mut Walk) -> Result<Result<Flush<'_>, Damage>, FileError> {
+        let least = walk.needed_bytes(self.window(walk.offset, BLOCK_BYTES).await?);
+        let window = self.window(walk.offset, least.max(BLOCK_BYTES)).await?;
         Ok(walk.step(window))
     }
 }

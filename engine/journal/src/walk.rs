@@ -119,7 +119,6 @@ pub(crate) struct Flush<'w> {
     records_offset: u32,
     /// The records, padding between them included.
     records: &'w [u8],
-    key: ChecksumKey,
     segment: SegmentId,
 }
 
@@ -129,25 +128,13 @@ impl<'w> Flush<'w> {
         let mut at = 0;
         while at < self.records.len() {
             let offset = self.records_offset + u32::try_from(at).expect("a flush is shorter than 4 GiB");
-            let (record, _, used) =
-                record::decode(self.key, offset, &self.records[at..]).expect("the walk has checked this record");
+            let (record, used) = record::decode_checked(&self.records[at..]);
             let len = u32::try_from(record.payload.len()).expect("a record is shorter than 4 GiB");
             visit(record, Location { segment: self.segment, offset, len })?;
             at += used;
         }
         Ok(())
     }
-}
-
-/// What the walk finds next.
-#[derive(Debug)]
-pub(crate) enum Step<'w> {
-    /// A good flush; the walk has moved behind it.
-    Flush(Flush<'w>),
-    /// The window has to reach at least this far from the walk's offset, in bytes.
-    NeedBytes(usize),
-    /// No good flush begins here. The walk has not moved.
-    Bad(Damage),
 }
 
 /// Where the walk over one segment stands.
@@ -165,27 +152,24 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// Looks at the flush at the walk's offset. `window` are the segment's bytes from there on, whole blocks, at least one.
-    pub(crate) fn step<'w>(&mut self, window: &'w [u8]) -> Step<'w> {
+    /// How many bytes from the walk's offset on `step` needs; 0 when it will find nothing good, which it then says.
+    pub(crate) fn needed_bytes(&self, window: &[u8]) -> usize {
+        self.check_header(window).map_or(0, |header| header.block_count as usize * BLOCK_BYTES)
+    }
+
+    /// Looks at the flush at the walk's offset. `window` are the segment's bytes from there on, whole blocks, at least one and as
+    /// many as `needed_bytes`.
+    pub(crate) fn step<'w>(&mut self, window: &'w [u8]) -> Result<Flush<'w>, Damage> {
         assert!(self.offset < self.end, "the walk has ended");
         assert!(window.len() >= BLOCK_BYTES, "the window has no block");
-        let header = match self.check_header(window) {
-            Ok(header) => header,
-            Err(kind) => return Step::Bad(Damage { offset: self.offset, kind }),
-        };
+        let header = self.check_header(window).map_err(|kind| Damage { offset: self.offset, kind })?;
         let flush_bytes = header.block_count as usize * BLOCK_BYTES;
-        if window.len() < flush_bytes {
-            return Step::NeedBytes(flush_bytes);
-        }
-        if let Err(damage) = self.check_records(&header, &window[..flush_bytes]) {
-            return Step::Bad(damage);
-        }
+        self.check_records(&header, &window[..flush_bytes])?;
         let records_offset = self.offset + u32::try_from(HEADER_BYTES).expect("64 fits");
         let records = &window[HEADER_BYTES..HEADER_BYTES + header.records_bytes as usize];
-        let key = ChecksumKey::new(self.journal_id, self.epoch);
         self.offset += header.block_count * BLOCK_BYTES_U32;
         self.sequence += 1;
-        Step::Flush(Flush { header, records_offset, records, key, segment: self.segment })
+        Ok(Flush { header, records_offset, records, segment: self.segment })
     }
 
     fn check_header(&self, window: &[u8]) -> Result<FlushHeader, DamageKind> {
@@ -302,8 +286,9 @@ mod tests {
         let end = u32::try_from(BLOCK_BYTES + bytes.len()).unwrap();
         let (journal_id, epoch, segment, offset) = (JOURNAL, EPOCH, SegmentId(1), BLOCK_BYTES_U32);
         let mut walk = Walk { journal_id, epoch, segment, offset, end, sequence };
+        assert!(walk.needed_bytes(bytes) <= bytes.len());
         match walk.step(bytes) {
-            Step::Flush(flush) => {
+            Ok(flush) => {
                 assert_eq!((walk.offset, walk.sequence), (end, sequence + 1));
                 let mut count = 0;
                 flush
@@ -314,8 +299,7 @@ mod tests {
                     .unwrap();
                 Ok(count)
             }
-            Step::Bad(damage) => Err(damage.kind),
-            Step::NeedBytes(bytes) => panic!("{bytes} bytes are there"),
+            Err(damage) => Err(damage.kind),
         }
     }
 
