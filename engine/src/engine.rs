@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// Batches that one turn takes from the mesh before it decides about anything.
 const INBOX_BATCH_COUNT_MAX: usize = 64;
 
+/// Operations whose memory is asked for together: enough to overlap, few enough to stay in the cache until they are done.
+const PREFETCH_GROUP_COUNT: usize = 32;
+
 /// One worker of the database. One a core, never leaves its thread.
 pub struct Engine {
     pub(crate) runtime: Runtime,
@@ -39,6 +42,8 @@ pub struct Engine {
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) merging: Merging,
+    /// Operations on single keys that this turn is to do.
+    keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
     proposing: Vec<PartitionId>,
     /// Partitions with entries that were not durable when last looked at.
@@ -94,6 +99,7 @@ impl Engine {
             context: Context::default(),
             coordinator: Coordinator::default(),
             metrics: Metrics::default(),
+            keyed: Vec::new(),
             proposing: Vec::new(),
             settling: Vec::new(),
             durable: Position::default(),
@@ -192,7 +198,16 @@ impl Engine {
         }
     }
 
+    /// Does an operation on a partition of this core: one on a single key later in this turn, together with others.
     fn execute(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
+        if operation.key().is_some() {
+            self.keyed.push((ticket, partition, operation));
+        } else {
+            self.execute_now(ticket, partition, operation);
+        }
+    }
+
+    fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
         let is_write = operation.is_write();
         match self.partitions.get_mut(&partition) {
             None => self.context.outcomes.push((ticket, Err(Error::resource_not_found()))),
@@ -217,8 +232,31 @@ impl Engine {
         }
     }
 
+    /// Does the single-key operations of this turn in the order in which they came, a few at a time: the memory that they
+    /// look at is asked for before the first of them looks, so that their cache misses overlap.
+    fn execute_keyed(&mut self) {
+        let mut keyed = std::mem::take(&mut self.keyed);
+        keyed.reverse();
+        while !keyed.is_empty() {
+            let first = keyed.len().saturating_sub(PREFETCH_GROUP_COUNT);
+            for is_second in [false, true] {
+                for (_, partition, operation) in &keyed[first..] {
+                    if let (Some(owner), Some(key)) = (self.partitions.get(partition), operation.key()) {
+                        owner.prefetch(key, is_second);
+                    }
+                }
+            }
+            for (ticket, partition, operation) in keyed.drain(first..).rev() {
+                self.execute_now(ticket, partition, operation);
+            }
+        }
+        // Nothing came meanwhile: the allocation is used again.
+        self.keyed = keyed;
+    }
+
     /// Brings outcomes to those who wait, until no operation has a further step to take.
     fn deliver_outcomes(&mut self) {
+        self.execute_keyed();
         while !self.context.outcomes.is_empty() {
             let mut outcomes = std::mem::take(&mut self.context.outcomes);
             for (ticket, outcome) in outcomes.drain(..) {
@@ -228,6 +266,7 @@ impl Engine {
                     self.outbox.push(ticket.core, Message::Outcome { ticket, outcome });
                 }
             }
+            self.execute_keyed();
             if self.context.outcomes.is_empty() {
                 // The allocation is used again.
                 self.context.outcomes = outcomes;

@@ -12,6 +12,8 @@
 //! Not here: the nodes themselves, which the writer resolves and compares.
 
 use crate::arena::Place;
+use crate::node::prefetch;
+use std::ptr::NonNull;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Slots that the first insert makes room for.
@@ -55,6 +57,14 @@ impl NewestIndex {
     pub(crate) fn find(&self, tag: u32, is_wanted: impl Fn(Place) -> bool) -> Option<Place> {
         let slot = self.seek(tag, is_wanted)?;
         Some(self.slots[slot].place).filter(|place| *place != Place::HEAD)
+    }
+
+    /// Asks for the cache line of the first slot that a read of `tag` looks at.
+    #[inline]
+    pub(crate) fn prefetch(&self, tag: u32) {
+        if let Some(slot) = self.slots.get(tag as usize & self.slots.len().wrapping_sub(1)) {
+            prefetch(NonNull::from(slot).cast());
+        }
     }
 
     /// Puts `place` into the slot of the node with the tag for which `is_same` holds, or into a free one.

@@ -9,15 +9,21 @@
 use crate::arena::{Place, Space, piece_bytes_max};
 use crate::memtable::{Memtable, Reader};
 use crate::newest_index::{NewestIndex, tag_of};
-use crate::node::{Draft, HEIGHT_MAX, LinkWord, Node};
+use crate::node::{Draft, HEIGHT_MAX, LinkWord, Node, prefetch};
 use crate::position::{Position, Verdict};
 use crate::sync::{Arc, Ordering};
 use crate::{Entry, Found};
 use std::fmt;
 use std::ops::Deref;
+use std::ptr::NonNull;
 
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
+
+/// Bytes that the memory hands over at a time.
+const CACHE_LINE_BYTES: usize = 64;
+/// Lines of an entry that a prefetch asks for: its header, its key and the beginning of its value.
+const PREFETCH_LINE_COUNT: usize = 4;
 
 /// One node in `1 << BRANCHING_BITS` reaches the next level.
 const BRANCHING_BITS: u32 = 1;
@@ -81,6 +87,25 @@ impl Writer {
     pub fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
         let place = self.newest.find(tag_of(key), |place| self.linked_node(place).key() == key)?;
         Some(Found::of(self.linked_node(place)))
+    }
+
+    /// Asks for the memory that [`Writer::find_newest`] looks at first. Whoever has several reads to do asks for all of
+    /// them, then calls [`Writer::prefetch_entry`] for all, and finds what it reads in the cache.
+    #[inline]
+    pub fn prefetch_slot(&self, key: &[u8]) {
+        self.newest.prefetch(tag_of(key));
+    }
+
+    /// Asks for the memory of the entry, some time after [`Writer::prefetch_slot`].
+    #[inline]
+    pub fn prefetch_entry(&self, key: &[u8]) {
+        // Some node with the tag: almost always the one that is meant, and the cache is only asked.
+        if let Some(place) = self.newest.find(tag_of(key), |_| true) {
+            let node = self.table.chunks().resolve(place);
+            for line in 0..PREFETCH_LINE_COUNT {
+                prefetch(NonNull::new(node.as_ptr().wrapping_add(line * CACHE_LINE_BYTES)).unwrap_or(node));
+            }
+        }
     }
 
     /// Bytes that the index of newest entries holds, beside the memtable's own.

@@ -74,6 +74,16 @@ impl Memtables {
         image_of(found?).item
     }
 
+    /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
+    /// `is_second`, for all of them again.
+    pub(crate) fn prefetch(&self, key: &[u8], is_second: bool) {
+        let base = self.base.partition_point(|base| base.first_key.as_slice() <= key);
+        let base = base.checked_sub(1).map(|place| &self.base[place].table);
+        for table in [&self.active].into_iter().chain(base) {
+            if is_second { table.prefetch_entry(key) } else { table.prefetch_slot(key) }
+        }
+    }
+
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
         Image { location, item }.encode(&mut self.value);

@@ -107,6 +107,12 @@ impl Partition {
         self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked && self.group.waits_for().is_none()
     }
 
+    /// Asks for the memory that an operation on the key looks at. Whoever has several of them asks for all, then for all
+    /// again with `is_second`, and then executes them.
+    pub fn prefetch(&self, key: &EncodedKey, is_second: bool) {
+        self.memtables.prefetch(key, is_second);
+    }
+
     /// Hands new entries of the group to the journal, which makes them durable with those of all other groups.
     pub fn collect(&mut self, journal: &Journal) {
         self.is_blocked = self.group.collect(journal) == Progress::Blocked;

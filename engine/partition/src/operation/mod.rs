@@ -32,6 +32,14 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The one key that it is about, if it is about one.
+    pub fn key(&self) -> Option<&EncodedKey> {
+        match self {
+            Self::PutItem(key, _) | Self::GetItem(key, _) | Self::DeleteItem(key, _) => Some(key),
+            Self::Query(_) | Self::Scan(_) | Self::Statistics => None,
+        }
+    }
+
     /// Whether it takes something away and adds nothing.
     pub fn is_removal(&self) -> bool {
         matches!(self, Self::DeleteItem(..))
