@@ -88,14 +88,13 @@ impl From<JournalError> for OpenError {
 }
 
 /// How many workers the data in `directory` was made with, or `wanted` if that is more: a partition stays with the
-/// journal of the worker that made it.
+/// journal of the worker that made it. Asked before any core runs.
 ///
 /// # Errors
-/// If the directory cannot be made or listed.
-pub async fn worker_count(runtime: &Runtime, directory: &Path, wanted: usize) -> Result<usize, OpenError> {
-    runtime.create_directory(directory).await?;
-    let entries = runtime.list_directory(directory).await?;
-    let numbers = entries.iter().filter_map(|entry| entry.name.strip_prefix(JOURNAL_PREFIX)?.parse::<usize>().ok());
+/// If the directory cannot be listed.
+pub fn worker_count(directory: &Path, wanted: usize) -> Result<usize, OpenError> {
+    let names = runtime::names_before_start(directory)?;
+    let numbers = names.iter().filter_map(|name| name.strip_prefix(JOURNAL_PREFIX)?.parse::<usize>().ok());
     Ok(numbers.map(|number| number + 1).max().unwrap_or(0).max(wanted))
 }
 

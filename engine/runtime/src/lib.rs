@@ -31,5 +31,5 @@ pub use memory::memory_bytes;
 pub use mesh::{Mesh, MeshPorts, Notifier};
 pub use signal::{OneShot, OneShotSender, Signal, one_shot};
 pub use sockets::{ConnectionId, ListenerId, SocketError, SocketEvent, Sockets};
-pub use start::{Machine, RuntimeOptions, StallResponse, StartError, start};
+pub use start::{Machine, RuntimeOptions, StallResponse, StartError, names_before_start, start};
 pub use worker::{CoreId, ShareClass, StopReason};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{CoreId, Runtime, real};
+use crate::{CoreId, FileError, Runtime, real};
 
 /// What to do when a core has not answered for `RuntimeOptions::stall_tick_count_max` ticks.
 #[derive(Clone)]
@@ -127,6 +127,23 @@ impl std::fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// The names in a directory, in no order; none if there is no such directory yet. For what has to be known before a core
+/// runs; on a core there is `Runtime::list_directory`.
+///
+/// # Errors
+/// Whatever the kernel says but that it is not there.
+pub fn names_before_start(path: &std::path::Path) -> Result<Vec<String>, FileError> {
+    let failed = |error: std::io::Error| FileError::from_io(path, "list directory", &error);
+    match std::fs::read_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+        Ok(entries) => {
+            let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+            names.collect::<Result<_, _>>().map_err(failed)
+        }
+    }
+}
 
 /// The running machine.
 pub struct Machine {

@@ -16,10 +16,9 @@ use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
 use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass};
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 /// What the cores of a node share: how they were started, and how far they are with starting and stopping.
 pub(crate) struct Node {
@@ -40,7 +39,8 @@ pub(crate) struct Node {
 /// One line for the user that says what is wrong and what to do.
 pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     let cpus = choose_cpus(options.cores.as_ref())?;
-    let worker_count = count_workers(&cpus, &options.data_directories[0])?;
+    let worker_count =
+        engine::worker_count(&options.data_directories[0], cpus.len()).map_err(|error| error.to_string())?;
     let listeners = Listeners::settle(options.http_address, options.wire_address, options.admin_address, worker_count)
         .map_err(|error| error.to_string())?;
     let engine_options = EngineOptions {
@@ -143,20 +143,4 @@ fn choose_cpus(choice: Option<&CoreChoice>) -> Result<Vec<usize>, String> {
             available.len()
         )),
     }
-}
-
-/// How many workers the data was made with, if more than CPUs are wanted: then some CPUs carry several workers.
-fn count_workers(cpus: &[usize], directory: &Path) -> Result<usize, String> {
-    let found = Arc::new(OnceLock::new());
-    let (found_by_core, directory, wanted) = (Arc::clone(&found), directory.to_path_buf(), cpus.len());
-    let options = RuntimeOptions { cpus: vec![cpus[0]], ..RuntimeOptions::default() };
-    let machine = runtime::start(options, move |runtime| {
-        let (found, directory) = (Arc::clone(&found_by_core), directory.clone());
-        async move {
-            let counted = engine::worker_count(&runtime, &directory, wanted).await;
-            let _ = found.set(counted.map_err(|error| error.to_string()));
-        }
-    });
-    machine.map_err(|error| error.to_string())?.join();
-    found.get().cloned().expect("the core's main sets it before it ends")
 }
