@@ -5,11 +5,17 @@
 
 mod codec;
 mod hash_range;
+mod history;
+mod local_index;
+mod throughput;
 
 pub use codec::DefinitionError;
 pub use hash_range::{HashRange, PartitionId};
+pub use history::{TableHistory, TimeToLiveChange};
+pub use local_index::{IndexProjection, LocalIndex};
+pub use throughput::{OnDemandThroughput, ProvisionedThroughput, WarmThroughput};
 
-use crate::key::{KeySchema, KeyType};
+use crate::key::{KeyAttribute, KeySchema, KeyType};
 use std::fmt;
 
 /// The region that ARNs name. A node of its own has none; this is the one that tools take without being told.
@@ -34,18 +40,28 @@ pub struct TableDefinition {
     pub key_schema: KeySchema,
     /// The types of all key attributes, in the order of the request.
     pub attribute_definitions: Vec<AttributeDefinition>,
+    /// The local secondary indexes, in the order of the request; they live as long as the table.
+    pub local_indexes: Vec<LocalIndex>,
     /// How its throughput is accounted.
     pub billing_mode: BillingMode,
     /// Zero when `billing_mode` is `PayPerRequest`.
     pub provisioned_throughput: ProvisionedThroughput,
+    /// The most that may be used when `billing_mode` is `PayPerRequest`.
+    pub on_demand_throughput: OnDemandThroughput,
+    /// What was asked to be taken at once; see [`TableDefinition::warm_throughput_in_force`].
+    pub warm_throughput: Option<WarmThroughput>,
     /// Which class of storage was asked for.
     pub table_class: TableClass,
     /// Whether DeleteTable is refused.
     pub deletion_protection: bool,
+    /// The attribute by which items expire; `None` while they do not.
+    pub time_to_live: Option<String>,
     /// Tags, in the order of the request.
     pub tags: Vec<Tag>,
     /// When it was created, in milliseconds since 1970.
     pub created_at_ms: u64,
+    /// What was changed since, and when.
+    pub history: TableHistory,
     /// Where it is in its life.
     pub status: TableStatus,
 }
@@ -68,15 +84,6 @@ pub enum BillingMode {
     PayPerRequest,
 }
 
-/// Units a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ProvisionedThroughput {
-    /// Reads of 4 KiB a second.
-    pub read_capacity_units: u64,
-    /// Writes of 1 KiB a second.
-    pub write_capacity_units: u64,
-}
-
 /// The class of storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TableClass {
@@ -93,6 +100,8 @@ pub enum TableStatus {
     Creating,
     /// It serves.
     Active,
+    /// It serves, while one of its settings is being changed.
+    Updating,
     /// Its partitions are being removed.
     Deleting,
 }
@@ -107,9 +116,57 @@ pub struct Tag {
 }
 
 impl TableDefinition {
+    /// A table by request of that name and key, being created; everything else as when nothing is asked for.
+    pub fn new(name: &str, key_schema: KeySchema) -> TableDefinition {
+        let key = std::iter::once(&key_schema.partition_key).chain(&key_schema.sort_key);
+        let definition = |key: &KeyAttribute| AttributeDefinition { name: key.name.clone(), key_type: key.key_type };
+        TableDefinition {
+            id: TableId(0),
+            uuid: uuid_text(0),
+            name: name.to_owned(),
+            attribute_definitions: key.map(definition).collect(),
+            key_schema,
+            local_indexes: Vec::new(),
+            billing_mode: BillingMode::PayPerRequest,
+            provisioned_throughput: ProvisionedThroughput::default(),
+            on_demand_throughput: OnDemandThroughput::default(),
+            warm_throughput: None,
+            table_class: TableClass::Standard,
+            deletion_protection: false,
+            time_to_live: None,
+            tags: Vec::new(),
+            created_at_ms: 0,
+            history: TableHistory::default(),
+            status: TableStatus::Creating,
+        }
+    }
+
     /// The table's ARN.
     pub fn arn(&self) -> String {
         table_arn(&self.name)
+    }
+
+    /// The ARN of an index of the table.
+    pub fn index_arn(&self, index_name: &str) -> String {
+        format!("{}/index/{index_name}", self.arn())
+    }
+
+    /// The local secondary index of that name.
+    pub fn local_index(&self, name: &str) -> Option<&LocalIndex> {
+        self.local_indexes.iter().find(|index| index.name == name)
+    }
+
+    /// What the table can take at once, by what was asked for and by how it is billed.
+    pub fn warm_throughput_in_force(&self) -> WarmThroughput {
+        // DynamoDB: developer guide, "warm throughput": 12,000 and 4,000 by request, else what is provisioned.
+        let base = match self.billing_mode {
+            BillingMode::PayPerRequest => WarmThroughput::ON_DEMAND,
+            BillingMode::Provisioned => WarmThroughput {
+                read_units_per_second: self.provisioned_throughput.read_capacity_units,
+                write_units_per_second: self.provisioned_throughput.write_capacity_units,
+            },
+        };
+        self.warm_throughput.map_or(base, |asked| asked.max_with(base))
     }
 }
 
@@ -151,6 +208,7 @@ impl TableStatus {
         match self {
             TableStatus::Creating => "CREATING",
             TableStatus::Active => "ACTIVE",
+            TableStatus::Updating => "UPDATING",
             TableStatus::Deleting => "DELETING",
         }
     }

@@ -149,19 +149,16 @@ fn definition(billing_mode: BillingMode) -> TableDefinition {
     };
     let attribute = |name: &str, key_type| AttributeDefinition { name: name.to_owned(), key_type };
     let key = |name: &str, key_type| KeyAttribute { name: name.to_owned(), key_type };
+    let schema = KeySchema { partition_key: key("pk", KeyType::String), sort_key: Some(key("sk", KeyType::Number)) };
     TableDefinition {
         id: TableId(7),
         uuid: "00000000-0000-4000-8000-000000000007".to_owned(),
-        name: "abc".to_owned(),
-        key_schema: KeySchema { partition_key: key("pk", KeyType::String), sort_key: Some(key("sk", KeyType::Number)) },
         attribute_definitions: vec![attribute("sk", KeyType::Number), attribute("pk", KeyType::String)],
         billing_mode,
         provisioned_throughput: throughput,
-        table_class: TableClass::Standard,
-        deletion_protection: false,
-        tags: vec![],
         created_at_ms: 1_700_000_000_042,
         status: TableStatus::Active,
+        ..TableDefinition::new("abc", schema)
     }
 }
 

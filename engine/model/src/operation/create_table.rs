@@ -10,7 +10,10 @@ use crate::limits::{
     KEY_ATTRIBUTE_NAME_BYTES_MAX, KEY_SCHEMA_ELEMENT_COUNT_MAX, TAG_COUNT_MAX, TAG_KEY_CHARACTER_COUNT_MAX,
     TAG_VALUE_CHARACTER_COUNT_MAX,
 };
-use crate::table::{AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableStatus, Tag};
+use crate::table::{
+    AttributeDefinition, BillingMode, OnDemandThroughput, ProvisionedThroughput, TableClass, TableHistory, TableStatus,
+    Tag,
+};
 use crate::{Error, KeyAttribute, KeySchema, KeyType, TableDefinition, TableId, Text};
 
 /// The largest provisioned throughput, in units a second.
@@ -89,15 +92,24 @@ impl CreateTable {
             name: name.to_owned(),
             attribute_definitions: definitions.filter_map(AttributeDefinitionParameter::definition).collect(),
             key_schema,
+            local_indexes: Vec::new(),
             billing_mode: self.billing_mode(),
             provisioned_throughput: ProvisionedThroughput {
                 read_capacity_units: units(throughput.read_capacity_units),
                 write_capacity_units: units(throughput.write_capacity_units),
             },
+            on_demand_throughput: OnDemandThroughput::default(),
+            warm_throughput: None,
             table_class: self.table_class.known().unwrap_or(TableClass::Standard),
             deletion_protection: self.deletion_protection_enabled.unwrap_or(false),
+            time_to_live: None,
             tags: tags.filter_map(TagParameter::tag).collect(),
             created_at_ms: identity.created_at_ms,
+            history: TableHistory {
+                on_demand_since_ms: (self.billing_mode() == BillingMode::PayPerRequest)
+                    .then_some(identity.created_at_ms),
+                ..TableHistory::default()
+            },
             status: TableStatus::Creating,
         })
     }

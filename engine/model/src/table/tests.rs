@@ -16,14 +16,39 @@ fn definition() -> TableDefinition {
             AttributeDefinition { name: "year".to_owned(), key_type: KeyType::Number },
             AttributeDefinition { name: "artist".to_owned(), key_type: KeyType::String },
         ],
+        local_indexes: vec![
+            local_index("by-title", IndexProjection::Include(vec!["genre".to_owned(), "é".to_owned()])),
+            local_index("all", IndexProjection::All),
+            local_index("keys", IndexProjection::KeysOnly),
+        ],
         billing_mode: BillingMode::Provisioned,
         provisioned_throughput: ProvisionedThroughput { read_capacity_units: 5, write_capacity_units: 6 },
+        on_demand_throughput: OnDemandThroughput {
+            max_read_request_units: Some(10),
+            max_write_request_units: Some(20),
+        },
+        warm_throughput: Some(WarmThroughput { read_units_per_second: 30, write_units_per_second: 2 }),
         table_class: TableClass::StandardInfrequentAccess,
         deletion_protection: true,
+        time_to_live: Some("expires".to_owned()),
         tags: vec![Tag { key: "owner".to_owned(), value: "é".to_owned() }],
         created_at_ms: 1_700_000_000_123,
+        history: TableHistory {
+            on_demand_since_ms: Some(1),
+            throughput_increased_at_ms: Some(2),
+            throughput_decreased_at_ms: Some(3),
+            throughput_decrease_count: 4,
+            table_class_changed_at_ms: Some(5),
+            time_to_live: Some(TimeToLiveChange { changed_at_ms: 6, attribute_name: "expires".to_owned() }),
+            updated_at_ms: Some(7),
+        },
         status: TableStatus::Active,
     }
+}
+
+fn local_index(name: &str, projection: IndexProjection) -> LocalIndex {
+    let sort_key = KeyAttribute { name: "title".to_owned(), key_type: KeyType::String };
+    LocalIndex { name: name.to_owned(), sort_key, projection }
 }
 
 fn encoded(definition: &TableDefinition) -> Vec<u8> {
@@ -44,7 +69,12 @@ fn definitions_come_back() {
     plain.table_class = TableClass::Standard;
     plain.deletion_protection = false;
     plain.tags.clear();
-    for status in [TableStatus::Creating, TableStatus::Deleting] {
+    plain.local_indexes.clear();
+    plain.on_demand_throughput = OnDemandThroughput::default();
+    plain.warm_throughput = None;
+    plain.time_to_live = None;
+    plain.history = TableHistory::default();
+    for status in [TableStatus::Creating, TableStatus::Updating, TableStatus::Deleting] {
         plain.status = status;
         assert_eq!(TableDefinition::decode(&encoded(&plain)), Ok(plain.clone()));
     }
@@ -71,6 +101,44 @@ fn damaged_definitions_are_refused_or_valid_but_never_panic() {
     let mut later = bytes;
     later[0] = 2;
     assert_eq!(TableDefinition::decode(&later), Err(DefinitionError::UnknownVersion));
+}
+
+#[test]
+fn indexes_are_found_by_name_and_share_the_partition_key() {
+    let definition = definition();
+    let index = definition.local_index("keys").unwrap();
+    assert_eq!(definition.local_index("none"), None);
+    assert_eq!(definition.index_arn("keys"), "arn:aws:dynamodb:us-east-1:000000000000:table/Music/index/keys");
+    let schema = index.key_schema(&definition.key_schema);
+    assert_eq!(schema.partition_key, definition.key_schema.partition_key);
+    assert_eq!(schema.sort_key, Some(index.sort_key.clone()));
+}
+
+#[test]
+fn warm_throughput_is_at_least_what_the_billing_mode_gives() {
+    let mut definition = definition();
+    let warm = |definition: &TableDefinition| {
+        let warm = definition.warm_throughput_in_force();
+        (warm.read_units_per_second, warm.write_units_per_second)
+    };
+    assert_eq!(warm(&definition), (30, 6));
+    definition.warm_throughput = None;
+    assert_eq!(warm(&definition), (5, 6));
+    definition.billing_mode = BillingMode::PayPerRequest;
+    assert_eq!(warm(&definition), (12_000, 4_000));
+}
+
+#[test]
+fn decreases_are_counted_by_the_day() {
+    const DAY_MS: u64 = 86_400_000;
+    let mut history = TableHistory::default();
+    assert_eq!(history.decrease_count_today(0), 0);
+    history.note_decrease(5 * DAY_MS);
+    history.note_decrease(6 * DAY_MS - 1);
+    assert_eq!(history.decrease_count_today(5 * DAY_MS + 1), 2);
+    assert_eq!(history.decrease_count_today(6 * DAY_MS), 0);
+    history.note_decrease(6 * DAY_MS);
+    assert_eq!(history.throughput_decrease_count, 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use model::operation::*;
-use model::table::{BillingMode, ProvisionedThroughput, TableClass, TableStatus};
+use model::table::TableStatus;
 use model::{Error, Item, KeyAttribute, KeyHash, KeySchema, KeyType, TableDefinition, TableId, Text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -323,17 +323,9 @@ fn page(table: &Table) -> Box<Page> {
 fn description(name: String) -> TableDescription {
     let definition = TableDefinition {
         id: TableId(1),
-        uuid: "0".to_owned(),
-        name,
-        key_schema: key_schema(),
         attribute_definitions: Vec::new(),
-        billing_mode: BillingMode::PayPerRequest,
-        provisioned_throughput: ProvisionedThroughput { read_capacity_units: 0, write_capacity_units: 0 },
-        table_class: TableClass::Standard,
-        deletion_protection: false,
-        tags: Vec::new(),
-        created_at_ms: 1,
         status: TableStatus::Active,
+        ..TableDefinition::new(&name, key_schema())
     };
     TableDescription { definition, item_count: 0, table_size_bytes: 0 }
 }

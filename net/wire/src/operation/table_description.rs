@@ -16,7 +16,8 @@ static SHAPE: Shape<16> = Shape::new([
 ]);
 static TAG_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
-const STATUSES: [TableStatus; 3] = [TableStatus::Creating, TableStatus::Active, TableStatus::Deleting];
+const STATUSES: [TableStatus; 4] =
+    [TableStatus::Creating, TableStatus::Active, TableStatus::Updating, TableStatus::Deleting];
 
 pub(super) fn encode_reply(description: &TableDescription, writer: &mut Writer<'_>) {
     let definition = &description.definition;
@@ -48,8 +49,6 @@ pub(super) fn decode_reply(payload: Payload<'_>) -> Result<TableDescription, Pro
     let definition = TableDefinition {
         id: TableId(table.table_id()),
         uuid: text("uuid", table.uuid())?,
-        name: text("table_name", table.table_name())?,
-        key_schema: decode_key_schema(payload, table)?,
         attribute_definitions: payload.list(definitions, |payload, definition| {
             let KeyAttribute { name, key_type } = decode_key_attribute(payload, definition)?;
             Ok::<_, ProtocolError>(AttributeDefinition { name, key_type })
@@ -66,6 +65,7 @@ pub(super) fn decode_reply(payload: Payload<'_>) -> Result<TableDescription, Pro
         })?,
         created_at_ms: table.created_at_ms(),
         status: status.ok_or_else(|| payload.wrong("status"))?,
+        ..TableDefinition::new(&text("table_name", table.table_name())?, decode_key_schema(payload, table)?)
     };
     Ok(TableDescription { definition, item_count: table.item_count(), table_size_bytes: table.table_size_bytes() })
 }

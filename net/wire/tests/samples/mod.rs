@@ -206,8 +206,6 @@ fn description(random: &mut Rng) -> TableDescription {
     let definition = TableDefinition {
         id: TableId(random.u64(..)),
         uuid: string(random),
-        name: string(random),
-        key_schema: key_schema(random),
         attribute_definitions: many(random, |random| model::table::AttributeDefinition {
             name: string(random),
             key_type: key_type(random),
@@ -221,7 +219,9 @@ fn description(random: &mut Rng) -> TableDescription {
         deletion_protection: random.bool(),
         tags: many(random, |random| Tag { key: string(random), value: string(random) }),
         created_at_ms: random.u64(..),
-        status: [TableStatus::Creating, TableStatus::Active, TableStatus::Deleting][random.usize(0..3)],
+        status: [TableStatus::Creating, TableStatus::Active, TableStatus::Updating, TableStatus::Deleting]
+            [random.usize(0..4)],
+        ..TableDefinition::new(&string(random), key_schema(random))
     };
     TableDescription { definition, item_count: random.u64(..), table_size_bytes: random.u64(..) }
 }
