@@ -3,6 +3,7 @@
 //! The way of a request: the router encodes the key to find the partition, the owner finds the item by it, a page's
 //! end turns it back into attributes. `key/range.rs` has the stretch of keys that a Query reads.
 
+mod index_entry;
 mod ordered;
 mod range;
 
@@ -189,7 +190,7 @@ impl KeySchema {
         let mut encoder = ItemEncoder::new();
         encoder.begin_item();
         encoder.name(&self.partition_key.name);
-        ordered::decode_partition_key(self.partition_key.key_type, partition_key, &mut encoder)?;
+        ordered::decode_delimited(self.partition_key.key_type, partition_key, &mut encoder)?;
         match &self.sort_key {
             None if !sort_key.is_empty() => return None,
             None => {}
@@ -203,7 +204,7 @@ impl KeySchema {
 
     fn split_encoded_key<'a>(&self, encoded: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let key = encoded.get(KEY_HASH_BYTES..)?;
-        key.split_at_checked(ordered::partition_key_bytes(self.partition_key.key_type, key)?)
+        key.split_at_checked(ordered::delimited_bytes(self.partition_key.key_type, key)?)
     }
 
     fn encode(&self, item: ItemRef<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
@@ -229,7 +230,7 @@ fn begin_encoded_key(partition_key: ValueRef<'_>, out: &mut Vec<u8>) -> KeyHash 
     let start = out.len();
     out.extend_from_slice(&[0; KEY_HASH_BYTES]);
     let key_at = out.len();
-    ordered::encode_partition_key(partition_key, out);
+    ordered::encode_delimited(partition_key, out);
     let hash = xxh3_64(&out[key_at..]);
     out[start..key_at].copy_from_slice(&hash.to_be_bytes());
     KeyHash(hash)

@@ -1,7 +1,8 @@
 //! The bytes of single key values, in order (FORMAT.md, "Keys").
 //!
-//! A partition key ends itself, for a sort key follows: strings and binaries are escaped and terminated. A sort key is
-//! the last thing in an encoded key: strings and binaries stand as they are.
+//! A partition key ends itself, for a sort key follows: strings and binaries are escaped and terminated; so does the
+//! sort key of an index, for the table's follows. A table's sort key is the last thing in an encoded key: strings and
+//! binaries stand as they are.
 
 use super::{KeyType, Number};
 use crate::item::{ItemEncoder, ValueRef};
@@ -10,9 +11,11 @@ use crate::item::{ItemEncoder, ValueRef};
 const ESCAPED_ZERO: u8 = 0xFF;
 /// A partition key ends with 0 and this: below every escaped zero, so that a prefix sorts first.
 const END: u8 = 0x00;
+/// How long the end of a string or binary is.
+pub(super) const END_BYTES: usize = 2;
 
-/// Appends a partition key: a string, number or binary.
-pub(super) fn encode_partition_key(value: ValueRef<'_>, out: &mut Vec<u8>) {
+/// Appends a value that something follows: a partition key, or the sort key of an index.
+pub(super) fn encode_delimited(value: ValueRef<'_>, out: &mut Vec<u8>) {
     let bytes = match value {
         ValueRef::S(text) => text.as_bytes(),
         ValueRef::B(bytes) => bytes,
@@ -39,8 +42,8 @@ pub(super) fn encode_sort_key(value: ValueRef<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes the partition key at the front of `key` takes. `None` if there is none.
-pub(super) fn partition_key_bytes(key_type: KeyType, key: &[u8]) -> Option<usize> {
+/// How many bytes the delimited value at the front of `key` takes. `None` if there is none.
+pub(super) fn delimited_bytes(key_type: KeyType, key: &[u8]) -> Option<usize> {
     if key_type == KeyType::Number {
         return Number::decode_ordered(key).map(|(_, encoded_bytes)| encoded_bytes);
     }
@@ -55,8 +58,8 @@ pub(super) fn partition_key_bytes(key_type: KeyType, key: &[u8]) -> Option<usize
     }
 }
 
-/// Writes the value of a partition key whose bytes `partition_key_bytes` has delimited.
-pub(super) fn decode_partition_key(key_type: KeyType, key: &[u8], encoder: &mut ItemEncoder) -> Option<()> {
+/// Writes a delimited value whose bytes `delimited_bytes` has measured.
+pub(super) fn decode_delimited(key_type: KeyType, key: &[u8], encoder: &mut ItemEncoder) -> Option<()> {
     if key_type == KeyType::Number {
         return decode_sort_key(key_type, key, encoder);
     }

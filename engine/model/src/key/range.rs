@@ -17,6 +17,8 @@ pub struct KeyRange {
     pub upper: Vec<u8>,
     /// How long the hash and partition key are, with which every key of the range begins.
     prefix_bytes: usize,
+    /// The keys are those of entries of an index, in which more follows the sort key.
+    is_of_entries: bool,
 }
 
 impl KeyRange {
@@ -28,7 +30,13 @@ impl KeyRange {
         let hash = begin_encoded_key(partition_key, &mut lower);
         let upper = first_after_prefix(&lower);
         let prefix_bytes = lower.len();
-        Ok(KeyRange { hash, lower, upper, prefix_bytes })
+        Ok(KeyRange { hash, lower, upper, prefix_bytes, is_of_entries: false })
+    }
+
+    /// The same partition key in a local index: the keys are those of entries, and the sort key is the index's.
+    #[must_use]
+    pub fn in_index(self) -> KeyRange {
+        KeyRange { is_of_entries: true, ..self }
     }
 
     /// Narrows to sort keys equal to `value`, whose type, here and below, is the schema's.
@@ -44,13 +52,13 @@ impl KeyRange {
 
     /// Narrows to sort keys below or equal to `value`.
     pub fn at_most(mut self, value: ValueRef<'_>) -> KeyRange {
-        self.upper = first_after(self.bound(value));
+        self.upper = self.first_after_value(value);
         self
     }
 
     /// Narrows to sort keys above `value`.
     pub fn above(mut self, value: ValueRef<'_>) -> KeyRange {
-        self.lower = first_after(self.bound(value));
+        self.lower = self.first_after_value(value);
         self
     }
 
@@ -68,6 +76,9 @@ impl KeyRange {
     /// Narrows to sort keys (strings or binaries) that begin with `value`.
     pub fn begins_with(mut self, value: ValueRef<'_>) -> KeyRange {
         self.lower = self.bound(value);
+        if self.is_of_entries {
+            self.lower.truncate(self.lower.len() - ordered::END_BYTES);
+        }
         self.upper = first_after_prefix(&self.lower);
         self
     }
@@ -112,8 +123,18 @@ impl KeyRange {
     fn bound(&self, value: ValueRef<'_>) -> Vec<u8> {
         let mut key = Vec::with_capacity(self.prefix_bytes + 32);
         key.extend_from_slice(self.prefix());
-        ordered::encode_sort_key(value, &mut key);
+        if self.is_of_entries {
+            ordered::encode_delimited(value, &mut key);
+        } else {
+            ordered::encode_sort_key(value, &mut key);
+        }
         key
+    }
+
+    /// The first byte string after all keys with this sort key.
+    fn first_after_value(&self, value: ValueRef<'_>) -> Vec<u8> {
+        let bound = self.bound(value);
+        if self.is_of_entries { first_after_prefix(&bound) } else { first_after(bound) }
     }
 }
 
