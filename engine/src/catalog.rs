@@ -182,7 +182,7 @@ fn reply(effect: &Effect) -> Reply {
         Effect::Created(_) => TableStatus::Creating,
         Effect::Deleted(_) => TableStatus::Deleting,
     };
-    let table = TableDescription { definition, item_count: 0, table_size_bytes: 0 };
+    let table = TableDescription::of_empty(definition);
     match effect {
         Effect::Created(_) => Reply::CreateTable(Box::new(CreateTableReply { table })),
         Effect::Deleted(_) => Reply::DeleteTable(Box::new(DeleteTableReply { table })),

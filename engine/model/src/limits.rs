@@ -54,6 +54,10 @@ pub const TAG_VALUE_CHARACTER_COUNT_MAX: usize = 256;
 pub const GLOBAL_SECONDARY_INDEX_COUNT_MAX: usize = 20;
 /// Local secondary indexes of one table.
 pub const LOCAL_SECONDARY_INDEX_COUNT_MAX: usize = 5;
+/// Attributes that one index projects by name.
+pub const NON_KEY_ATTRIBUTE_COUNT_MAX: usize = 20;
+/// Attributes that all indexes of one table together project by name.
+pub const PROJECTED_ATTRIBUTE_COUNT_MAX: usize = 100;
 /// Table names in one ListTables reply.
 pub const LIST_TABLES_COUNT_MAX: usize = 100;
 

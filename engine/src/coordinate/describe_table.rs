@@ -35,10 +35,12 @@ impl Describe {
         if self.missing_count > 0 {
             return Progress::Waits(Vec::new());
         }
+        let definition = self.table.definition.clone();
         let table = TableDescription {
-            definition: self.table.definition.clone(),
             item_count: self.statistics.item_count,
             table_size_bytes: self.statistics.size_bytes,
+            local_indexes: self.statistics.local_indexes[..definition.local_indexes.len()].to_vec(),
+            definition,
         };
         Progress::Done(Ok(Reply::DescribeTable(Box::new(DescribeTableReply { table }))))
     }

@@ -173,12 +173,16 @@ fn batch_requests() {
 }
 
 #[test]
-fn table_requests() {
+fn a_new_table() {
     check(
         "CreateTable",
         r#"{"TableName":"abc","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeType":"X"}],
             "KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},null],"BillingMode":"PROVISIONED",
             "ProvisionedThroughput":{"ReadCapacityUnits":5,"WriteCapacityUnits":6},"Tags":[{"Key":"k","Value":"v"}],
+            "LocalSecondaryIndexes":[{"IndexName":"idx","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],
+            "Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["x",null]}}],"GlobalSecondaryIndexes":[null],
+            "OnDemandThroughput":{"MaxReadRequestUnits":7,"MaxWriteRequestUnits":-1},
+            "WarmThroughput":{"ReadUnitsPerSecond":8,"WriteUnitsPerSecond":9},
             "TableClass":"STANDARD","DeletionProtectionEnabled":true,"StreamSpecification":{"StreamEnabled":false},
             "SSESpecification":{"Enabled":false}}"#,
         Request::CreateTable(Box::new(CreateTable {
@@ -199,17 +203,42 @@ fn table_requests() {
                 read_capacity_units: Some(5),
                 write_capacity_units: Some(6),
             }),
+            local_secondary_indexes: Some(vec![IndexParameter {
+                index_name: text("idx"),
+                key_schema: Some(vec![KeySchemaElement {
+                    attribute_name: text("pk"),
+                    key_type: Choice::Known(KeyRole::Hash),
+                }]),
+                projection: Some(ProjectionParameter {
+                    projection_type: Choice::Known(ProjectionType::Include),
+                    non_key_attributes: Some(vec![Text::from("x"), Text::default()]),
+                }),
+                provisioned_throughput: None,
+            }]),
+            global_secondary_indexes: Some(vec![IndexParameter::default()]),
+            on_demand_throughput: Some(OnDemandThroughputParameter {
+                max_read_request_units: Some(7),
+                max_write_request_units: Some(-1),
+            }),
+            warm_throughput: Some(WarmThroughputParameter {
+                read_units_per_second: Some(8),
+                write_units_per_second: Some(9),
+            }),
             tags: Some(vec![TagParameter { key: text("k"), value: text("v") }]),
             table_class: Choice::Known(TableClass::Standard),
             deletion_protection_enabled: Some(true),
             refused: None,
         })),
     );
+}
+
+#[test]
+fn table_requests() {
     for (body, refused) in [
         (r#"{"StreamSpecification":{"StreamEnabled":true}}"#, "StreamSpecification"),
         (r#"{"SSESpecification":{"Enabled":true}}"#, "SSESpecification"),
         (r#"{"SSESpecification":{"SSEType":"KMS"}}"#, "SSESpecification"),
-        (r#"{"GlobalSecondaryIndexes":[],"LocalSecondaryIndexes":[]}"#, "GlobalSecondaryIndexes"),
+        (r#"{"VectorIndexes":[]}"#, "VectorIndexes"),
         (r#"{"ResourcePolicy":"{}"}"#, "ResourcePolicy"),
     ] {
         let expect = CreateTable { refused: Some(refused), ..CreateTable::default() };

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use door::{Door, call, post};
 use dynamodb::CredentialPolicy;
 use model::operation::*;
-use model::table::{AttributeDefinition, BillingMode, ProvisionedThroughput, TableClass, TableStatus};
+use model::table::{
+    AttributeDefinition, BillingMode, IndexProjection, LocalIndex, ProvisionedThroughput, TableClass, TableHistory,
+    TableStatus, WarmThroughput,
+};
 use model::*;
 
 fn item(json: &str) -> Item {
@@ -27,10 +30,14 @@ fn text(text: &'static str) -> Option<Text> {
 }
 
 fn check_reply(reply: Reply, expect: &str) {
+    assert_eq!(body(reply), expect);
+}
+
+fn body(reply: Reply) -> String {
     let mut door = Door::new(CredentialPolicy::Ignored);
     let call = door.receive(&post("ListTables", "{}")).pop().expect("a call");
     door.connection.answer(call.ticket, Ok(&reply), &mut door.codec, &mut door.out);
-    assert_eq!(door.answers()[0].text(), expect);
+    door.answers()[0].text().to_owned()
 }
 
 fn consumed(is_itemised: bool) -> ConsumedCapacity {
@@ -164,7 +171,8 @@ fn definition(billing_mode: BillingMode) -> TableDefinition {
 
 #[test]
 fn replies_about_tables() {
-    let table = |definition| TableDescription { definition, item_count: 3, table_size_bytes: 99 };
+    let table =
+        |definition| TableDescription { item_count: 3, table_size_bytes: 99, ..TableDescription::of_empty(definition) };
     let keys = concat!(
         r#""AttributeDefinitions":[{"AttributeName":"sk","AttributeType":"N"},{"AttributeName":"pk","AttributeType":"S"}],"#,
         r#""KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"TableName":"abc","#,
@@ -187,6 +195,7 @@ fn replies_about_tables() {
         ),
     );
     let mut on_demand = definition(BillingMode::PayPerRequest);
+    on_demand.history.on_demand_since_ms = Some(1_700_000_000_042);
     on_demand.table_class = TableClass::StandardInfrequentAccess;
     on_demand.deletion_protection = true;
     let expect = |status: &str, since: &str| {
@@ -214,4 +223,57 @@ fn replies_about_tables() {
         Reply::DeleteTable(Box::new(DeleteTableReply { table: table(on_demand) })),
         &expect("DELETING", r#","LastUpdateToPayPerRequestDateTime":1700000000.042"#),
     );
+}
+
+#[test]
+fn replies_about_tables_tell_indexes_bounds_and_changes() {
+    let mut definition = definition(BillingMode::Provisioned);
+    let sort_key = KeyAttribute { name: "n".to_owned(), key_type: KeyType::Number };
+    let index = |projection| LocalIndex { name: "idx".to_owned(), sort_key: sort_key.clone(), projection };
+    definition.local_indexes =
+        vec![index(IndexProjection::All), index(IndexProjection::Include(vec!["x".to_owned(), "y".to_owned()]))];
+    definition.on_demand_throughput.max_write_request_units = Some(8);
+    definition.warm_throughput = Some(WarmThroughput { read_units_per_second: 9, write_units_per_second: 1 });
+    definition.history = TableHistory {
+        on_demand_since_ms: Some(1_000),
+        throughput_increased_at_ms: Some(2_000),
+        throughput_decreased_at_ms: Some(3_000),
+        throughput_decrease_count: 2,
+        table_class_changed_at_ms: Some(4_000),
+        ..TableHistory::default()
+    };
+    definition.status = TableStatus::Updating;
+    let sizes = vec![IndexSize { item_count: 1, size_bytes: 2 }, IndexSize { item_count: 3, size_bytes: 4 }];
+    let table = TableDescription { local_indexes: sizes, ..TableDescription::of_empty(definition) };
+    let reply = Reply::DescribeTable(Box::new(DescribeTableReply { table }));
+    let index = |projection: &str, size: u8, count: u8| {
+        format!(
+            concat!(
+                r#"{{"IndexName":"idx","KeySchema":[{{"AttributeName":"pk","KeyType":"HASH"}},"#,
+                r#"{{"AttributeName":"n","KeyType":"RANGE"}}],"Projection":{{{}}},"IndexSizeBytes":{},"ItemCount":{},"#,
+                r#""IndexArn":"arn:aws:dynamodb:us-east-1:000000000000:table/abc/index/idx"}}"#
+            ),
+            projection, size, count
+        )
+    };
+    let body = body(reply);
+    for part in [
+        r#""TableStatus":"UPDATING""#.to_owned(),
+        format!(
+            r#""LocalSecondaryIndexes":[{},{}]"#,
+            index(r#""ProjectionType":"ALL""#, 2, 1),
+            index(r#""ProjectionType":"INCLUDE","NonKeyAttributes":["x","y"]"#, 4, 3)
+        ),
+        concat!(
+            r#""ProvisionedThroughput":{"LastIncreaseDateTime":2.000,"LastDecreaseDateTime":3.000,"#,
+            r#""NumberOfDecreasesToday":2,"ReadCapacityUnits":5,"WriteCapacityUnits":6}"#
+        )
+        .to_owned(),
+        r#""BillingModeSummary":{"BillingMode":"PROVISIONED","LastUpdateToPayPerRequestDateTime":1.000}"#.to_owned(),
+        r#""WarmThroughput":{"ReadUnitsPerSecond":9,"WriteUnitsPerSecond":6,"Status":"UPDATING"}"#.to_owned(),
+        r#""OnDemandThroughput":{"MaxWriteRequestUnits":8}"#.to_owned(),
+        r#""TableClassSummary":{"TableClass":"STANDARD","LastUpdateDateTime":4.000}"#.to_owned(),
+    ] {
+        assert!(body.contains(&part), "{part} in {body}");
+    }
 }

@@ -231,6 +231,17 @@ fn table_definitions() {
     {
         check("CreateTable", &format!(r#"{{"{name}":@}}"#), Place::Structure(name));
     }
+    for (list, java) in
+        [("LocalSecondaryIndexes", "LocalSecondaryIndex"), ("GlobalSecondaryIndexes", "GlobalSecondaryIndex")]
+    {
+        let member = |member: &str| format!(r#"{{"{list}":[{{"{member}":@}}]}}"#);
+        check("CreateTable", &format!(r#"{{"{list}":[@]}}"#), Place::Element(java));
+        check("CreateTable", &member("IndexName"), Place::Text);
+        check("CreateTable", &member("KeySchema"), Place::List);
+        check("CreateTable", &member("Projection"), Place::Structure("Projection"));
+        check("CreateTable", &format!(r#"{{"{list}":[{{"Projection":{{"ProjectionType":@}}}}]}}"#), Place::Text);
+        check("CreateTable", &format!(r#"{{"{list}":[{{"Projection":{{"NonKeyAttributes":@}}}}]}}"#), Place::List);
+    }
     for name in ["ReadCapacityUnits", "WriteCapacityUnits"] {
         check("CreateTable", &format!(r#"{{"ProvisionedThroughput":{{"{name}":@}}}}"#), Place::Integer("Long"));
     }

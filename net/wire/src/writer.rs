@@ -189,6 +189,13 @@ impl<'a> Writer<'a> {
     }
 
     /// A field of eight bytes that may be absent.
+    pub(crate) fn long_option(&mut self, table: Table, field: u16, value: Option<u64>) {
+        if let Some(value) = value {
+            self.long(table, field, value);
+        }
+    }
+
+    /// A signed field of eight bytes that may be absent.
     pub(crate) fn signed_option(&mut self, table: Table, field: u16, value: Option<i64>) {
         if let Some(value) = value {
             self.set(table, field, value.to_le_bytes());

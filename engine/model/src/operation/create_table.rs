@@ -1,24 +1,22 @@
 //! CreateTable: a new, empty table.
 
+mod indexes;
+
+pub use indexes::{IndexParameter, ProjectionParameter, ProjectionType};
+
 use std::fmt::Display;
 
 use super::constraint::{Constraints, echo};
 use super::refusal::check_refused;
 use super::table_name::{TableNameWording, check_table_name, resolve_table_name};
+use super::tags::{TagParameter, check_tags, constrain_tags};
+use super::throughput::{
+    OnDemandThroughputParameter, ThroughputParameter, WarmThroughputParameter, check_billing, check_on_demand,
+};
 use super::{Choice, KeyRole, Parameter, TableDescription};
-use crate::limits::{
-    KEY_ATTRIBUTE_NAME_BYTES_MAX, KEY_SCHEMA_ELEMENT_COUNT_MAX, TAG_COUNT_MAX, TAG_KEY_CHARACTER_COUNT_MAX,
-    TAG_VALUE_CHARACTER_COUNT_MAX,
-};
-use crate::table::{
-    AttributeDefinition, BillingMode, OnDemandThroughput, ProvisionedThroughput, TableClass, TableHistory, TableStatus,
-    Tag,
-};
+use crate::limits::{KEY_ATTRIBUTE_NAME_BYTES_MAX, KEY_SCHEMA_ELEMENT_COUNT_MAX};
+use crate::table::{AttributeDefinition, BillingMode, OnDemandThroughput, TableClass, TableHistory};
 use crate::{Error, KeyAttribute, KeySchema, KeyType, TableDefinition, TableId, Text};
-
-/// The largest provisioned throughput, in units a second.
-// DynamoDB: observed: larger values are out of bounds.
-const CAPACITY_UNITS_MAX: i64 = 1_000_000_000_000;
 
 /// The request.
 ///
@@ -32,10 +30,18 @@ pub struct CreateTable {
     pub attribute_definitions: Option<Vec<AttributeDefinitionParameter>>,
     /// Partition key first.
     pub key_schema: Option<Vec<KeySchemaElement>>,
+    /// Other orders of the items of one partition key.
+    pub local_secondary_indexes: Option<Vec<IndexParameter>>,
+    /// Checked, then refused: Stator has none yet.
+    pub global_secondary_indexes: Option<Vec<IndexParameter>>,
     /// `PROVISIONED` when not given.
     pub billing_mode: Choice<BillingMode>,
     /// Required when provisioned.
     pub provisioned_throughput: Option<ThroughputParameter>,
+    /// Only of tables by request.
+    pub on_demand_throughput: Option<OnDemandThroughputParameter>,
+    /// At least what every such table has.
+    pub warm_throughput: Option<WarmThroughputParameter>,
     /// Tags on the table.
     pub tags: Option<Vec<TagParameter>>,
     /// `STANDARD` when not given.
@@ -53,26 +59,32 @@ impl CreateTable {
         let mut constraints = Constraints::new();
         self.constrain_attribute_definitions(&mut constraints);
         constraints.choice("billingMode", &self.billing_mode);
-        self.constrain_throughput(&mut constraints);
-        self.constrain_key_schema(&mut constraints);
+        if let Some(throughput) = &self.provisioned_throughput {
+            throughput.constrain(&mut constraints, "provisionedThroughput");
+        }
+        constraints.not_null("keySchema", self.key_schema.is_some());
+        constrain_key_schema(&mut constraints, "keySchema", self.key_schema.as_deref());
+        self.constrain_indexes(&mut constraints);
         constraints.choice("tableClass", &self.table_class);
-        self.constrain_tags(&mut constraints);
+        constrain_tags(&mut constraints, self.tags.as_deref().unwrap_or_default());
+        if let Some(warm) = &self.warm_throughput {
+            warm.constrain(&mut constraints);
+        }
         constraints.finish()?;
-        check_refused("CreateTable", self.refused)?;
-        self.check_billing()?;
+        check_billing(self.billing_mode(), self.provisioned_throughput.as_ref(), None)?;
+        check_on_demand(self.billing_mode(), self.on_demand_throughput.as_ref())?;
         self.check_key_schema()?;
-        self.check_tags()
+        self.check_indexes()?;
+        self.check_definitions_are_used()?;
+        check_tags(self.tags.as_deref().unwrap_or_default())?;
+        self.check_warm_throughput()?;
+        check_refused("CreateTable", self.refused)?;
+        check_refused("CreateTable", self.global_secondary_indexes.as_ref().map(|_| "GlobalSecondaryIndexes"))
     }
 
     /// The key schema; the error when it is none.
     pub fn key_schema(&self) -> Result<KeySchema, Error> {
-        let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
-        let key_attribute = |element: &KeySchemaElement| {
-            let name = element.attribute_name.as_ref()?;
-            let definition = definitions.iter().find(|given| given.attribute_name.as_ref() == Some(name))?;
-            Some(KeyAttribute { name: name.to_string(), key_type: definition.attribute_type.known()? })
-        };
-        let mut attributes = self.key_schema.iter().flatten().map(key_attribute);
+        let mut attributes = self.key_schema.iter().flatten().map(|element| self.key_attribute(element));
         let partition_key = attributes.next().flatten().ok_or_else(undefined_key)?;
         let sort_key = attributes.next().map(|attribute| attribute.ok_or_else(undefined_key)).transpose()?;
         Ok(KeySchema { partition_key, sort_key })
@@ -81,37 +93,30 @@ impl CreateTable {
     /// The definition of the new table, being created; the error when the request was not validated.
     pub fn definition(&self, identity: TableIdentity) -> Result<TableDefinition, Error> {
         let name = resolve_table_name(self.table_name.as_deref().unwrap_or_default())?;
-        let key_schema = self.key_schema()?;
-        let throughput = self.provisioned_throughput.unwrap_or_default();
-        let units = |units: Option<i64>| units.and_then(|units| u64::try_from(units).ok()).unwrap_or_default();
         let definitions = self.attribute_definitions.iter().flatten();
-        let tags = self.tags.iter().flatten();
-        Ok(TableDefinition {
+        let is_on_demand = self.billing_mode() == BillingMode::PayPerRequest;
+        let mut definition = TableDefinition {
             id: identity.id,
             uuid: identity.uuid,
-            name: name.to_owned(),
             attribute_definitions: definitions.filter_map(AttributeDefinitionParameter::definition).collect(),
-            key_schema,
-            local_indexes: Vec::new(),
+            local_indexes: self.local_indexes(),
             billing_mode: self.billing_mode(),
-            provisioned_throughput: ProvisionedThroughput {
-                read_capacity_units: units(throughput.read_capacity_units),
-                write_capacity_units: units(throughput.write_capacity_units),
-            },
-            on_demand_throughput: OnDemandThroughput::default(),
-            warm_throughput: None,
+            provisioned_throughput: self.provisioned_throughput.unwrap_or_default().throughput(),
+            on_demand_throughput: self.on_demand_throughput.unwrap_or_default().merge(OnDemandThroughput::default()),
             table_class: self.table_class.known().unwrap_or(TableClass::Standard),
             deletion_protection: self.deletion_protection_enabled.unwrap_or(false),
-            time_to_live: None,
-            tags: tags.filter_map(TagParameter::tag).collect(),
+            tags: self.tags.iter().flatten().filter_map(TagParameter::tag).collect(),
             created_at_ms: identity.created_at_ms,
             history: TableHistory {
-                on_demand_since_ms: (self.billing_mode() == BillingMode::PayPerRequest)
-                    .then_some(identity.created_at_ms),
+                on_demand_since_ms: is_on_demand.then_some(identity.created_at_ms),
                 ..TableHistory::default()
             },
-            status: TableStatus::Creating,
-        })
+            ..TableDefinition::new(name, self.key_schema()?)
+        };
+        if let Some(warm) = &self.warm_throughput {
+            definition.warm_throughput = Some(warm.grown_from(definition.warm_throughput_in_force())?);
+        }
+        Ok(definition)
     }
 
     /// `PROVISIONED` when not given.
@@ -131,135 +136,59 @@ impl CreateTable {
         }
     }
 
-    fn constrain_throughput(&self, constraints: &mut Constraints) {
-        let Some(throughput) = &self.provisioned_throughput else {
-            return;
-        };
-        for (path, units) in [
-            ("provisionedThroughput.writeCapacityUnits", throughput.write_capacity_units),
-            ("provisionedThroughput.readCapacityUnits", throughput.read_capacity_units),
-        ] {
-            constraints.not_null(path, units.is_some());
-            if let Some(units) = units {
-                constraints.value_within(path, units, 1, i64::MAX);
-            }
-        }
+    fn check_warm_throughput(&self) -> Result<(), Error> {
+        let identity = TableIdentity { id: TableId(0), uuid: String::new(), created_at_ms: 0 };
+        self.definition(identity).map(|_| ())
     }
 
-    fn constrain_key_schema(&self, constraints: &mut Constraints) {
-        constraints.not_null("keySchema", self.key_schema.is_some());
-        let elements = self.key_schema.as_deref().unwrap_or_default();
-        if self.key_schema.is_some() && elements.is_empty() {
-            constraints.fail("keySchema", "[]", "Member must have length greater than or equal to 1");
-        }
-        if elements.len() > KEY_SCHEMA_ELEMENT_COUNT_MAX {
-            let shown: Vec<String> = elements.iter().take(SHOWN_ELEMENT_COUNT_MAX).map(shown_element).collect();
-            let text = format_args!("Member must have length less than or equal to {KEY_SCHEMA_ELEMENT_COUNT_MAX}");
-            constraints.fail("keySchema", format_args!("[{}]", shown.join(", ")), text);
-        }
-        for (index, element) in elements.iter().enumerate() {
-            if constraints.is_full() {
-                return;
-            }
-            let path = format!("keySchema.{}.member", index + 1);
-            constrain_attribute_name(constraints, &path, element.attribute_name.as_ref());
-            constrain_token(constraints, format_args!("{path}.keyType"), &element.key_type);
-        }
+    fn key_attribute(&self, element: &KeySchemaElement) -> Option<KeyAttribute> {
+        let name = element.attribute_name.as_ref()?;
+        let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
+        let definition = definitions.iter().find(|given| given.attribute_name.as_ref() == Some(name))?;
+        Some(KeyAttribute { name: name.to_string(), key_type: definition.attribute_type.known()? })
     }
 
-    fn constrain_tags(&self, constraints: &mut Constraints) {
-        for (index, tag) in self.tags.iter().flatten().enumerate() {
-            if constraints.is_full() {
-                return;
-            }
-            let path = format!("tags.{}.member", index + 1);
-            for (member, text, min, max) in [
-                ("key", &tag.key, 1, TAG_KEY_CHARACTER_COUNT_MAX),
-                ("value", &tag.value, 0, TAG_VALUE_CHARACTER_COUNT_MAX),
-            ] {
-                let path = format!("{path}.{member}");
-                constraints.not_null(&path, text.is_some());
-                if let Some(text) = text {
-                    constraints.length_within(&path, text, min, max);
-                }
-            }
-        }
-    }
-
-    fn check_billing(&self) -> Result<(), Error> {
-        match (self.billing_mode(), &self.provisioned_throughput) {
-            (BillingMode::PayPerRequest, None) => Ok(()),
-            (BillingMode::PayPerRequest, Some(_)) => Err(Error::invalid_parameter(
-                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is \
-                 PAY_PER_REQUEST",
-            )),
-            (BillingMode::Provisioned, None) => Err(Error::invalid_parameter(
-                "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
-            )),
-            (BillingMode::Provisioned, Some(throughput)) => {
-                check_bounds("ReadCapacityUnits", throughput.read_capacity_units)?;
-                check_bounds("WriteCapacityUnits", throughput.write_capacity_units)
-            }
-        }
+    /// The names in `AttributeDefinitions`, in the order of the request.
+    fn defined_names(&self) -> Vec<&str> {
+        let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
+        definitions.iter().filter_map(|given| given.attribute_name.as_deref()).collect()
     }
 
     // DynamoDB: observed: in this order.
     fn check_key_schema(&self) -> Result<(), Error> {
         let elements = self.key_schema.as_deref().unwrap_or_default();
-        let keys: Vec<&str> = elements.iter().filter_map(|element| element.attribute_name.as_deref()).collect();
-        let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
-        let defined: Vec<&str> = definitions.iter().filter_map(|given| given.attribute_name.as_deref()).collect();
-        if keys.len() > defined.len() {
+        let defined = self.defined_names();
+        if elements.len() > defined.len() {
             return Err(undefined_key());
         }
-        if keys.iter().any(|key| !defined.contains(key)) {
-            return Err(Error::invalid_parameter(format_args!(
-                "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], \
-                 AttributeDefinitions: [{}]",
-                keys.join(", "),
-                echo(&defined.join(", "))
-            )));
-        }
-        if keys.len() == 2 && keys[0] == keys[1] {
-            return Err(Error::validation(
-                "Both the Hash Key and the Range Key element in the KeySchema have the same name",
-            ));
-        }
-        let expected = [("first", KeyRole::Hash, "HASH"), ("second", KeyRole::Range, "RANGE")];
-        for (element, (position, role, token)) in elements.iter().zip(expected) {
-            if element.key_type.known() != Some(role) {
-                return Err(Error::validation(format!(
-                    "Invalid KeySchema: The {position} KeySchemaElement is not a {token} key type"
-                )));
+        check_keys_are_defined(elements, &defined)?;
+        check_roles(elements)
+    }
+
+    /// Every attribute that is defined is part of a key.
+    fn check_definitions_are_used(&self) -> Result<(), Error> {
+        let defined = self.defined_names();
+        let mut used = Vec::new();
+        let keys = self.key_schema.iter().chain(self.indexes().filter_map(|index| index.key_schema.as_ref()));
+        for name in keys.flatten().filter_map(|element| element.attribute_name.as_deref()) {
+            if !used.contains(&name) {
+                used.push(name);
             }
         }
-        if keys.len() != defined.len() {
+        if used.len() == defined.len() {
+            return Ok(());
+        }
+        if self.indexes().next().is_none() {
             return Err(Error::invalid_parameter(
                 "Number of attributes in KeySchema does not exactly match number of attributes defined in \
                  AttributeDefinitions",
             ));
         }
-        Ok(())
-    }
-
-    fn check_tags(&self) -> Result<(), Error> {
-        let tags = self.tags.as_deref().unwrap_or_default();
-        if tags.len() > TAG_COUNT_MAX {
-            return Err(Error::invalid_parameter(format_args!(
-                "Too many tags: {}, the limit is {TAG_COUNT_MAX}",
-                tags.len()
-            )));
-        }
-        let mut keys: Vec<&str> = tags.iter().filter_map(|tag| tag.key.as_deref()).collect();
-        // DynamoDB: developer guide, "Tagging restrictions": `aws:` is reserved.
-        if let Some(key) = keys.iter().find(|key| key.starts_with("aws:")) {
-            return Err(Error::invalid_parameter(format_args!("Tag keys starting with aws: are reserved: {key}")));
-        }
-        keys.sort_unstable();
-        match keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Error::invalid_parameter(format_args!("Duplicate tag key: {}", pair[0]))),
-            None => Ok(()),
-        }
+        Err(Error::invalid_parameter(format_args!(
+            "Some AttributeDefinitions are not used. AttributeDefinitions: [{}], keys used: [{}]",
+            echo(&defined.join(", ")),
+            echo(&used.join(", "))
+        )))
     }
 }
 
@@ -272,14 +201,62 @@ impl AttributeDefinitionParameter {
     }
 }
 
-impl TagParameter {
-    fn tag(&self) -> Option<Tag> {
-        Some(Tag { key: self.key.as_ref()?.to_string(), value: self.value.as_ref()?.to_string() })
+/// How many elements of a key schema that is too long are shown.
+const SHOWN_ELEMENT_COUNT_MAX: usize = 10;
+
+/// Constrains a key schema at `path`, where one is given.
+pub(crate) fn constrain_key_schema(constraints: &mut Constraints, path: &str, key_schema: Option<&[KeySchemaElement]>) {
+    let elements = key_schema.unwrap_or_default();
+    if key_schema.is_some() && elements.is_empty() {
+        constraints.fail(path, "[]", "Member must have length greater than or equal to 1");
+    }
+    if elements.len() > KEY_SCHEMA_ELEMENT_COUNT_MAX {
+        let shown: Vec<String> = elements.iter().take(SHOWN_ELEMENT_COUNT_MAX).map(shown_element).collect();
+        let text = format_args!("Member must have length less than or equal to {KEY_SCHEMA_ELEMENT_COUNT_MAX}");
+        constraints.fail(path, format_args!("[{}]", shown.join(", ")), text);
+    }
+    for (index, element) in elements.iter().enumerate() {
+        if constraints.is_full() {
+            return;
+        }
+        let path = format!("{path}.{}.member", index + 1);
+        constrain_attribute_name(constraints, &path, element.attribute_name.as_ref());
+        constrain_token(constraints, format_args!("{path}.keyType"), &element.key_type);
     }
 }
 
-/// How many elements of a key schema that is too long are shown.
-const SHOWN_ELEMENT_COUNT_MAX: usize = 10;
+/// Every key attribute is defined.
+fn check_keys_are_defined(elements: &[KeySchemaElement], defined: &[&str]) -> Result<(), Error> {
+    let keys: Vec<&str> = elements.iter().filter_map(|element| element.attribute_name.as_deref()).collect();
+    if keys.iter().all(|key| defined.contains(key)) {
+        return Ok(());
+    }
+    Err(Error::invalid_parameter(format_args!(
+        "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",
+        keys.join(", "),
+        echo(&defined.join(", "))
+    )))
+}
+
+/// One partition key, then at most one sort key, which is another attribute.
+fn check_roles(elements: &[KeySchemaElement]) -> Result<(), Error> {
+    if let [first, second] = elements
+        && first.attribute_name == second.attribute_name
+    {
+        return Err(Error::validation(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        ));
+    }
+    let expected = [("first", KeyRole::Hash, "HASH"), ("second", KeyRole::Range, "RANGE")];
+    for (element, (position, role, token)) in elements.iter().zip(expected) {
+        if element.key_type.known() != Some(role) {
+            return Err(Error::validation(format!(
+                "Invalid KeySchema: The {position} KeySchemaElement is not a {token} key type"
+            )));
+        }
+    }
+    Ok(())
+}
 
 fn constrain_attribute_name(constraints: &mut Constraints, path: &str, name: Option<&Text>) {
     constraints.not_null(format_args!("{path}.attributeName"), name.is_some());
@@ -302,15 +279,6 @@ fn shown_element(element: &KeySchemaElement) -> String {
         Choice::Unknown(token) => token,
     };
     format!("KeySchemaElement(attributeName={name}, keyType={key_type})")
-}
-
-fn check_bounds(name: &str, units: Option<i64>) -> Result<(), Error> {
-    match units {
-        Some(units) if units > CAPACITY_UNITS_MAX => {
-            Err(Error::validation(format!("Given value {units} for {name} is out of bounds")))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn undefined_key() -> Error {
@@ -344,24 +312,6 @@ pub struct KeySchemaElement {
     pub attribute_name: Option<Text>,
     /// The part it plays.
     pub key_type: Choice<KeyRole>,
-}
-
-/// `ProvisionedThroughput`, as given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ThroughputParameter {
-    /// Units a second.
-    pub read_capacity_units: Option<i64>,
-    /// Units a second.
-    pub write_capacity_units: Option<i64>,
-}
-
-/// A member of `Tags`, as given.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TagParameter {
-    /// 1 to 128 characters.
-    pub key: Option<Text>,
-    /// At most 256 characters.
-    pub value: Option<Text>,
 }
 
 /// The reply.

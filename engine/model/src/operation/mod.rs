@@ -28,8 +28,10 @@ mod refusal;
 mod scan;
 mod start_key;
 mod table_name;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod throughput;
 
 pub use attributes::{Attributes, InvalidAttribute};
 pub use batch::check_distinct_keys;
@@ -38,14 +40,14 @@ pub use batch_write_item::{BatchWriteItem, BatchWriteItemReply, WriteRequest};
 pub use capacity::{CapacityUnits, ConsumedCapacity, answer_by_table};
 pub(crate) use constraint::echo;
 pub use create_table::{
-    AttributeDefinitionParameter, CreateTable, CreateTableReply, KeySchemaElement, TableIdentity, TagParameter,
-    ThroughputParameter,
+    AttributeDefinitionParameter, CreateTable, CreateTableReply, IndexParameter, KeySchemaElement, ProjectionParameter,
+    ProjectionType, TableIdentity,
 };
 pub use delete_item::{DeleteItem, DeleteItemReply};
 pub use delete_table::{DeleteTable, DeleteTableReply};
 pub use describe_continuous_backups::{DescribeContinuousBackups, DescribeContinuousBackupsReply};
 pub use describe_endpoints::{DescribeEndpoints, DescribeEndpointsReply, Endpoint};
-pub use describe_table::{DescribeTable, DescribeTableReply, TableDescription};
+pub use describe_table::{DescribeTable, DescribeTableReply, IndexSize, TableDescription};
 pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply};
 pub use get_item::{GetItem, GetItemReply};
 pub use list_tables::{ListTables, ListTablesReply};
@@ -58,6 +60,8 @@ pub use put_item::{PutItem, PutItemReply};
 pub use query::{Query, QueryReply};
 pub use scan::{Scan, ScanRange, ScanReply};
 pub use table_name::resolve_table_name;
+pub use tags::TagParameter;
+pub use throughput::{OnDemandThroughputParameter, ThroughputParameter, WarmThroughputParameter};
 
 use crate::Error;
 

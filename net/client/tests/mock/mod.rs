@@ -327,5 +327,5 @@ fn description(name: String) -> TableDescription {
         status: TableStatus::Active,
         ..TableDefinition::new(&name, key_schema())
     };
-    TableDescription { definition, item_count: 0, table_size_bytes: 0 }
+    TableDescription::of_empty(definition)
 }

@@ -73,6 +73,12 @@ impl<'de, A: MapAccess<'de>> Member<'_, '_, A> {
         Ok(list.map(|elements| elements.into_iter().map(Option::unwrap_or_default).collect()))
     }
 
+    /// A list of texts.
+    pub(crate) fn texts(self) -> Result<Option<Vec<Text>>, A::Error> {
+        let list = self.shape(ListShape { element: || TextShape, place: Place::Field })?;
+        Ok(list.map(|texts| texts.into_iter().map(Option::unwrap_or_default).collect()))
+    }
+
     /// Names and their texts, in the order given.
     pub(crate) fn texts_by_name(self) -> Result<Option<Vec<(Text, Text)>>, A::Error> {
         let map = self.shape(MapShape { value: || TextShape, java: "java.lang.String" })?;
@@ -124,8 +130,6 @@ pub(crate) enum Outline {
     Text,
     /// A map with values of this Java type.
     Map(&'static str),
-    /// A structure of this Java type.
-    Structure(&'static str),
     List,
 }
 
@@ -148,7 +152,6 @@ impl<'de> Shape<'de> for Outline {
         match (self, found) {
             (Outline::Text, _) => Shape::wrong(&TextShape, found),
             (Outline::Map(java), Found::List) => wrong_map(java),
-            (Outline::Structure(java), Found::List) => wrong_structure(java),
             (Outline::List, Found::Object) => "Start of structure or map found where not expected".into(),
             _ => Place::Field.wrong_scalar(),
         }
@@ -171,7 +174,7 @@ impl<'de> Shape<'de> for Outline {
     }
 
     fn object<A: MapAccess<'de>>(self, mut object: A, reading: &mut Reading<'_>) -> Result<bool, A::Error> {
-        if !matches!(self, Outline::Map(_) | Outline::Structure(_)) {
+        if !matches!(self, Outline::Map(_)) {
             return Err(reading.refuse(Shape::wrong(&self, Found::Object)));
         }
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

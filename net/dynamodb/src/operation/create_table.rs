@@ -1,7 +1,8 @@
 //! CreateTable: JSON to the model's request, its reply to JSON.
 
 use model::operation::{
-    AttributeDefinitionParameter, CreateTable, CreateTableReply, KeySchemaElement, TagParameter, ThroughputParameter,
+    AttributeDefinitionParameter, CreateTable, CreateTableReply, IndexParameter, KeySchemaElement,
+    OnDemandThroughputParameter, ProjectionParameter, TagParameter, ThroughputParameter, WarmThroughputParameter,
 };
 use serde::de::MapAccess;
 
@@ -17,6 +18,10 @@ impl Members for CreateTable {
             "KeySchema" => self.key_schema = value.structures("KeySchemaElement")?,
             "BillingMode" => self.billing_mode = value.choice()?,
             "ProvisionedThroughput" => self.provisioned_throughput = value.structure("ProvisionedThroughput")?,
+            "LocalSecondaryIndexes" => self.local_secondary_indexes = value.structures("LocalSecondaryIndex")?,
+            "GlobalSecondaryIndexes" => self.global_secondary_indexes = value.structures("GlobalSecondaryIndex")?,
+            "OnDemandThroughput" => self.on_demand_throughput = value.structure("OnDemandThroughput")?,
+            "WarmThroughput" => self.warm_throughput = value.structure("WarmThroughput")?,
             "Tags" => self.tags = value.structures("Tag")?,
             "TableClass" => self.table_class = value.choice()?,
             "DeletionProtectionEnabled" => self.deletion_protection_enabled = value.boolean()?,
@@ -45,13 +50,7 @@ fn refuse_member<'de, A: MapAccess<'de>>(
                 refused.get_or_insert("SSESpecification");
             }
         }
-        "LocalSecondaryIndexes" => value.refuse(Outline::List, "LocalSecondaryIndexes", refused)?,
-        "GlobalSecondaryIndexes" => value.refuse(Outline::List, "GlobalSecondaryIndexes", refused)?,
         "VectorIndexes" => value.refuse(Outline::List, "VectorIndexes", refused)?,
-        "WarmThroughput" => value.refuse(Outline::Structure("WarmThroughput"), "WarmThroughput", refused)?,
-        "OnDemandThroughput" => {
-            value.refuse(Outline::Structure("OnDemandThroughput"), "OnDemandThroughput", refused)?;
-        }
         "ResourcePolicy" => value.refuse(Outline::Text, "ResourcePolicy", refused)?,
         "GlobalTableSourceArn" => value.refuse(Outline::Text, "GlobalTableSourceArn", refused)?,
         "GlobalTableSettingsReplicationMode" => {
@@ -106,6 +105,52 @@ impl Members for ThroughputParameter {
         match name {
             "ReadCapacityUnits" => self.read_capacity_units = value.long()?,
             "WriteCapacityUnits" => self.write_capacity_units = value.long()?,
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+impl Members for IndexParameter {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "IndexName" => self.index_name = value.text()?,
+            "KeySchema" => self.key_schema = value.structures("KeySchemaElement")?,
+            "Projection" => self.projection = value.structure("Projection")?,
+            "ProvisionedThroughput" => self.provisioned_throughput = value.structure("ProvisionedThroughput")?,
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+impl Members for ProjectionParameter {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "ProjectionType" => self.projection_type = value.choice()?,
+            "NonKeyAttributes" => self.non_key_attributes = value.texts()?,
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+impl Members for OnDemandThroughputParameter {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "MaxReadRequestUnits" => self.max_read_request_units = value.long()?,
+            "MaxWriteRequestUnits" => self.max_write_request_units = value.long()?,
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+impl Members for WarmThroughputParameter {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "ReadUnitsPerSecond" => self.read_units_per_second = value.long()?,
+            "WriteUnitsPerSecond" => self.write_units_per_second = value.long()?,
             _ => value.ignore()?,
         }
         Ok(())

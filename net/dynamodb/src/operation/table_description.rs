@@ -1,15 +1,10 @@
-//! `TableDescription`: what CreateTable, DescribeTable and DeleteTable tell of a table, with every field that tools read back.
+//! `TableDescription`: what CreateTable, DescribeTable, UpdateTable and DeleteTable tell of a table, with every field that tools read back.
 
-use model::TableDefinition;
-use model::operation::TableDescription;
-use model::table::{BillingMode, TableClass, TableStatus};
+use model::operation::{IndexSize, TableDescription};
+use model::table::{BillingMode, LocalIndex, TableClass, TableStatus};
+use model::{KeySchema, TableDefinition};
 
 use crate::json::writer::Writer;
-
-/// DynamoDB: developer guide: what every new on-demand table can take at once.
-const WARM_READ_UNITS_ON_DEMAND: u64 = 12_000;
-/// As [`WARM_READ_UNITS_ON_DEMAND`], for writes.
-const WARM_WRITE_UNITS_ON_DEMAND: u64 = 4_000;
 
 pub(super) fn write(table: &TableDescription, writer: &mut Writer<'_>) {
     let definition = &table.definition;
@@ -30,13 +25,8 @@ pub(super) fn write(table: &TableDescription, writer: &mut Writer<'_>) {
         writer.string(&definition.arn());
         writer.known_name("\"TableId\":");
         writer.string(&definition.uuid);
-        if definition.table_class == TableClass::StandardInfrequentAccess {
-            writer.known_name("\"TableClassSummary\":");
-            writer.object(|writer| {
-                writer.known_name("\"TableClass\":");
-                writer.string(definition.table_class.token());
-            });
-        }
+        write_local_indexes(table, writer);
+        write_table_class(definition, writer);
         writer.known_name("\"DeletionProtectionEnabled\":");
         writer.boolean(definition.deletion_protection);
     });
@@ -54,9 +44,12 @@ fn write_keys(definition: &TableDefinition, writer: &mut Writer<'_>) {
             });
         }
     });
+    write_key_schema(&definition.key_schema, writer);
+}
+
+fn write_key_schema(schema: &KeySchema, writer: &mut Writer<'_>) {
     writer.known_name("\"KeySchema\":");
     writer.list(|writer| {
-        let schema = &definition.key_schema;
         let partition_key = [(&schema.partition_key, "HASH")];
         for (attribute, role) in partition_key.into_iter().chain(schema.sort_key.as_ref().map(|key| (key, "RANGE"))) {
             writer.object(|writer| {
@@ -69,42 +62,116 @@ fn write_keys(definition: &TableDefinition, writer: &mut Writer<'_>) {
     });
 }
 
-/// An on-demand table has a summary of its billing mode and no throughput; a provisioned one the other way round.
+fn write_local_indexes(table: &TableDescription, writer: &mut Writer<'_>) {
+    let definition = &table.definition;
+    if definition.local_indexes.is_empty() {
+        return;
+    }
+    writer.known_name("\"LocalSecondaryIndexes\":");
+    writer.list(|writer| {
+        for (index, size) in definition.local_indexes.iter().zip(&table.local_indexes) {
+            writer.object(|writer| write_local_index(definition, index, *size, writer));
+        }
+    });
+}
+
+fn write_local_index(definition: &TableDefinition, index: &LocalIndex, size: IndexSize, writer: &mut Writer<'_>) {
+    writer.known_name("\"IndexName\":");
+    writer.string(&index.name);
+    write_key_schema(&index.key_schema(&definition.key_schema), writer);
+    writer.known_name("\"Projection\":");
+    writer.object(|writer| {
+        writer.known_name("\"ProjectionType\":");
+        writer.string(index.projection.token());
+        let names = index.projection.non_key_attributes();
+        if !names.is_empty() {
+            writer.known_name("\"NonKeyAttributes\":");
+            writer.list(|writer| names.iter().for_each(|name| writer.string(name)));
+        }
+    });
+    writer.known_name("\"IndexSizeBytes\":");
+    writer.unsigned(size.size_bytes);
+    writer.known_name("\"ItemCount\":");
+    writer.unsigned(size.item_count);
+    writer.known_name("\"IndexArn\":");
+    writer.string(&definition.index_arn(&index.name));
+}
+
+// DynamoDB: observed: a table that has always had the standard class has no summary of it.
+fn write_table_class(definition: &TableDefinition, writer: &mut Writer<'_>) {
+    let changed_at_ms = definition.history.table_class_changed_at_ms;
+    if definition.table_class == TableClass::Standard && changed_at_ms.is_none() {
+        return;
+    }
+    writer.known_name("\"TableClassSummary\":");
+    writer.object(|writer| {
+        writer.known_name("\"TableClass\":");
+        writer.string(definition.table_class.token());
+        if let Some(changed_at_ms) = changed_at_ms {
+            writer.known_name("\"LastUpdateDateTime\":");
+            writer.epoch_seconds(changed_at_ms);
+        }
+    });
+}
+
+/// A table that is or was billed by request has a summary of its billing mode; on demand, no throughput is provisioned.
 fn write_throughput(definition: &TableDefinition, writer: &mut Writer<'_>) {
-    let is_on_demand = definition.billing_mode == BillingMode::PayPerRequest;
-    let throughput = definition.provisioned_throughput;
+    let history = &definition.history;
     writer.known_name("\"ProvisionedThroughput\":");
     writer.object(|writer| {
+        if let Some(increased_at_ms) = history.throughput_increased_at_ms {
+            writer.known_name("\"LastIncreaseDateTime\":");
+            writer.epoch_seconds(increased_at_ms);
+        }
+        if let Some(decreased_at_ms) = history.throughput_decreased_at_ms {
+            writer.known_name("\"LastDecreaseDateTime\":");
+            writer.epoch_seconds(decreased_at_ms);
+        }
         writer.known_name("\"NumberOfDecreasesToday\":");
-        writer.unsigned(0);
+        writer.unsigned(history.throughput_decrease_count);
         writer.known_name("\"ReadCapacityUnits\":");
-        writer.unsigned(throughput.read_capacity_units);
+        writer.unsigned(definition.provisioned_throughput.read_capacity_units);
         writer.known_name("\"WriteCapacityUnits\":");
-        writer.unsigned(throughput.write_capacity_units);
+        writer.unsigned(definition.provisioned_throughput.write_capacity_units);
     });
-    if is_on_demand {
+    if definition.billing_mode == BillingMode::PayPerRequest || history.on_demand_since_ms.is_some() {
         writer.known_name("\"BillingModeSummary\":");
         writer.object(|writer| {
             writer.known_name("\"BillingMode\":");
             writer.string(definition.billing_mode.token());
-            if definition.status != TableStatus::Creating {
+            if let Some(since_ms) = history.on_demand_since_ms.filter(|_| definition.status != TableStatus::Creating) {
                 writer.known_name("\"LastUpdateToPayPerRequestDateTime\":");
-                writer.epoch_seconds(definition.created_at_ms);
+                writer.epoch_seconds(since_ms);
             }
         });
     }
-    let (read_units, write_units) = if is_on_demand {
-        (WARM_READ_UNITS_ON_DEMAND, WARM_WRITE_UNITS_ON_DEMAND)
-    } else {
-        (throughput.read_capacity_units, throughput.write_capacity_units)
-    };
+    let warm = definition.warm_throughput_in_force();
     writer.known_name("\"WarmThroughput\":");
     writer.object(|writer| {
         writer.known_name("\"ReadUnitsPerSecond\":");
-        writer.unsigned(read_units);
+        writer.unsigned(warm.read_units_per_second);
         writer.known_name("\"WriteUnitsPerSecond\":");
-        writer.unsigned(write_units);
+        writer.unsigned(warm.write_units_per_second);
         writer.known_name("\"Status\":");
         writer.string(definition.status.token());
+    });
+    write_on_demand_bounds(definition, writer);
+}
+
+fn write_on_demand_bounds(definition: &TableDefinition, writer: &mut Writer<'_>) {
+    let bounds = definition.on_demand_throughput;
+    if !bounds.is_bounded() {
+        return;
+    }
+    writer.known_name("\"OnDemandThroughput\":");
+    writer.object(|writer| {
+        if let Some(units) = bounds.max_read_request_units {
+            writer.known_name("\"MaxReadRequestUnits\":");
+            writer.unsigned(units);
+        }
+        if let Some(units) = bounds.max_write_request_units {
+            writer.known_name("\"MaxWriteRequestUnits\":");
+            writer.unsigned(units);
+        }
     });
 }

@@ -4260,6 +4260,492 @@ impl ::core::fmt::Debug for Throughput<'_> {
       ds.finish()
   }
 }
+pub enum OnDemandThroughputOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct OnDemandThroughput<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for OnDemandThroughput<'a> {
+  type Inner = OnDemandThroughput<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> OnDemandThroughput<'a> {
+  pub const VT_MAX_READ_REQUEST_UNITS: ::flatbuffers::VOffsetT = 4;
+  pub const VT_MAX_WRITE_REQUEST_UNITS: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    OnDemandThroughput { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args OnDemandThroughputArgs
+  ) -> ::flatbuffers::WIPOffset<OnDemandThroughput<'bldr>> {
+    let mut builder = OnDemandThroughputBuilder::new(_fbb);
+    if let Some(x) = args.max_write_request_units { builder.add_max_write_request_units(x); }
+    if let Some(x) = args.max_read_request_units { builder.add_max_read_request_units(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn max_read_request_units(&self) -> Option<i64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(OnDemandThroughput::VT_MAX_READ_REQUEST_UNITS, None)}
+  }
+  #[inline]
+  pub fn max_write_request_units(&self) -> Option<i64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(OnDemandThroughput::VT_MAX_WRITE_REQUEST_UNITS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for OnDemandThroughput<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<i64>("max_read_request_units", Self::VT_MAX_READ_REQUEST_UNITS, false)?
+     .visit_field::<i64>("max_write_request_units", Self::VT_MAX_WRITE_REQUEST_UNITS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct OnDemandThroughputArgs {
+    pub max_read_request_units: Option<i64>,
+    pub max_write_request_units: Option<i64>,
+}
+impl<'a> Default for OnDemandThroughputArgs {
+  #[inline]
+  fn default() -> Self {
+    OnDemandThroughputArgs {
+      max_read_request_units: None,
+      max_write_request_units: None,
+    }
+  }
+}
+
+pub struct OnDemandThroughputBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> OnDemandThroughputBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_max_read_request_units(&mut self, max_read_request_units: i64) {
+    self.fbb_.push_slot_always::<i64>(OnDemandThroughput::VT_MAX_READ_REQUEST_UNITS, max_read_request_units);
+  }
+  #[inline]
+  pub fn add_max_write_request_units(&mut self, max_write_request_units: i64) {
+    self.fbb_.push_slot_always::<i64>(OnDemandThroughput::VT_MAX_WRITE_REQUEST_UNITS, max_write_request_units);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> OnDemandThroughputBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    OnDemandThroughputBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<OnDemandThroughput<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for OnDemandThroughput<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("OnDemandThroughput");
+      ds.field("max_read_request_units", &self.max_read_request_units());
+      ds.field("max_write_request_units", &self.max_write_request_units());
+      ds.finish()
+  }
+}
+pub enum WarmThroughputOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct WarmThroughput<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for WarmThroughput<'a> {
+  type Inner = WarmThroughput<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> WarmThroughput<'a> {
+  pub const VT_READ_UNITS_PER_SECOND: ::flatbuffers::VOffsetT = 4;
+  pub const VT_WRITE_UNITS_PER_SECOND: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    WarmThroughput { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args WarmThroughputArgs
+  ) -> ::flatbuffers::WIPOffset<WarmThroughput<'bldr>> {
+    let mut builder = WarmThroughputBuilder::new(_fbb);
+    if let Some(x) = args.write_units_per_second { builder.add_write_units_per_second(x); }
+    if let Some(x) = args.read_units_per_second { builder.add_read_units_per_second(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn read_units_per_second(&self) -> Option<i64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(WarmThroughput::VT_READ_UNITS_PER_SECOND, None)}
+  }
+  #[inline]
+  pub fn write_units_per_second(&self) -> Option<i64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(WarmThroughput::VT_WRITE_UNITS_PER_SECOND, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for WarmThroughput<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<i64>("read_units_per_second", Self::VT_READ_UNITS_PER_SECOND, false)?
+     .visit_field::<i64>("write_units_per_second", Self::VT_WRITE_UNITS_PER_SECOND, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct WarmThroughputArgs {
+    pub read_units_per_second: Option<i64>,
+    pub write_units_per_second: Option<i64>,
+}
+impl<'a> Default for WarmThroughputArgs {
+  #[inline]
+  fn default() -> Self {
+    WarmThroughputArgs {
+      read_units_per_second: None,
+      write_units_per_second: None,
+    }
+  }
+}
+
+pub struct WarmThroughputBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> WarmThroughputBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_read_units_per_second(&mut self, read_units_per_second: i64) {
+    self.fbb_.push_slot_always::<i64>(WarmThroughput::VT_READ_UNITS_PER_SECOND, read_units_per_second);
+  }
+  #[inline]
+  pub fn add_write_units_per_second(&mut self, write_units_per_second: i64) {
+    self.fbb_.push_slot_always::<i64>(WarmThroughput::VT_WRITE_UNITS_PER_SECOND, write_units_per_second);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> WarmThroughputBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    WarmThroughputBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<WarmThroughput<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for WarmThroughput<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("WarmThroughput");
+      ds.field("read_units_per_second", &self.read_units_per_second());
+      ds.field("write_units_per_second", &self.write_units_per_second());
+      ds.finish()
+  }
+}
+pub enum ProjectionOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct Projection<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for Projection<'a> {
+  type Inner = Projection<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> Projection<'a> {
+  pub const VT_PROJECTION_TYPE: ::flatbuffers::VOffsetT = 4;
+  pub const VT_NON_KEY_ATTRIBUTES: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    Projection { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ProjectionArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<Projection<'bldr>> {
+    let mut builder = ProjectionBuilder::new(_fbb);
+    if let Some(x) = args.non_key_attributes { builder.add_non_key_attributes(x); }
+    if let Some(x) = args.projection_type { builder.add_projection_type(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn projection_type(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Projection::VT_PROJECTION_TYPE, None)}
+  }
+  #[inline]
+  pub fn non_key_attributes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(Projection::VT_NON_KEY_ATTRIBUTES, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for Projection<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("projection_type", Self::VT_PROJECTION_TYPE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("non_key_attributes", Self::VT_NON_KEY_ATTRIBUTES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ProjectionArgs<'a> {
+    pub projection_type: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub non_key_attributes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+}
+impl<'a> Default for ProjectionArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ProjectionArgs {
+      projection_type: None,
+      non_key_attributes: None,
+    }
+  }
+}
+
+pub struct ProjectionBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ProjectionBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_projection_type(&mut self, projection_type: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Projection::VT_PROJECTION_TYPE, projection_type);
+  }
+  #[inline]
+  pub fn add_non_key_attributes(&mut self, non_key_attributes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Projection::VT_NON_KEY_ATTRIBUTES, non_key_attributes);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ProjectionBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ProjectionBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<Projection<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for Projection<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("Projection");
+      ds.field("projection_type", &self.projection_type());
+      ds.field("non_key_attributes", &self.non_key_attributes());
+      ds.finish()
+  }
+}
+pub enum SecondaryIndexOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct SecondaryIndex<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for SecondaryIndex<'a> {
+  type Inner = SecondaryIndex<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> SecondaryIndex<'a> {
+  pub const VT_INDEX_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_KEY_SCHEMA: ::flatbuffers::VOffsetT = 6;
+  pub const VT_PROJECTION: ::flatbuffers::VOffsetT = 8;
+  pub const VT_PROVISIONED_THROUGHPUT: ::flatbuffers::VOffsetT = 10;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    SecondaryIndex { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args SecondaryIndexArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<SecondaryIndex<'bldr>> {
+    let mut builder = SecondaryIndexBuilder::new(_fbb);
+    if let Some(x) = args.provisioned_throughput { builder.add_provisioned_throughput(x); }
+    if let Some(x) = args.projection { builder.add_projection(x); }
+    if let Some(x) = args.key_schema { builder.add_key_schema(x); }
+    if let Some(x) = args.index_name { builder.add_index_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn index_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(SecondaryIndex::VT_INDEX_NAME, None)}
+  }
+  #[inline]
+  pub fn key_schema(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<KeySchemaElement<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<KeySchemaElement>>>>(SecondaryIndex::VT_KEY_SCHEMA, None)}
+  }
+  #[inline]
+  pub fn projection(&self) -> Option<Projection<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Projection>>(SecondaryIndex::VT_PROJECTION, None)}
+  }
+  #[inline]
+  pub fn provisioned_throughput(&self) -> Option<Throughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Throughput>>(SecondaryIndex::VT_PROVISIONED_THROUGHPUT, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for SecondaryIndex<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("index_name", Self::VT_INDEX_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<KeySchemaElement>>>>("key_schema", Self::VT_KEY_SCHEMA, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Projection>>("projection", Self::VT_PROJECTION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Throughput>>("provisioned_throughput", Self::VT_PROVISIONED_THROUGHPUT, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct SecondaryIndexArgs<'a> {
+    pub index_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub key_schema: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<KeySchemaElement<'a>>>>>,
+    pub projection: Option<::flatbuffers::WIPOffset<Projection<'a>>>,
+    pub provisioned_throughput: Option<::flatbuffers::WIPOffset<Throughput<'a>>>,
+}
+impl<'a> Default for SecondaryIndexArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    SecondaryIndexArgs {
+      index_name: None,
+      key_schema: None,
+      projection: None,
+      provisioned_throughput: None,
+    }
+  }
+}
+
+pub struct SecondaryIndexBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> SecondaryIndexBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_index_name(&mut self, index_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(SecondaryIndex::VT_INDEX_NAME, index_name);
+  }
+  #[inline]
+  pub fn add_key_schema(&mut self, key_schema: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<KeySchemaElement<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(SecondaryIndex::VT_KEY_SCHEMA, key_schema);
+  }
+  #[inline]
+  pub fn add_projection(&mut self, projection: ::flatbuffers::WIPOffset<Projection<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Projection>>(SecondaryIndex::VT_PROJECTION, projection);
+  }
+  #[inline]
+  pub fn add_provisioned_throughput(&mut self, provisioned_throughput: ::flatbuffers::WIPOffset<Throughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Throughput>>(SecondaryIndex::VT_PROVISIONED_THROUGHPUT, provisioned_throughput);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> SecondaryIndexBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    SecondaryIndexBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<SecondaryIndex<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for SecondaryIndex<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("SecondaryIndex");
+      ds.field("index_name", &self.index_name());
+      ds.field("key_schema", &self.key_schema());
+      ds.field("projection", &self.projection());
+      ds.field("provisioned_throughput", &self.provisioned_throughput());
+      ds.finish()
+  }
+}
 pub enum TagOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -4397,6 +4883,10 @@ impl<'a> CreateTable<'a> {
   pub const VT_TAGS: ::flatbuffers::VOffsetT = 14;
   pub const VT_TABLE_CLASS: ::flatbuffers::VOffsetT = 16;
   pub const VT_DELETION_PROTECTION_ENABLED: ::flatbuffers::VOffsetT = 18;
+  pub const VT_LOCAL_SECONDARY_INDEXES: ::flatbuffers::VOffsetT = 20;
+  pub const VT_GLOBAL_SECONDARY_INDEXES: ::flatbuffers::VOffsetT = 22;
+  pub const VT_ON_DEMAND_THROUGHPUT: ::flatbuffers::VOffsetT = 24;
+  pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 26;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -4408,6 +4898,10 @@ impl<'a> CreateTable<'a> {
     args: &'args CreateTableArgs<'args>
   ) -> ::flatbuffers::WIPOffset<CreateTable<'bldr>> {
     let mut builder = CreateTableBuilder::new(_fbb);
+    if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
+    if let Some(x) = args.on_demand_throughput { builder.add_on_demand_throughput(x); }
+    if let Some(x) = args.global_secondary_indexes { builder.add_global_secondary_indexes(x); }
+    if let Some(x) = args.local_secondary_indexes { builder.add_local_secondary_indexes(x); }
     if let Some(x) = args.table_class { builder.add_table_class(x); }
     if let Some(x) = args.tags { builder.add_tags(x); }
     if let Some(x) = args.provisioned_throughput { builder.add_provisioned_throughput(x); }
@@ -4476,6 +4970,34 @@ impl<'a> CreateTable<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(CreateTable::VT_DELETION_PROTECTION_ENABLED, None)}
   }
+  #[inline]
+  pub fn local_secondary_indexes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex>>>>(CreateTable::VT_LOCAL_SECONDARY_INDEXES, None)}
+  }
+  #[inline]
+  pub fn global_secondary_indexes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex>>>>(CreateTable::VT_GLOBAL_SECONDARY_INDEXES, None)}
+  }
+  #[inline]
+  pub fn on_demand_throughput(&self) -> Option<OnDemandThroughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<OnDemandThroughput>>(CreateTable::VT_ON_DEMAND_THROUGHPUT, None)}
+  }
+  #[inline]
+  pub fn warm_throughput(&self) -> Option<WarmThroughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<WarmThroughput>>(CreateTable::VT_WARM_THROUGHPUT, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for CreateTable<'_> {
@@ -4492,6 +5014,10 @@ impl ::flatbuffers::Verifiable for CreateTable<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<Tag>>>>("tags", Self::VT_TAGS, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_class", Self::VT_TABLE_CLASS, false)?
      .visit_field::<bool>("deletion_protection_enabled", Self::VT_DELETION_PROTECTION_ENABLED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<SecondaryIndex>>>>("local_secondary_indexes", Self::VT_LOCAL_SECONDARY_INDEXES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<SecondaryIndex>>>>("global_secondary_indexes", Self::VT_GLOBAL_SECONDARY_INDEXES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<OnDemandThroughput>>("on_demand_throughput", Self::VT_ON_DEMAND_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
      .finish();
     Ok(())
   }
@@ -4505,6 +5031,10 @@ pub struct CreateTableArgs<'a> {
     pub tags: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Tag<'a>>>>>,
     pub table_class: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub deletion_protection_enabled: Option<bool>,
+    pub local_secondary_indexes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex<'a>>>>>,
+    pub global_secondary_indexes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex<'a>>>>>,
+    pub on_demand_throughput: Option<::flatbuffers::WIPOffset<OnDemandThroughput<'a>>>,
+    pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
 }
 impl<'a> Default for CreateTableArgs<'a> {
   #[inline]
@@ -4518,6 +5048,10 @@ impl<'a> Default for CreateTableArgs<'a> {
       tags: None,
       table_class: None,
       deletion_protection_enabled: None,
+      local_secondary_indexes: None,
+      global_secondary_indexes: None,
+      on_demand_throughput: None,
+      warm_throughput: None,
     }
   }
 }
@@ -4560,6 +5094,22 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CreateTableBuilder<'a, 'b, A>
     self.fbb_.push_slot_always::<bool>(CreateTable::VT_DELETION_PROTECTION_ENABLED, deletion_protection_enabled);
   }
   #[inline]
+  pub fn add_local_secondary_indexes(&mut self, local_secondary_indexes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<SecondaryIndex<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CreateTable::VT_LOCAL_SECONDARY_INDEXES, local_secondary_indexes);
+  }
+  #[inline]
+  pub fn add_global_secondary_indexes(&mut self, global_secondary_indexes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<SecondaryIndex<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(CreateTable::VT_GLOBAL_SECONDARY_INDEXES, global_secondary_indexes);
+  }
+  #[inline]
+  pub fn add_on_demand_throughput(&mut self, on_demand_throughput: ::flatbuffers::WIPOffset<OnDemandThroughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<OnDemandThroughput>>(CreateTable::VT_ON_DEMAND_THROUGHPUT, on_demand_throughput);
+  }
+  #[inline]
+  pub fn add_warm_throughput(&mut self, warm_throughput: ::flatbuffers::WIPOffset<WarmThroughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<WarmThroughput>>(CreateTable::VT_WARM_THROUGHPUT, warm_throughput);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CreateTableBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     CreateTableBuilder {
@@ -4585,6 +5135,10 @@ impl ::core::fmt::Debug for CreateTable<'_> {
       ds.field("tags", &self.tags());
       ds.field("table_class", &self.table_class());
       ds.field("deletion_protection_enabled", &self.deletion_protection_enabled());
+      ds.field("local_secondary_indexes", &self.local_secondary_indexes());
+      ds.field("global_secondary_indexes", &self.global_secondary_indexes());
+      ds.field("on_demand_throughput", &self.on_demand_throughput());
+      ds.field("warm_throughput", &self.warm_throughput());
       ds.finish()
   }
 }
@@ -4780,6 +5334,385 @@ impl ::core::fmt::Debug for DeleteTable<'_> {
       ds.finish()
   }
 }
+pub enum LocalIndexOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct LocalIndex<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for LocalIndex<'a> {
+  type Inner = LocalIndex<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> LocalIndex<'a> {
+  pub const VT_INDEX_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_SORT_KEY: ::flatbuffers::VOffsetT = 6;
+  pub const VT_PROJECTION: ::flatbuffers::VOffsetT = 8;
+  pub const VT_ITEM_COUNT: ::flatbuffers::VOffsetT = 10;
+  pub const VT_SIZE_BYTES: ::flatbuffers::VOffsetT = 12;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    LocalIndex { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args LocalIndexArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<LocalIndex<'bldr>> {
+    let mut builder = LocalIndexBuilder::new(_fbb);
+    builder.add_size_bytes(args.size_bytes);
+    builder.add_item_count(args.item_count);
+    if let Some(x) = args.projection { builder.add_projection(x); }
+    if let Some(x) = args.sort_key { builder.add_sort_key(x); }
+    if let Some(x) = args.index_name { builder.add_index_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn index_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(LocalIndex::VT_INDEX_NAME, None)}
+  }
+  #[inline]
+  pub fn sort_key(&self) -> Option<KeyAttribute<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<KeyAttribute>>(LocalIndex::VT_SORT_KEY, None)}
+  }
+  #[inline]
+  pub fn projection(&self) -> Option<Projection<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Projection>>(LocalIndex::VT_PROJECTION, None)}
+  }
+  #[inline]
+  pub fn item_count(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(LocalIndex::VT_ITEM_COUNT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn size_bytes(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(LocalIndex::VT_SIZE_BYTES, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for LocalIndex<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("index_name", Self::VT_INDEX_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<KeyAttribute>>("sort_key", Self::VT_SORT_KEY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Projection>>("projection", Self::VT_PROJECTION, false)?
+     .visit_field::<u64>("item_count", Self::VT_ITEM_COUNT, false)?
+     .visit_field::<u64>("size_bytes", Self::VT_SIZE_BYTES, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct LocalIndexArgs<'a> {
+    pub index_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub sort_key: Option<::flatbuffers::WIPOffset<KeyAttribute<'a>>>,
+    pub projection: Option<::flatbuffers::WIPOffset<Projection<'a>>>,
+    pub item_count: u64,
+    pub size_bytes: u64,
+}
+impl<'a> Default for LocalIndexArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    LocalIndexArgs {
+      index_name: None,
+      sort_key: None,
+      projection: None,
+      item_count: 0,
+      size_bytes: 0,
+    }
+  }
+}
+
+pub struct LocalIndexBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> LocalIndexBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_index_name(&mut self, index_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(LocalIndex::VT_INDEX_NAME, index_name);
+  }
+  #[inline]
+  pub fn add_sort_key(&mut self, sort_key: ::flatbuffers::WIPOffset<KeyAttribute<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<KeyAttribute>>(LocalIndex::VT_SORT_KEY, sort_key);
+  }
+  #[inline]
+  pub fn add_projection(&mut self, projection: ::flatbuffers::WIPOffset<Projection<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Projection>>(LocalIndex::VT_PROJECTION, projection);
+  }
+  #[inline]
+  pub fn add_item_count(&mut self, item_count: u64) {
+    self.fbb_.push_slot::<u64>(LocalIndex::VT_ITEM_COUNT, item_count, 0);
+  }
+  #[inline]
+  pub fn add_size_bytes(&mut self, size_bytes: u64) {
+    self.fbb_.push_slot::<u64>(LocalIndex::VT_SIZE_BYTES, size_bytes, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> LocalIndexBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    LocalIndexBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<LocalIndex<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for LocalIndex<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("LocalIndex");
+      ds.field("index_name", &self.index_name());
+      ds.field("sort_key", &self.sort_key());
+      ds.field("projection", &self.projection());
+      ds.field("item_count", &self.item_count());
+      ds.field("size_bytes", &self.size_bytes());
+      ds.finish()
+  }
+}
+pub enum TableHistoryOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct TableHistory<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for TableHistory<'a> {
+  type Inner = TableHistory<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> TableHistory<'a> {
+  pub const VT_ON_DEMAND_SINCE_MS: ::flatbuffers::VOffsetT = 4;
+  pub const VT_THROUGHPUT_INCREASED_AT_MS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_THROUGHPUT_DECREASED_AT_MS: ::flatbuffers::VOffsetT = 8;
+  pub const VT_THROUGHPUT_DECREASE_COUNT: ::flatbuffers::VOffsetT = 10;
+  pub const VT_TABLE_CLASS_CHANGED_AT_MS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_TIME_TO_LIVE_CHANGED_AT_MS: ::flatbuffers::VOffsetT = 14;
+  pub const VT_TIME_TO_LIVE_ATTRIBUTE: ::flatbuffers::VOffsetT = 16;
+  pub const VT_UPDATED_AT_MS: ::flatbuffers::VOffsetT = 18;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    TableHistory { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args TableHistoryArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<TableHistory<'bldr>> {
+    let mut builder = TableHistoryBuilder::new(_fbb);
+    if let Some(x) = args.updated_at_ms { builder.add_updated_at_ms(x); }
+    if let Some(x) = args.time_to_live_changed_at_ms { builder.add_time_to_live_changed_at_ms(x); }
+    if let Some(x) = args.table_class_changed_at_ms { builder.add_table_class_changed_at_ms(x); }
+    builder.add_throughput_decrease_count(args.throughput_decrease_count);
+    if let Some(x) = args.throughput_decreased_at_ms { builder.add_throughput_decreased_at_ms(x); }
+    if let Some(x) = args.throughput_increased_at_ms { builder.add_throughput_increased_at_ms(x); }
+    if let Some(x) = args.on_demand_since_ms { builder.add_on_demand_since_ms(x); }
+    if let Some(x) = args.time_to_live_attribute { builder.add_time_to_live_attribute(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn on_demand_since_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_ON_DEMAND_SINCE_MS, None)}
+  }
+  #[inline]
+  pub fn throughput_increased_at_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_THROUGHPUT_INCREASED_AT_MS, None)}
+  }
+  #[inline]
+  pub fn throughput_decreased_at_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_THROUGHPUT_DECREASED_AT_MS, None)}
+  }
+  #[inline]
+  pub fn throughput_decrease_count(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_THROUGHPUT_DECREASE_COUNT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn table_class_changed_at_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_TABLE_CLASS_CHANGED_AT_MS, None)}
+  }
+  #[inline]
+  pub fn time_to_live_changed_at_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_TIME_TO_LIVE_CHANGED_AT_MS, None)}
+  }
+  #[inline]
+  pub fn time_to_live_attribute(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TableHistory::VT_TIME_TO_LIVE_ATTRIBUTE, None)}
+  }
+  #[inline]
+  pub fn updated_at_ms(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableHistory::VT_UPDATED_AT_MS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for TableHistory<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u64>("on_demand_since_ms", Self::VT_ON_DEMAND_SINCE_MS, false)?
+     .visit_field::<u64>("throughput_increased_at_ms", Self::VT_THROUGHPUT_INCREASED_AT_MS, false)?
+     .visit_field::<u64>("throughput_decreased_at_ms", Self::VT_THROUGHPUT_DECREASED_AT_MS, false)?
+     .visit_field::<u64>("throughput_decrease_count", Self::VT_THROUGHPUT_DECREASE_COUNT, false)?
+     .visit_field::<u64>("table_class_changed_at_ms", Self::VT_TABLE_CLASS_CHANGED_AT_MS, false)?
+     .visit_field::<u64>("time_to_live_changed_at_ms", Self::VT_TIME_TO_LIVE_CHANGED_AT_MS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("time_to_live_attribute", Self::VT_TIME_TO_LIVE_ATTRIBUTE, false)?
+     .visit_field::<u64>("updated_at_ms", Self::VT_UPDATED_AT_MS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct TableHistoryArgs<'a> {
+    pub on_demand_since_ms: Option<u64>,
+    pub throughput_increased_at_ms: Option<u64>,
+    pub throughput_decreased_at_ms: Option<u64>,
+    pub throughput_decrease_count: u64,
+    pub table_class_changed_at_ms: Option<u64>,
+    pub time_to_live_changed_at_ms: Option<u64>,
+    pub time_to_live_attribute: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub updated_at_ms: Option<u64>,
+}
+impl<'a> Default for TableHistoryArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    TableHistoryArgs {
+      on_demand_since_ms: None,
+      throughput_increased_at_ms: None,
+      throughput_decreased_at_ms: None,
+      throughput_decrease_count: 0,
+      table_class_changed_at_ms: None,
+      time_to_live_changed_at_ms: None,
+      time_to_live_attribute: None,
+      updated_at_ms: None,
+    }
+  }
+}
+
+pub struct TableHistoryBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TableHistoryBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_on_demand_since_ms(&mut self, on_demand_since_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_ON_DEMAND_SINCE_MS, on_demand_since_ms);
+  }
+  #[inline]
+  pub fn add_throughput_increased_at_ms(&mut self, throughput_increased_at_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_THROUGHPUT_INCREASED_AT_MS, throughput_increased_at_ms);
+  }
+  #[inline]
+  pub fn add_throughput_decreased_at_ms(&mut self, throughput_decreased_at_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_THROUGHPUT_DECREASED_AT_MS, throughput_decreased_at_ms);
+  }
+  #[inline]
+  pub fn add_throughput_decrease_count(&mut self, throughput_decrease_count: u64) {
+    self.fbb_.push_slot::<u64>(TableHistory::VT_THROUGHPUT_DECREASE_COUNT, throughput_decrease_count, 0);
+  }
+  #[inline]
+  pub fn add_table_class_changed_at_ms(&mut self, table_class_changed_at_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_TABLE_CLASS_CHANGED_AT_MS, table_class_changed_at_ms);
+  }
+  #[inline]
+  pub fn add_time_to_live_changed_at_ms(&mut self, time_to_live_changed_at_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_TIME_TO_LIVE_CHANGED_AT_MS, time_to_live_changed_at_ms);
+  }
+  #[inline]
+  pub fn add_time_to_live_attribute(&mut self, time_to_live_attribute: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableHistory::VT_TIME_TO_LIVE_ATTRIBUTE, time_to_live_attribute);
+  }
+  #[inline]
+  pub fn add_updated_at_ms(&mut self, updated_at_ms: u64) {
+    self.fbb_.push_slot_always::<u64>(TableHistory::VT_UPDATED_AT_MS, updated_at_ms);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TableHistoryBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    TableHistoryBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<TableHistory<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for TableHistory<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("TableHistory");
+      ds.field("on_demand_since_ms", &self.on_demand_since_ms());
+      ds.field("throughput_increased_at_ms", &self.throughput_increased_at_ms());
+      ds.field("throughput_decreased_at_ms", &self.throughput_decreased_at_ms());
+      ds.field("throughput_decrease_count", &self.throughput_decrease_count());
+      ds.field("table_class_changed_at_ms", &self.table_class_changed_at_ms());
+      ds.field("time_to_live_changed_at_ms", &self.time_to_live_changed_at_ms());
+      ds.field("time_to_live_attribute", &self.time_to_live_attribute());
+      ds.field("updated_at_ms", &self.updated_at_ms());
+      ds.finish()
+  }
+}
 pub enum TableDescriptionOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -4812,6 +5745,12 @@ impl<'a> TableDescription<'a> {
   pub const VT_STATUS: ::flatbuffers::VOffsetT = 30;
   pub const VT_ITEM_COUNT: ::flatbuffers::VOffsetT = 32;
   pub const VT_TABLE_SIZE_BYTES: ::flatbuffers::VOffsetT = 34;
+  pub const VT_LOCAL_INDEXES: ::flatbuffers::VOffsetT = 36;
+  pub const VT_MAX_READ_REQUEST_UNITS: ::flatbuffers::VOffsetT = 38;
+  pub const VT_MAX_WRITE_REQUEST_UNITS: ::flatbuffers::VOffsetT = 40;
+  pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 42;
+  pub const VT_TIME_TO_LIVE: ::flatbuffers::VOffsetT = 44;
+  pub const VT_HISTORY: ::flatbuffers::VOffsetT = 46;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -4823,12 +5762,18 @@ impl<'a> TableDescription<'a> {
     args: &'args TableDescriptionArgs<'args>
   ) -> ::flatbuffers::WIPOffset<TableDescription<'bldr>> {
     let mut builder = TableDescriptionBuilder::new(_fbb);
+    if let Some(x) = args.max_write_request_units { builder.add_max_write_request_units(x); }
+    if let Some(x) = args.max_read_request_units { builder.add_max_read_request_units(x); }
     builder.add_table_size_bytes(args.table_size_bytes);
     builder.add_item_count(args.item_count);
     builder.add_created_at_ms(args.created_at_ms);
     builder.add_write_capacity_units(args.write_capacity_units);
     builder.add_read_capacity_units(args.read_capacity_units);
     builder.add_table_id(args.table_id);
+    if let Some(x) = args.history { builder.add_history(x); }
+    if let Some(x) = args.time_to_live { builder.add_time_to_live(x); }
+    if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
+    if let Some(x) = args.local_indexes { builder.add_local_indexes(x); }
     if let Some(x) = args.status { builder.add_status(x); }
     if let Some(x) = args.tags { builder.add_tags(x); }
     if let Some(x) = args.table_class { builder.add_table_class(x); }
@@ -4955,6 +5900,48 @@ impl<'a> TableDescription<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u64>(TableDescription::VT_TABLE_SIZE_BYTES, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn local_indexes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LocalIndex<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LocalIndex>>>>(TableDescription::VT_LOCAL_INDEXES, None)}
+  }
+  #[inline]
+  pub fn max_read_request_units(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableDescription::VT_MAX_READ_REQUEST_UNITS, None)}
+  }
+  #[inline]
+  pub fn max_write_request_units(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(TableDescription::VT_MAX_WRITE_REQUEST_UNITS, None)}
+  }
+  #[inline]
+  pub fn warm_throughput(&self) -> Option<WarmThroughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<WarmThroughput>>(TableDescription::VT_WARM_THROUGHPUT, None)}
+  }
+  #[inline]
+  pub fn time_to_live(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TableDescription::VT_TIME_TO_LIVE, None)}
+  }
+  #[inline]
+  pub fn history(&self) -> Option<TableHistory<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<TableHistory>>(TableDescription::VT_HISTORY, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for TableDescription<'_> {
@@ -4979,6 +5966,12 @@ impl ::flatbuffers::Verifiable for TableDescription<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("status", Self::VT_STATUS, false)?
      .visit_field::<u64>("item_count", Self::VT_ITEM_COUNT, false)?
      .visit_field::<u64>("table_size_bytes", Self::VT_TABLE_SIZE_BYTES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<LocalIndex>>>>("local_indexes", Self::VT_LOCAL_INDEXES, false)?
+     .visit_field::<u64>("max_read_request_units", Self::VT_MAX_READ_REQUEST_UNITS, false)?
+     .visit_field::<u64>("max_write_request_units", Self::VT_MAX_WRITE_REQUEST_UNITS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("time_to_live", Self::VT_TIME_TO_LIVE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<TableHistory>>("history", Self::VT_HISTORY, false)?
      .finish();
     Ok(())
   }
@@ -5000,6 +5993,12 @@ pub struct TableDescriptionArgs<'a> {
     pub status: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub item_count: u64,
     pub table_size_bytes: u64,
+    pub local_indexes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LocalIndex<'a>>>>>,
+    pub max_read_request_units: Option<u64>,
+    pub max_write_request_units: Option<u64>,
+    pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
+    pub time_to_live: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub history: Option<::flatbuffers::WIPOffset<TableHistory<'a>>>,
 }
 impl<'a> Default for TableDescriptionArgs<'a> {
   #[inline]
@@ -5021,6 +6020,12 @@ impl<'a> Default for TableDescriptionArgs<'a> {
       status: None,
       item_count: 0,
       table_size_bytes: 0,
+      local_indexes: None,
+      max_read_request_units: None,
+      max_write_request_units: None,
+      warm_throughput: None,
+      time_to_live: None,
+      history: None,
     }
   }
 }
@@ -5095,6 +6100,30 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TableDescriptionBuilder<'a, '
     self.fbb_.push_slot::<u64>(TableDescription::VT_TABLE_SIZE_BYTES, table_size_bytes, 0);
   }
   #[inline]
+  pub fn add_local_indexes(&mut self, local_indexes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<LocalIndex<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableDescription::VT_LOCAL_INDEXES, local_indexes);
+  }
+  #[inline]
+  pub fn add_max_read_request_units(&mut self, max_read_request_units: u64) {
+    self.fbb_.push_slot_always::<u64>(TableDescription::VT_MAX_READ_REQUEST_UNITS, max_read_request_units);
+  }
+  #[inline]
+  pub fn add_max_write_request_units(&mut self, max_write_request_units: u64) {
+    self.fbb_.push_slot_always::<u64>(TableDescription::VT_MAX_WRITE_REQUEST_UNITS, max_write_request_units);
+  }
+  #[inline]
+  pub fn add_warm_throughput(&mut self, warm_throughput: ::flatbuffers::WIPOffset<WarmThroughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<WarmThroughput>>(TableDescription::VT_WARM_THROUGHPUT, warm_throughput);
+  }
+  #[inline]
+  pub fn add_time_to_live(&mut self, time_to_live: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableDescription::VT_TIME_TO_LIVE, time_to_live);
+  }
+  #[inline]
+  pub fn add_history(&mut self, history: ::flatbuffers::WIPOffset<TableHistory<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<TableHistory>>(TableDescription::VT_HISTORY, history);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TableDescriptionBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     TableDescriptionBuilder {
@@ -5128,6 +6157,12 @@ impl ::core::fmt::Debug for TableDescription<'_> {
       ds.field("status", &self.status());
       ds.field("item_count", &self.item_count());
       ds.field("table_size_bytes", &self.table_size_bytes());
+      ds.field("local_indexes", &self.local_indexes());
+      ds.field("max_read_request_units", &self.max_read_request_units());
+      ds.field("max_write_request_units", &self.max_write_request_units());
+      ds.field("warm_throughput", &self.warm_throughput());
+      ds.field("time_to_live", &self.time_to_live());
+      ds.field("history", &self.history());
       ds.finish()
   }
 }

@@ -1,39 +1,38 @@
 //! CreateTable on the wire. Its reply is a table's description (`table_description.rs`).
 
-use model::operation::{
-    AttributeDefinitionParameter, CreateTable, KeySchemaElement, TagParameter, ThroughputParameter,
-};
+use model::operation::{AttributeDefinitionParameter, CreateTable};
 
-use super::parts;
+use super::{parts, table_settings};
 use crate::error::EncodeError;
 use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
-use crate::writer::{BYTE, LONG, REFERENCE, Shape, Table, Writer};
+use crate::writer::{BYTE, REFERENCE, Shape, Table, Writer};
 
-static SHAPE: Shape<8> =
-    Shape::new([REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE]);
-static PAIR_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
-static THROUGHPUT_SHAPE: Shape<2> = Shape::new([LONG, LONG]);
+static SHAPE: Shape<12> = Shape::new([
+    REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE, REFERENCE, REFERENCE, REFERENCE,
+    REFERENCE,
+]);
+static DEFINITION_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
 pub(crate) fn encode(request: &CreateTable, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
     parts::refuse(request.refused)?;
     let table = writer.root(&SHAPE);
     writer.text_option(table, fbs::CreateTable::VT_TABLE_NAME, request.table_name.as_deref());
-    encode_keys(request, table, writer);
+    encode_definitions(request.attribute_definitions.as_deref(), table, writer);
+    let key_schema = fbs::CreateTable::VT_KEY_SCHEMA;
+    table_settings::encode_key_schema(request.key_schema.as_deref(), table, key_schema, writer);
+    let local = fbs::CreateTable::VT_LOCAL_SECONDARY_INDEXES;
+    table_settings::encode_indexes(request.local_secondary_indexes.as_deref(), table, local, writer);
+    let global = fbs::CreateTable::VT_GLOBAL_SECONDARY_INDEXES;
+    table_settings::encode_indexes(request.global_secondary_indexes.as_deref(), table, global, writer);
     parts::choice(&request.billing_mode, table, fbs::CreateTable::VT_BILLING_MODE, writer);
-    if let Some(throughput) = &request.provisioned_throughput {
-        let child = writer.child(table, fbs::CreateTable::VT_PROVISIONED_THROUGHPUT, &THROUGHPUT_SHAPE);
-        writer.signed_option(child, fbs::Throughput::VT_READ_CAPACITY_UNITS, throughput.read_capacity_units);
-        writer.signed_option(child, fbs::Throughput::VT_WRITE_CAPACITY_UNITS, throughput.write_capacity_units);
-    }
-    if let Some(tags) = &request.tags {
-        let vector = writer.vector(table, fbs::CreateTable::VT_TAGS, tags.len());
-        for (index, tag) in tags.iter().enumerate() {
-            let element = writer.element(vector, index, &PAIR_SHAPE);
-            writer.text_option(element, fbs::Tag::VT_KEY, tag.key.as_deref());
-            writer.text_option(element, fbs::Tag::VT_VALUE, tag.value.as_deref());
-        }
-    }
+    let throughput = fbs::CreateTable::VT_PROVISIONED_THROUGHPUT;
+    table_settings::encode_throughput(request.provisioned_throughput.as_ref(), table, throughput, writer);
+    let on_demand = fbs::CreateTable::VT_ON_DEMAND_THROUGHPUT;
+    table_settings::encode_on_demand(request.on_demand_throughput.as_ref(), table, on_demand, writer);
+    let warm = fbs::CreateTable::VT_WARM_THROUGHPUT;
+    table_settings::encode_warm(request.warm_throughput.as_ref(), table, warm, writer);
+    table_settings::encode_tags(request.tags.as_deref(), table, fbs::CreateTable::VT_TAGS, writer);
     parts::choice(&request.table_class, table, fbs::CreateTable::VT_TABLE_CLASS, writer);
     if let Some(is_protected) = request.deletion_protection_enabled {
         writer.byte(table, fbs::CreateTable::VT_DELETION_PROTECTION_ENABLED, u8::from(is_protected));
@@ -43,39 +42,36 @@ pub(crate) fn encode(request: &CreateTable, writer: &mut Writer<'_>) -> Result<(
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<CreateTable, Refusal> {
     let request = payload.root::<fbs::CreateTable<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::CreateTable::VT_DELETION_PROTECTION_ENABLED)?;
+    refuse_unknown_fields(request._tab, fbs::CreateTable::VT_WARM_THROUGHPUT)?;
     let definitions = request.attribute_definitions();
+    let indexes = |list: Option<_>| list.map(|list| payload.list(list, table_settings::decode_index)).transpose();
+    let key_schema = request.key_schema();
     Ok(CreateTable {
         table_name: payload.text_option(request.table_name()),
         attribute_definitions: definitions.map(|list| payload.list(list, decode_definition)).transpose()?,
-        key_schema: request.key_schema().map(|list| payload.list(list, decode_element)).transpose()?,
+        key_schema: key_schema.map(|list| payload.list(list, table_settings::decode_element)).transpose()?,
+        local_secondary_indexes: indexes(request.local_secondary_indexes())?,
+        global_secondary_indexes: indexes(request.global_secondary_indexes())?,
         billing_mode: choice(request.billing_mode()),
-        provisioned_throughput: request.provisioned_throughput().map(decode_throughput).transpose()?,
-        tags: request.tags().map(|list| payload.list(list, decode_tag)).transpose()?,
+        provisioned_throughput: request.provisioned_throughput().map(table_settings::decode_throughput).transpose()?,
+        on_demand_throughput: request.on_demand_throughput().map(table_settings::decode_on_demand).transpose()?,
+        warm_throughput: request.warm_throughput().map(table_settings::decode_warm).transpose()?,
+        tags: request.tags().map(|list| payload.list(list, table_settings::decode_tag)).transpose()?,
         table_class: choice(request.table_class()),
         deletion_protection_enabled: request.deletion_protection_enabled(),
         refused: None,
     })
 }
 
-fn encode_keys(request: &CreateTable, table: Table, writer: &mut Writer<'_>) {
-    if let Some(definitions) = &request.attribute_definitions {
-        let vector = writer.vector(table, fbs::CreateTable::VT_ATTRIBUTE_DEFINITIONS, definitions.len());
-        for (index, definition) in definitions.iter().enumerate() {
-            let element = writer.element(vector, index, &PAIR_SHAPE);
-            let name = definition.attribute_name.as_deref();
-            writer.text_option(element, fbs::AttributeDefinition::VT_ATTRIBUTE_NAME, name);
-            let attribute_type = fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE;
-            parts::choice(&definition.attribute_type, element, attribute_type, writer);
-        }
-    }
-    if let Some(key_schema) = &request.key_schema {
-        let vector = writer.vector(table, fbs::CreateTable::VT_KEY_SCHEMA, key_schema.len());
-        for (index, key) in key_schema.iter().enumerate() {
-            let element = writer.element(vector, index, &PAIR_SHAPE);
-            writer.text_option(element, fbs::KeySchemaElement::VT_ATTRIBUTE_NAME, key.attribute_name.as_deref());
-            parts::choice(&key.key_type, element, fbs::KeySchemaElement::VT_KEY_TYPE, writer);
-        }
+fn encode_definitions(definitions: Option<&[AttributeDefinitionParameter]>, table: Table, writer: &mut Writer<'_>) {
+    let Some(definitions) = definitions else { return };
+    let vector = writer.vector(table, fbs::CreateTable::VT_ATTRIBUTE_DEFINITIONS, definitions.len());
+    for (index, definition) in definitions.iter().enumerate() {
+        let element = writer.element(vector, index, &DEFINITION_SHAPE);
+        let name = definition.attribute_name.as_deref();
+        writer.text_option(element, fbs::AttributeDefinition::VT_ATTRIBUTE_NAME, name);
+        let attribute_type = fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE;
+        parts::choice(&definition.attribute_type, element, attribute_type, writer);
     }
 }
 
@@ -88,22 +84,4 @@ fn decode_definition<'a>(
         attribute_name: payload.text_option(definition.attribute_name()),
         attribute_type: choice(definition.attribute_type()),
     })
-}
-
-fn decode_element<'a>(payload: Payload<'a>, key: fbs::KeySchemaElement<'a>) -> Result<KeySchemaElement, Refusal> {
-    refuse_unknown_fields(key._tab, fbs::KeySchemaElement::VT_KEY_TYPE)?;
-    Ok(KeySchemaElement { attribute_name: payload.text_option(key.attribute_name()), key_type: choice(key.key_type()) })
-}
-
-fn decode_throughput(throughput: fbs::Throughput<'_>) -> Result<ThroughputParameter, Refusal> {
-    refuse_unknown_fields(throughput._tab, fbs::Throughput::VT_WRITE_CAPACITY_UNITS)?;
-    Ok(ThroughputParameter {
-        read_capacity_units: throughput.read_capacity_units(),
-        write_capacity_units: throughput.write_capacity_units(),
-    })
-}
-
-fn decode_tag<'a>(payload: Payload<'a>, tag: fbs::Tag<'a>) -> Result<TagParameter, Refusal> {
-    refuse_unknown_fields(tag._tab, fbs::Tag::VT_VALUE)?;
-    Ok(TagParameter { key: payload.text_option(tag.key()), value: payload.text_option(tag.value()) })
 }

@@ -19,6 +19,7 @@ pub(crate) mod put_item;
 mod query;
 mod scan;
 mod table_description;
+mod table_settings;
 
 pub(crate) use failure::{decode as decode_failure, encode as encode_failure};
 

@@ -56,6 +56,19 @@ pub(super) fn items(items: &[Item], table: Table, field: u16, writer: &mut Write
     slice_list(items.iter().map(|item| &item.bytes()[..]), table, field, writer);
 }
 
+/// A list of texts.
+pub(super) fn texts<'a>(
+    texts: impl ExactSizeIterator<Item = &'a str>,
+    table: Table,
+    field: u16,
+    writer: &mut Writer<'_>,
+) {
+    let vector = writer.vector(table, field, texts.len());
+    for (index, text) in texts.enumerate() {
+        writer.text_element(vector, index, text);
+    }
+}
+
 /// A parameter that is one of a few tokens.
 pub(super) fn choice<T: Parameter>(choice: &Choice<T>, table: Table, field: u16, writer: &mut Writer<'_>) {
     match choice {

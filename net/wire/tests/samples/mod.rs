@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use fastrand::Rng;
 use model::operation::*;
-use model::table::{BillingMode, ProvisionedThroughput, TableClass, TableStatus, Tag};
+use model::table::{
+    BillingMode, IndexProjection, LocalIndex, OnDemandThroughput, ProvisionedThroughput, TableClass, TableHistory,
+    TableStatus, Tag, TimeToLiveChange, WarmThroughput,
+};
 use model::{Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, Value};
 
 /// How many kinds of requests, and of replies, there are.
@@ -154,21 +157,59 @@ fn create_table(random: &mut Rng) -> CreateTable {
                 attribute_type: choice(random),
             })
         }),
-        key_schema: maybe(random, |random| {
-            many(random, |random| KeySchemaElement { attribute_name: maybe(random, text), key_type: choice(random) })
-        }),
+        key_schema: maybe(random, |random| many(random, element)),
+        local_secondary_indexes: maybe(random, |random| many(random, index)),
+        global_secondary_indexes: maybe(random, |random| many(random, index)),
         billing_mode: choice(random),
-        provisioned_throughput: maybe(random, |random| ThroughputParameter {
-            read_capacity_units: maybe(random, |random| random.i64(..)),
-            write_capacity_units: maybe(random, |random| random.i64(..)),
-        }),
-        tags: maybe(random, |random| {
-            many(random, |random| TagParameter { key: maybe(random, text), value: maybe(random, text) })
-        }),
+        provisioned_throughput: maybe(random, throughput),
+        on_demand_throughput: maybe(random, on_demand),
+        warm_throughput: maybe(random, warm),
+        tags: maybe(random, |random| many(random, tag)),
         table_class: choice(random),
         deletion_protection_enabled: maybe(random, Rng::bool),
         refused: None,
     }
+}
+
+fn element(random: &mut Rng) -> KeySchemaElement {
+    KeySchemaElement { attribute_name: maybe(random, text), key_type: choice(random) }
+}
+
+fn index(random: &mut Rng) -> IndexParameter {
+    IndexParameter {
+        index_name: maybe(random, text),
+        key_schema: maybe(random, |random| many(random, element)),
+        projection: maybe(random, |random| ProjectionParameter {
+            projection_type: choice(random),
+            non_key_attributes: maybe(random, |random| many(random, text)),
+        }),
+        provisioned_throughput: maybe(random, throughput),
+    }
+}
+
+fn throughput(random: &mut Rng) -> ThroughputParameter {
+    ThroughputParameter {
+        read_capacity_units: maybe(random, |random| random.i64(..)),
+        write_capacity_units: maybe(random, |random| random.i64(..)),
+    }
+}
+
+fn on_demand(random: &mut Rng) -> OnDemandThroughputParameter {
+    OnDemandThroughputParameter {
+        max_read_request_units: maybe(random, |random| random.i64(..)),
+        max_write_request_units: maybe(random, |random| random.i64(..)),
+    }
+}
+
+fn warm(random: &mut Rng) -> WarmThroughputParameter {
+    WarmThroughputParameter {
+        read_units_per_second: maybe(random, |random| random.i64(..)),
+        write_units_per_second: maybe(random, |random| random.i64(..)),
+    }
+}
+
+fn tag(random: &mut Rng) -> TagParameter {
+    TagParameter { key: maybe(random, text), value: maybe(random, text) }
 }
 
 fn page(random: &mut Rng) -> Page {
@@ -221,9 +262,50 @@ fn description(random: &mut Rng) -> TableDescription {
         created_at_ms: random.u64(..),
         status: [TableStatus::Creating, TableStatus::Active, TableStatus::Updating, TableStatus::Deleting]
             [random.usize(0..4)],
+        local_indexes: many(random, local_index),
+        on_demand_throughput: OnDemandThroughput {
+            max_read_request_units: maybe(random, |random| random.u64(..)),
+            max_write_request_units: maybe(random, |random| random.u64(..)),
+        },
+        warm_throughput: maybe(random, |random| WarmThroughput {
+            read_units_per_second: random.u64(..),
+            write_units_per_second: random.u64(..),
+        }),
+        time_to_live: maybe(random, string),
+        history: history(random),
         ..TableDefinition::new(&string(random), key_schema(random))
     };
-    TableDescription { definition, item_count: random.u64(..), table_size_bytes: random.u64(..) }
+    let size = |random: &mut Rng| IndexSize { item_count: random.u64(..), size_bytes: random.u64(..) };
+    let local_indexes = definition.local_indexes.iter().map(|_| size(random)).collect();
+    TableDescription { definition, item_count: random.u64(..), table_size_bytes: random.u64(..), local_indexes }
+}
+
+fn local_index(random: &mut Rng) -> LocalIndex {
+    LocalIndex {
+        name: string(random),
+        sort_key: key_attribute(random),
+        projection: match random.u8(0..3) {
+            0 => IndexProjection::All,
+            1 => IndexProjection::KeysOnly,
+            _ => IndexProjection::Include(many(random, string)),
+        },
+    }
+}
+
+fn history(random: &mut Rng) -> TableHistory {
+    let time = |random: &mut Rng| maybe(random, |random| random.u64(..));
+    TableHistory {
+        on_demand_since_ms: time(random),
+        throughput_increased_at_ms: time(random),
+        throughput_decreased_at_ms: time(random),
+        throughput_decrease_count: random.u64(..),
+        table_class_changed_at_ms: time(random),
+        time_to_live: maybe(random, |random| TimeToLiveChange {
+            changed_at_ms: random.u64(..),
+            attribute_name: string(random),
+        }),
+        updated_at_ms: time(random),
+    }
 }
 
 fn consumed(random: &mut Rng) -> ConsumedCapacity {

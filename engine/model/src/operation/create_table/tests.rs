@@ -1,6 +1,7 @@
 //! CreateTable: every reason to refuse a table, in DynamoDB's words.
 
 use super::*;
+use crate::table::{IndexProjection, ProvisionedThroughput, TableStatus, Tag, WarmThroughput};
 
 fn definition(name: &str, attribute_type: &str) -> AttributeDefinitionParameter {
     AttributeDefinitionParameter {
@@ -187,8 +188,238 @@ fn keys_are_defined_and_in_order() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     check(
-        &CreateTable { refused: Some("GlobalSecondaryIndexes"), ..table() },
+        &CreateTable { refused: Some("StreamSpecification"), ..table() },
+        "Stator does not support the parameter StreamSpecification of CreateTable yet",
+    );
+    check(
+        &CreateTable {
+            global_secondary_indexes: Some(vec![index("by-b", "b HASH", "ALL")]),
+            ..with("a S, b S", "a HASH")
+        },
         "Stator does not support the parameter GlobalSecondaryIndexes of CreateTable yet",
+    );
+}
+
+fn index(name: &str, keys: &str, projection_type: &str) -> IndexParameter {
+    IndexParameter {
+        index_name: Some(Text::from(name)),
+        key_schema: with("", keys).key_schema,
+        projection: Some(ProjectionParameter {
+            projection_type: Choice::from_token(projection_type),
+            non_key_attributes: None,
+        }),
+        provisioned_throughput: None,
+    }
+}
+
+fn including(name: &str, keys: &str, names: &[&str]) -> IndexParameter {
+    let names = names.iter().map(|name| Text::from(*name)).collect();
+    let mut index = index(name, keys, "INCLUDE");
+    index.projection.as_mut().unwrap().non_key_attributes = Some(names);
+    index
+}
+
+fn with_local(definitions: &str, keys: &str, indexes: Vec<IndexParameter>) -> CreateTable {
+    CreateTable { local_secondary_indexes: Some(indexes), ..with(definitions, keys) }
+}
+
+#[test]
+fn local_indexes_become_part_of_the_definition() {
+    let request = with_local(
+        "a S, b N, c B",
+        "a HASH, b RANGE",
+        vec![index("by-c", "a HASH, c RANGE", "KEYS_ONLY"), including("again", "a HASH, b RANGE", &["x", "y"])],
+    );
+    check(&request, "");
+    let identity = TableIdentity { id: TableId(7), uuid: "u".to_owned(), created_at_ms: 5 };
+    let definition = request.definition(identity).unwrap();
+    let by_c = definition.local_index("by-c").unwrap();
+    assert_eq!((by_c.sort_key.name.as_str(), by_c.sort_key.key_type), ("c", KeyType::Binary));
+    assert_eq!(by_c.projection, IndexProjection::KeysOnly);
+    let again = definition.local_index("again").unwrap();
+    assert_eq!(again.projection, IndexProjection::Include(vec!["x".to_owned(), "y".to_owned()]));
+}
+
+#[test]
+fn local_indexes_have_the_partition_key_of_the_table_and_a_sort_key() {
+    let invalid = |detail: &str| format!("One or more parameter values were invalid: {detail}");
+    let all = |keys: &str| vec![index("idx", keys, "ALL")];
+    let (definitions, keys) = ("a S, b N, c B", "a HASH, b RANGE");
+    check(&with_local(definitions, keys, vec![]), &invalid("List of LocalSecondaryIndexes is empty"));
+    check(
+        &with_local("a S, c B", "a HASH", all("a HASH, c RANGE")),
+        &invalid("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"),
+    );
+    check(
+        &with_local(definitions, keys, all("a HASH")),
+        &invalid("Index KeySchema does not have a range key for index: idx"),
+    );
+    check(
+        &with_local(definitions, keys, all("b HASH, c RANGE")),
+        &invalid(
+            "Index KeySchema does not have the same leading hash key as table KeySchema for index: idx. index hash \
+             key: b, table hash key: a",
+        ),
+    );
+    check(
+        &with_local(definitions, keys, all("a HASH, x RANGE")),
+        &invalid(
+            "Some index key attributes are not defined in AttributeDefinitions. Keys: [a, x], AttributeDefinitions: \
+             [a, b, c]",
+        ),
+    );
+    check(
+        &with_local(definitions, keys, all("c RANGE, a HASH")),
+        "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+    );
+    check(
+        &with_local("a S, b N, c B, d S", keys, all("a HASH, c RANGE")),
+        &invalid("Some AttributeDefinitions are not used. AttributeDefinitions: [a, b, c, d], keys used: [a, b, c]"),
+    );
+}
+
+#[test]
+fn indexes_are_few_and_have_different_names() {
+    let (definitions, keys) = ("a S, b N, c B", "a HASH, b RANGE");
+    let numbered =
+        |count: usize| (0..count).map(|number| index(&format!("idx{number}"), "a HASH, c RANGE", "ALL")).collect();
+    check(&with_local(definitions, keys, numbered(5)), "");
+    check(
+        &with_local(definitions, keys, numbered(6)),
+        "One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+    );
+    let twice = vec![index("idx", "a HASH, c RANGE", "ALL"), index("idx", "a HASH, c RANGE", "ALL")];
+    let duplicate = "One or more parameter values were invalid: Duplicate index name: idx";
+    check(&with_local(definitions, keys, twice.clone()), duplicate);
+    check(&CreateTable { global_secondary_indexes: Some(twice), ..with(definitions, keys) }, duplicate);
+    check(
+        &CreateTable {
+            global_secondary_indexes: Some((0..21).map(|n| index(&format!("g{n:02}"), "c HASH", "ALL")).collect()),
+            ..with(definitions, keys)
+        },
+        "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20",
+    );
+}
+
+#[test]
+fn projections_name_attributes_when_they_include_some() {
+    let (definitions, keys, index_keys) = ("a S, b N, c B", "a HASH, b RANGE", "a HASH, c RANGE");
+    let one = |index: IndexParameter| with_local(definitions, keys, vec![index]);
+    let invalid = |detail: &str| format!("One or more parameter values were invalid: {detail}");
+    check(
+        &one(index("idx", index_keys, "INCLUDE")),
+        &invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified"),
+    );
+    for token in ["ALL", "KEYS_ONLY"] {
+        let mut index = including("idx", index_keys, &["x"]);
+        index.projection.as_mut().unwrap().projection_type = Choice::from_token(token);
+        check(&one(index), &invalid(&format!("ProjectionType is {token}, but NonKeyAttributes is specified")));
+    }
+    let empty = IndexParameter { projection: Some(ProjectionParameter::default()), ..index("idx", index_keys, "") };
+    check(&one(empty), &invalid("Unknown ProjectionType: null"));
+    check(
+        &one(index("idx", index_keys, "SOME")),
+        "1 validation error detected: Value 'SOME' at 'localSecondaryIndexes.1.member.projection.projectionType' \
+         failed to satisfy constraint: Member must satisfy enum value set: [ALL, INCLUDE, KEYS_ONLY]",
+    );
+    check(
+        &one(including("idx", index_keys, &[])),
+        "1 validation error detected: Value '[]' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes' \
+         failed to satisfy constraint: Member must have length greater than or equal to 1",
+    );
+    let names: Vec<String> = (0..21).map(|number| format!("n{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    check(&one(including("idx", index_keys, &names[..20])), "");
+    check(
+        &one(including("idx", index_keys, &names)),
+        &format!(
+            "1 validation error detected: Value '[{}]' at \
+             'localSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint: Member must \
+             have length less than or equal to 20",
+            names.join(", ")
+        ),
+    );
+    check(
+        &one(including("idx", index_keys, &[""])),
+        "1 validation error detected: Value '[]' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes' \
+         failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal \
+         to 255, Member must have length greater than or equal to 1]",
+    );
+    let five = (0..5).map(|number| including(&format!("idx{number}"), index_keys, &names[..20])).collect();
+    check(&with_local(definitions, keys, five), "");
+    let mut six: Vec<IndexParameter> =
+        (0..5).map(|number| including(&format!("idx{number}"), index_keys, &names[..20])).collect();
+    let global = Some(vec![including("global", "c HASH", &["x"])]);
+    check(
+        &CreateTable { global_secondary_indexes: global, ..with_local(definitions, keys, std::mem::take(&mut six)) },
+        &invalid("Number of NonKeyAttributes over all indexes exceeds per-table limit of 100"),
+    );
+}
+
+#[test]
+fn members_of_indexes_are_constrained() {
+    let request = with_local("a S, b S", "a HASH, b RANGE", vec![IndexParameter::default()]);
+    check(
+        &request,
+        "3 validation errors detected: Value null at 'localSecondaryIndexes.1.member.projection' failed to satisfy \
+         constraint: Member must not be null; Value null at 'localSecondaryIndexes.1.member.indexName' failed to \
+         satisfy constraint: Member must not be null; Value null at 'localSecondaryIndexes.1.member.keySchema' failed \
+         to satisfy constraint: Member must not be null",
+    );
+    check(
+        &with_local("a S, b S", "a HASH, b RANGE", vec![index("x;", "a HASH", "ALL")]),
+        "2 validation errors detected: Value 'x;' at 'localSecondaryIndexes.1.member.indexName' failed to satisfy \
+         constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value 'x;' at \
+         'localSecondaryIndexes.1.member.indexName' failed to satisfy constraint: Member must have length greater \
+         than or equal to 3",
+    );
+}
+
+#[test]
+fn on_demand_bounds_and_warm_throughput_are_checked_and_kept() {
+    let bounds = |read, write| {
+        Some(OnDemandThroughputParameter { max_read_request_units: read, max_write_request_units: write })
+    };
+    let warm =
+        |read, write| Some(WarmThroughputParameter { read_units_per_second: read, write_units_per_second: write });
+    let request = CreateTable {
+        on_demand_throughput: bounds(Some(10), Some(-1)),
+        warm_throughput: warm(Some(13_000), None),
+        ..table()
+    };
+    check(&request, "");
+    let identity = TableIdentity { id: TableId(7), uuid: "u".to_owned(), created_at_ms: 5 };
+    let definition = request.definition(identity).unwrap();
+    assert_eq!(definition.on_demand_throughput.max_read_request_units, Some(10));
+    assert_eq!(definition.on_demand_throughput.max_write_request_units, None);
+    assert_eq!(
+        definition.warm_throughput_in_force(),
+        WarmThroughput { read_units_per_second: 13_000, write_units_per_second: 4_000 }
+    );
+    check(
+        &CreateTable { on_demand_throughput: bounds(Some(0), None), ..table() },
+        "One or more parameter values were invalid: MaxReadRequestUnits must be -1 or from 1 to 1000000000000",
+    );
+    let throughput = ThroughputParameter { read_capacity_units: Some(1), write_capacity_units: Some(1) };
+    check(
+        &CreateTable {
+            billing_mode: Choice::Absent,
+            provisioned_throughput: Some(throughput),
+            on_demand_throughput: bounds(Some(1), None),
+            ..table()
+        },
+        "One or more parameter values were invalid: Neither MaxReadRequestUnits nor MaxWriteRequestUnits can be \
+         specified when BillingMode is PROVISIONED",
+    );
+    check(
+        &CreateTable { warm_throughput: warm(None, Some(3_999)), ..table() },
+        "One or more parameter values were invalid: Requested WriteUnitsPerSecond for WarmThroughput for table is \
+         lower than the current WarmThroughput, decreasing WarmThroughput is not supported",
+    );
+    check(
+        &CreateTable { warm_throughput: warm(Some(0), None), ..table() },
+        "1 validation error detected: Value '0' at 'warmThroughput.readUnitsPerSecond' failed to satisfy constraint: \
+         Member must have value greater than or equal to 1",
     );
 }
 
