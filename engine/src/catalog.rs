@@ -1,64 +1,125 @@
-//! Tables come and go: worker 0 decides, every worker opens or closes its partitions.
+//! Tables come, change and go: worker 0 decides, every worker opens, changes or closes its partitions.
 //!
-//! A table is announced to every core after its entry is durable, and its creation is answered when
-//! every core has opened its partitions; the same for its end. Deliberately not here: what the
-//! catalog holds and how it is decided (`control`).
+//! A change is announced to every core after its entry is durable, and is answered when every core has opened,
+//! changed or closed its partitions. With a delay, a table then stays CREATING, UPDATING or DELETING for as long, and
+//! the end of that is the next change. Deliberately not here: what the catalog holds and how it is decided (`control`).
 
 use crate::Engine;
 use crate::message::Message;
 use crate::submit::CATALOG_CORE;
 use control::{Applied, Birth, Control, Effect, TableEntry};
 use journal::LogIndex;
-use model::operation::{CreateTableReply, DeleteTableReply, Reply, Request, TableDescription, resolve_table_name};
+use model::operation::{
+    CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
+    resolve_table_name, resource_not_found,
+};
 use model::table::TableStatus;
-use model::{Error, TableId};
+use model::{Error, ErrorKind, TableId, Text};
 use partition::{Answer, Opening, Ticket};
 use replication::OpenError;
-use runtime::CoreId;
+use runtime::{CoreId, Runtime, ShareClass, Signal};
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The catalog with those who wait for it. On worker 0 alone.
 pub(crate) struct CatalogOwner {
     pub(crate) control: Control,
-    /// Who waits for an entry to be applied, in the order of the log.
-    waiting: VecDeque<(LogIndex, Ticket)>,
-    /// Tables that the cores are opening or closing.
-    announced: HashMap<TableId, Announcement>,
+    /// Who waits for an entry to be applied and for what, in the order of the log.
+    waiting: VecDeque<(LogIndex, Ticket, Reply)>,
+    /// Changes that the cores are taking up.
+    announced: HashMap<LogIndex, Announcement>,
+    states: States,
     is_proposing: bool,
 }
 
 /// A change that every core is told about.
 struct Announcement {
     effect: Effect,
-    ticket: Option<Ticket>,
+    waiting: Option<(Ticket, Reply)>,
     missing_count: usize,
 }
 
+/// The tables that are CREATING, UPDATING or DELETING, and for how long they are.
+struct States {
+    delay: Duration,
+    /// Those whose time is over.
+    ended: Rc<RefCell<Vec<TableId>>>,
+    signal: Signal,
+}
+
+/// What was decided about a request.
+enum Decision {
+    /// The reply, once the entry at this position is applied and every core knows.
+    Proposed(LogIndex, Reply),
+    /// The reply, at once.
+    Done(Reply),
+}
+
 impl CatalogOwner {
-    pub(crate) fn new(control: Control) -> Self {
+    /// Takes over a catalog. Tables that it holds in a state between leave it after `delay`.
+    pub(crate) fn new(control: Control, delay: Duration, runtime: &Runtime, signal: &Signal) -> Self {
+        let states = States { delay, ended: Rc::default(), signal: signal.clone() };
+        control.catalog().tables().for_each(|table| states.begin(table, runtime));
         // The group has just begun its term: what that proposes is to be collected.
-        Self { control, waiting: VecDeque::new(), announced: HashMap::new(), is_proposing: true }
+        Self { control, waiting: VecDeque::new(), announced: HashMap::new(), states, is_proposing: true }
+    }
+
+    /// Proposes what follows for tables that were in a state between for long enough.
+    fn end_states(&mut self, runtime: &Runtime) {
+        let ended = std::mem::take(&mut *self.states.ended.borrow_mut());
+        for table in ended {
+            match self.control.end_state(table) {
+                Ok(is_proposed) => self.is_proposing |= is_proposed,
+                Err(_) => self.states.end_later(table, runtime),
+            }
+        }
+    }
+}
+
+impl States {
+    /// Notes that a table is in the state that its definition says.
+    fn begin(&self, table: &TableEntry, runtime: &Runtime) {
+        if table.definition.status != TableStatus::Active {
+            self.end_later(table.definition.id, runtime);
+        }
+    }
+
+    fn end_later(&self, table: TableId, runtime: &Runtime) {
+        let (delay, ended, signal) = (self.delay, Rc::clone(&self.ended), self.signal.clone());
+        let runtime_of_task = runtime.clone();
+        runtime.spawn(ShareClass::Foreground, async move {
+            runtime_of_task.sleep(delay).await;
+            ended.borrow_mut().push(table);
+            signal.notify();
+        });
     }
 }
 
 impl Engine {
     pub(crate) fn handle_catalog_message(&mut self, message: Message) {
         match message {
-            Message::Control { ticket, request } => {
-                if let Err(error) = self.decide_about_table(ticket, &request) {
-                    self.context.outcomes.push((ticket, Err(error)));
+            Message::Control { ticket, request } => match self.decide_about_table(&request) {
+                Ok(Decision::Proposed(index, reply)) => {
+                    let owner = self.catalog.as_mut().expect("it has just decided");
+                    owner.waiting.push_back((index, ticket, reply));
+                    owner.is_proposing = true;
                 }
+                Ok(Decision::Done(reply)) => self.context.outcomes.push((ticket, Ok(Answer::Reply(reply)))),
+                Err(error) => self.context.outcomes.push((ticket, Err(error))),
+            },
+            Message::TableChanged { change, effect } => {
+                match &effect {
+                    Effect::Created(table) => self.open_table(table),
+                    Effect::Updated(table) => self.change_table(table),
+                    Effect::Deleted(table) => self.close_table(table),
+                }
+                let core = self.core();
+                self.outbox.push(CATALOG_CORE, Message::ChangeSettled { change, core });
             }
-            Message::OpenTable(table) => {
-                self.open_table(&table);
-                self.table_settled(table.definition.id);
-            }
-            Message::CloseTable(table) => {
-                self.close_table(&table);
-                self.table_settled(table.definition.id);
-            }
-            Message::TableSettled { table, core: _ } => self.core_settled(table),
+            Message::ChangeSettled { change, core: _ } => self.core_settled(change),
             Message::Operation { .. } | Message::Outcome { .. } => panic!("handled by the worker's turn"),
             Message::Catalog(_) | Message::Opened(_) | Message::Serve => panic!("sent before any core serves"),
         }
@@ -86,6 +147,17 @@ impl Engine {
         Ok(())
     }
 
+    /// From now on the table is otherwise here.
+    fn change_table(&mut self, table: &Arc<TableEntry>) {
+        let definition = Arc::new(table.definition.clone());
+        for placement in table.partitions_of(self.core()) {
+            if let Some(partition) = self.partitions.get_mut(&placement.partition) {
+                partition.set_definition(Arc::clone(&definition));
+            }
+        }
+        self.router.open(Arc::clone(table));
+    }
+
     /// From now on the table cannot be found here. What is in flight is still applied and answered.
     fn close_table(&mut self, table: &Arc<TableEntry>) {
         self.router.close(table);
@@ -96,39 +168,57 @@ impl Engine {
         }
     }
 
-    fn table_settled(&mut self, table: TableId) {
-        let core = self.core();
-        self.outbox.push(CATALOG_CORE, Message::TableSettled { table, core });
-    }
-
-    fn decide_about_table(&mut self, ticket: Ticket, request: &Request) -> Result<(), Error> {
+    fn decide_about_table(&mut self, request: &Request) -> Result<Decision, Error> {
         let is_removal = matches!(request, Request::DeleteTable(_));
         self.admission.admit_write(&self.journal, is_removal)?;
-        let cores =
-            (0..self.runtime.core_count()).map(|core| CoreId(u16::try_from(core).expect("core ids are 16 bits")));
-        let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");
-        let index = match request {
+        let now_ms = self.runtime.wall_clock_ms();
+        let delay_ms = self.table_delay_ms;
+        let control = &mut self.catalog.as_mut().expect("asked on the core that owns the catalog").control;
+        let (index, reply) = match request {
             Request::CreateTable(create) => {
                 let random_bits = (u128::from(self.runtime.chance()) << 64) | u128::from(self.runtime.chance());
-                let birth = Birth { random_bits, created_at_ms: self.runtime.wall_clock_ms() };
-                owner.control.create_table(create, birth, cores.collect())?
+                let birth = Birth { random_bits, created_at_ms: now_ms };
+                let cores = (0..self.runtime.core_count()).map(core_id).collect();
+                let (index, table) = control.create_table(create, birth, cores)?;
+                (index, Reply::CreateTable(Box::new(CreateTableReply { table })))
+            }
+            Request::UpdateTable(update) => {
+                let (index, table) = control.update_table(table_name(update.table_name.as_ref())?, update, now_ms)?;
+                (index, Reply::UpdateTable(Box::new(UpdateTableReply { table })))
             }
             Request::DeleteTable(delete) => {
-                let name = delete.table_name.as_ref().expect("validated: the table is named");
-                owner.control.delete_table(resolve_table_name(name)?)?
+                let (index, table) = control.delete_table(table_name(delete.table_name.as_ref())?)?;
+                let reply = Reply::DeleteTable(Box::new(DeleteTableReply { table }));
+                match index {
+                    Some(index) => (index, reply),
+                    None => return Ok(Decision::Done(reply)),
+                }
             }
-            _ => panic!("only these two change the catalog"),
+            Request::UpdateTimeToLive(update) => {
+                let name = table_name(update.table_name.as_ref())?;
+                let index = control.change_table(name, |current| update.apply(current, now_ms, delay_ms))?;
+                (index, Reply::UpdateTimeToLive(update.reply()))
+            }
+            Request::TagResource(tag) => {
+                let index = control.change_table(tag.resolve()?, |current| tag.apply(current));
+                let index = index.map_err(|error| by_arn(error, tag.resource_arn.as_ref()))?;
+                (index, Reply::TagResource(TagResourceReply))
+            }
+            Request::UntagResource(untag) => {
+                let index = control.change_table(untag.resolve()?, |current| Ok(untag.apply(current)));
+                let index = index.map_err(|error| by_arn(error, untag.resource_arn.as_ref()))?;
+                (index, Reply::UntagResource(UntagResourceReply))
+            }
+            _ => panic!("no other request changes the catalog"),
         };
-        owner.waiting.push_back((index, ticket));
-        owner.is_proposing = true;
-        Ok(())
+        Ok(Decision::Proposed(index, reply))
     }
 
     /// Hands the catalog's proposals to the journal.
     pub(crate) fn collect_catalog(&mut self) {
-        if let Some(owner) = &mut self.catalog
-            && std::mem::take(&mut owner.is_proposing)
-        {
+        let Some(owner) = &mut self.catalog else { return };
+        owner.end_states(&self.runtime);
+        if std::mem::take(&mut owner.is_proposing) {
             owner.control.collect(&self.journal);
             self.is_blocked |= owner.control.is_blocked();
         }
@@ -140,51 +230,48 @@ impl Engine {
         let applied = owner.control.apply_durable(&self.journal);
         self.is_blocked |= owner.control.is_blocked();
         for Applied { index, effect } in applied {
-            let is_waited_for = owner.waiting.front().is_some_and(|(waiting, _)| *waiting == index);
-            let ticket = is_waited_for.then(|| owner.waiting.pop_front()).flatten().map(|(_, ticket)| ticket);
+            let is_waited_for = owner.waiting.front().is_some_and(|(waiting, ..)| *waiting == index);
+            let waiting = is_waited_for.then(|| owner.waiting.pop_front()).flatten();
             let core_count = self.runtime.core_count();
-            for core in 0..core_count {
-                let core = CoreId(u16::try_from(core).expect("core ids are 16 bits"));
-                self.outbox.push(core, announcement(&effect));
+            for core in (0..core_count).map(core_id) {
+                self.outbox.push(core, Message::TableChanged { change: index, effect: effect.clone() });
             }
-            let table = effect.table().definition.id;
-            owner.announced.insert(table, Announcement { effect, ticket, missing_count: core_count });
+            let waiting = waiting.map(|(_, ticket, reply)| (ticket, reply));
+            owner.announced.insert(index, Announcement { effect, waiting, missing_count: core_count });
         }
     }
 
-    /// One more core has opened or closed its partitions of the table.
-    fn core_settled(&mut self, table: TableId) {
+    /// One more core has taken up the change.
+    fn core_settled(&mut self, change: LogIndex) {
         let owner = self.catalog.as_mut().expect("told to the core that owns the catalog");
-        let announcement = owner.announced.get_mut(&table).expect("settled once by each core");
+        let announcement = owner.announced.get_mut(&change).expect("settled once by each core");
         announcement.missing_count -= 1;
         if announcement.missing_count > 0 {
             return;
         }
-        let done = owner.announced.remove(&table).expect("found a moment ago");
-        owner.control.settle(&done.effect.table().definition.name);
-        if let Some(ticket) = done.ticket {
-            self.context.outcomes.push((ticket, Ok(Answer::Reply(reply(&done.effect)))));
+        let done = owner.announced.remove(&change).expect("found a moment ago");
+        owner.control.settle(&done.effect);
+        if let Effect::Created(table) | Effect::Updated(table) = &done.effect {
+            owner.states.begin(table, &self.runtime);
+        }
+        if let Some((ticket, reply)) = done.waiting {
+            self.context.outcomes.push((ticket, Ok(Answer::Reply(reply))));
         }
     }
 }
 
-fn announcement(effect: &Effect) -> Message {
-    match effect {
-        Effect::Created(table) => Message::OpenTable(Arc::clone(table)),
-        Effect::Deleted(table) => Message::CloseTable(Arc::clone(table)),
-    }
+fn core_id(core: usize) -> CoreId {
+    CoreId(u16::try_from(core).expect("core ids are 16 bits"))
 }
 
-fn reply(effect: &Effect) -> Reply {
-    let mut definition = effect.table().definition.clone();
-    // DynamoDB: API reference: the reply tells the state in which the operation left the table for now.
-    definition.status = match effect {
-        Effect::Created(_) => TableStatus::Creating,
-        Effect::Deleted(_) => TableStatus::Deleting,
-    };
-    let table = TableDescription::of_empty(definition);
-    match effect {
-        Effect::Created(_) => Reply::CreateTable(Box::new(CreateTableReply { table })),
-        Effect::Deleted(_) => Reply::DeleteTable(Box::new(DeleteTableReply { table })),
+fn table_name(name: Option<&Text>) -> Result<&str, Error> {
+    resolve_table_name(name.expect("validated: the table is named"))
+}
+
+/// The error as requests about tags word it, which name the table by its ARN.
+fn by_arn(error: Error, arn: Option<&Text>) -> Error {
+    match error.kind {
+        ErrorKind::ResourceNotFound => resource_not_found(arn.expect("validated: the resource is named")),
+        _ => error,
     }
 }

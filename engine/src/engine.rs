@@ -54,6 +54,8 @@ pub struct Engine {
     replies: Vec<Replied>,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
+    /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
+    pub(crate) table_delay_ms: u64,
     /// Held until the worker ends: no second process may use its folders.
     _locks: Vec<DirectoryLock>,
 }
@@ -78,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
+    pub(crate) table_delay_ms: u64,
     pub(crate) locks: Vec<DirectoryLock>,
 }
 
@@ -106,6 +109,7 @@ impl Engine {
             is_blocked: false,
             replies: Vec::new(),
             endpoint: parts.endpoint,
+            table_delay_ms: parts.table_delay_ms,
             _locks: parts.locks,
         }
     }

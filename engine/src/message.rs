@@ -1,7 +1,7 @@
 //! What cores say to each other, in batches, over the mesh.
 
-use control::TableEntry;
-use model::TableId;
+use control::{Effect, TableEntry};
+use journal::LogIndex;
 use model::operation::Request;
 use model::table::PartitionId;
 use partition::{Operation, Outcome, Ticket};
@@ -34,17 +34,20 @@ pub enum Message {
     Control {
         /// Who waits.
         ticket: Ticket,
-        /// CreateTable or DeleteTable.
+        /// CreateTable, or another that changes the catalog.
         request: Box<Request>,
     },
-    /// From worker 0: open your partitions of this table.
-    OpenTable(Arc<TableEntry>),
-    /// From worker 0: close your partitions of this table.
-    CloseTable(Arc<TableEntry>),
-    /// To worker 0: opened, or closed.
-    TableSettled {
-        /// Which table.
-        table: TableId,
+    /// From worker 0: a change of the catalog took effect; open, change or close your partitions of the table.
+    TableChanged {
+        /// Which change.
+        change: LogIndex,
+        /// What it did.
+        effect: Effect,
+    },
+    /// To worker 0: opened, changed or closed.
+    ChangeSettled {
+        /// Which change.
+        change: LogIndex,
         /// Who is done.
         core: CoreId,
     },

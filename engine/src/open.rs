@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Batches that each pair of cores may have under way.
 pub const MESH_BATCH_COUNT_MAX: usize = 1_024;
@@ -44,6 +45,8 @@ pub struct EngineOptions {
     pub memory_bytes_max: u64,
     /// Host and port that DescribeEndpoints names.
     pub endpoint: Text,
+    /// How long tables stay CREATING, UPDATING and DELETING, and how long a change of expiry takes to settle; 0: not at all.
+    pub table_delay_ms: u64,
 }
 
 /// Why a worker cannot be opened.
@@ -129,10 +132,13 @@ impl Engine {
         };
         let journal = Journal::open(&runtime, journal_options, &mut visit).await?;
         journal.on_durable(signal.clone());
+        let delay = Duration::from_millis(options.table_delay_ms);
+        let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
         let mut engine = Self::assemble(Parts {
-            catalog: recovery.catalog.take().map(OpeningCatalog::open).transpose()?.map(CatalogOwner::new),
+            catalog: control.map(|control| CatalogOwner::new(control, delay, &runtime, &signal)),
             admission: Admission::new(options.memory_bytes_max / core_count),
             endpoint: options.endpoint.clone(),
+            table_delay_ms: options.table_delay_ms,
             runtime,
             journal,
             mesh,

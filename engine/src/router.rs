@@ -6,6 +6,7 @@
 use bytes::BytesMut;
 use control::{Placement, TableEntry};
 use model::operation::{Attributes, WriteRequest, resolve_table_name};
+use model::table::TableStatus;
 use model::{EncodedKey, Error, ItemRef, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(crate) struct Router {
 }
 
 impl Router {
-    /// The table may be used from now on.
+    /// The table may be used from now on, as it is now.
     pub(crate) fn open(&mut self, table: Arc<TableEntry>) {
         self.tables.insert(table.definition.name.clone(), table);
     }
@@ -46,10 +47,11 @@ impl Router {
     /// The table that an item operation names.
     ///
     /// # Errors
-    /// ResourceNotFound with the text of the data operations.
+    /// ResourceNotFound with the text of the data operations, also while the table is being created.
     pub(crate) fn table(&self, name: Option<&Text>) -> Result<&Arc<TableEntry>, Error> {
         let name = resolve_table_name(name.expect("validated: the table is named"))?;
-        self.tables.get(name).ok_or_else(Error::resource_not_found)
+        let serves = |table: &&Arc<TableEntry>| table.definition.status != TableStatus::Creating;
+        self.tables.get(name).filter(serves).ok_or_else(Error::resource_not_found)
     }
 
     /// Owner and encoded key for the `Key` of a request.

@@ -3,10 +3,10 @@
 use crate::Engine;
 use crate::coordinate::{BatchGet, BatchWrite, Coordination, Describe, ScanAll};
 use crate::message::Message;
-use control::Placement;
+use control::{Placement, TableEntry};
 use model::operation::{
-    DescribeContinuousBackupsReply, DescribeEndpointsReply, DescribeTimeToLiveReply, Endpoint, ListTagsOfResource,
-    ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name,
+    DescribeContinuousBackupsReply, DescribeEndpointsReply, DescribeLimitsReply, DescribeTimeToLiveReply, Endpoint,
+    ListTagsOfResource, ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name, resource_not_found,
 };
 use model::{Error, Text};
 use partition::{Operation, ReplyToken, Ticket, Waiter};
@@ -58,7 +58,12 @@ impl Engine {
                 let (batch, parts) = BatchWrite::begin(&mut self.router, batch)?;
                 self.coordinate(token, Coordination::BatchWrite(batch), parts);
             }
-            request @ (Request::CreateTable(_) | Request::DeleteTable(_)) => {
+            request @ (Request::CreateTable(_)
+            | Request::UpdateTable(_)
+            | Request::DeleteTable(_)
+            | Request::UpdateTimeToLive(_)
+            | Request::TagResource(_)
+            | Request::UntagResource(_)) => {
                 let ticket = self.ticket(token);
                 self.outbox.push(CATALOG_CORE, Message::Control { ticket, request: Box::new(request) });
             }
@@ -72,7 +77,7 @@ impl Engine {
             Request::DescribeTable(describe) => {
                 let name = resolve_table_name(describe.table_name.as_ref().expect("validated: the table is named"))?;
                 let table = self.router.find(name).ok_or_else(|| Error::table_not_found(name))?;
-                let (describe, parts) = Describe::begin(table);
+                let (describe, parts) = Describe::begin(table, self.runtime.wall_clock_ms());
                 self.coordinate(token, Coordination::Describe(describe), parts);
                 return Ok(());
             }
@@ -82,9 +87,12 @@ impl Engine {
                 Reply::ListTables(list.reply(names.iter()))
             }
             Request::DescribeEndpoints(_) => Reply::DescribeEndpoints(self.describe_endpoints()),
+            Request::DescribeLimits(_) => Reply::DescribeLimits(DescribeLimitsReply::DEFAULT),
             Request::DescribeTimeToLive(describe) => {
-                self.existing(describe.table_name.as_ref())?;
-                Reply::DescribeTimeToLive(DescribeTimeToLiveReply)
+                let table = self.existing(describe.table_name.as_ref())?;
+                let now_ms = self.runtime.wall_clock_ms();
+                let reply = DescribeTimeToLiveReply::of(&table.definition, now_ms, self.table_delay_ms);
+                Reply::DescribeTimeToLive(reply)
             }
             Request::DescribeContinuousBackups(describe) => {
                 self.existing(describe.table_name.as_ref())?;
@@ -121,15 +129,15 @@ impl Engine {
         Ticket { core: self.core(), waiter: Waiter::Caller(token) }
     }
 
-    fn existing(&self, name: Option<&Text>) -> Result<(), Error> {
+    fn existing(&self, name: Option<&Text>) -> Result<&Arc<TableEntry>, Error> {
         let name = resolve_table_name(name.expect("validated: the table is named"))?;
-        self.router.find(name).map(|_| ()).ok_or_else(|| Error::table_not_found(name))
+        self.router.find(name).ok_or_else(|| Error::table_not_found(name))
     }
 
     fn list_tags(&self, request: &ListTagsOfResource) -> Result<ListTagsOfResourceReply, Error> {
         let name = request.resolve()?;
         let table = self.router.find(name).ok_or_else(|| {
-            ListTagsOfResource::not_found(request.resource_arn.as_ref().expect("validated: the resource is named"))
+            resource_not_found(request.resource_arn.as_ref().expect("validated: the resource is named"))
         })?;
         let tags = table.definition.tags.iter().map(|tag| (tag.key.as_str().into(), tag.value.as_str().into()));
         Ok(ListTagsOfResourceReply { tags: tags.collect() })

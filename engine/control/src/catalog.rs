@@ -1,7 +1,7 @@
 //! The catalog's state: which tables there are and where their partitions lie. Pure.
 
 use crate::CatalogChange;
-use model::table::{HashRange, PartitionId, TableStatus};
+use model::table::{HashRange, PartitionId};
 use model::{Error, KeyHash, TableDefinition, TableId};
 use runtime::CoreId;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Catalog {
         PartitionId(self.last_partition + 1)
     }
 
-    /// Applies a committed change. Returns the table that came or went.
+    /// Applies a committed change. Returns the table that came, went or is otherwise now.
     ///
     /// # Errors
     /// If the change contradicts the catalog, which the leader's decision excludes.
@@ -94,18 +94,26 @@ impl Catalog {
                 Ok(entry)
             }
             CatalogChange::Delete(table) => {
-                let found = self.tables.iter().find(|(_, entry)| entry.definition.id == table);
-                let name = found.map(|(name, _)| name.clone());
-                let name = name.ok_or_else(|| Error::internal("the catalog deletes a table that it does not hold"))?;
+                let name = self.name_of(table)?;
                 Ok(self.tables.remove(&name).expect("found a moment ago"))
+            }
+            CatalogChange::Update(definition) => {
+                let name = self.name_of(definition.id)?;
+                let entry = self.tables.get_mut(&name).expect("found a moment ago");
+                *entry = Arc::new(TableEntry { definition: *definition, partitions: entry.partitions.clone() });
+                Ok(Arc::clone(entry))
             }
         }
     }
+
+    fn name_of(&self, table: TableId) -> Result<String, Error> {
+        let found = self.tables.iter().find(|(_, entry)| entry.definition.id == table);
+        let name = found.map(|(name, _)| name.clone());
+        name.ok_or_else(|| Error::internal("the catalog changes a table that it does not hold"))
+    }
 }
 
-fn new_entry(mut definition: TableDefinition, first_partition: PartitionId, cores: &[CoreId]) -> TableEntry {
-    // Whoever finds a table in the catalog finds it in service; until then it is not given out (FORMAT.md).
-    definition.status = TableStatus::Active;
+fn new_entry(definition: TableDefinition, first_partition: PartitionId, cores: &[CoreId]) -> TableEntry {
     let partitions = HashRange::split_evenly(cores.len())
         .zip(cores)
         .zip(first_partition.0..)

@@ -8,6 +8,7 @@ use std::fmt;
 const VERSION: u8 = 1;
 const KIND_CREATE: u8 = 1;
 const KIND_DELETE: u8 = 2;
+const KIND_UPDATE: u8 = 3;
 
 /// What happened to the catalog.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub enum CatalogChange {
     },
     /// A table is gone.
     Delete(TableId),
+    /// A table is otherwise from now on: the whole new definition, under the id that it has.
+    Update(Box<TableDefinition>),
 }
 
 /// Why bytes are not a change of the catalog.
@@ -32,7 +35,7 @@ pub enum CatalogChangeError {
     Truncated,
     /// A version of the format that this program does not know.
     Version(u8),
-    /// Neither create nor delete.
+    /// Neither create, delete nor update.
     Kind(u8),
     /// A table without partitions.
     NoPartition,
@@ -71,6 +74,10 @@ impl CatalogChange {
                 out.push(KIND_DELETE);
                 out.extend_from_slice(&table.0.to_le_bytes());
             }
+            Self::Update(definition) => {
+                out.push(KIND_UPDATE);
+                definition.encode(&mut out);
+            }
         }
         out
     }
@@ -87,6 +94,7 @@ impl CatalogChange {
                 let table = rest.try_into().map_err(|_| CatalogChangeError::Truncated)?;
                 Ok(Self::Delete(TableId(u64::from_le_bytes(table))))
             }
+            (VERSION, KIND_UPDATE) => Ok(Self::Update(Box::new(decode_definition(rest)?))),
             (VERSION, _) => Err(CatalogChangeError::Kind(kind)),
             _ => Err(CatalogChangeError::Version(version)),
         }
@@ -100,13 +108,16 @@ impl CatalogChange {
         if cores.is_empty() {
             return Err(CatalogChangeError::NoPartition);
         }
-        let definition = TableDefinition::decode(definition).map_err(|_| CatalogChangeError::Definition)?;
         Ok(Self::Create {
-            definition: Box::new(definition),
+            definition: Box::new(decode_definition(definition)?),
             first_partition: PartitionId(u64::from_le_bytes(first)),
             cores: cores.as_chunks().0.iter().map(|core| CoreId(u16::from_le_bytes(*core))).collect(),
         })
     }
+}
+
+fn decode_definition(bytes: &[u8]) -> Result<TableDefinition, CatalogChangeError> {
+    TableDefinition::decode(bytes).map_err(|_| CatalogChangeError::Definition)
 }
 
 #[cfg(test)]
@@ -141,7 +152,8 @@ mod tests {
             first_partition: PartitionId(9),
             cores: vec![CoreId(0), CoreId(300)],
         };
-        for change in [create, CatalogChange::Delete(TableId(u64::MAX))] {
+        let update = CatalogChange::Update(Box::new(definition()));
+        for change in [create, update, CatalogChange::Delete(TableId(u64::MAX))] {
             let payload = change.encode();
             assert_eq!(CatalogChange::decode(&payload), Ok(change));
             for length in 0..payload.len() {

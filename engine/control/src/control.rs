@@ -4,9 +4,9 @@ use crate::catalog::TABLE_COUNT_MAX;
 use crate::{Catalog, CatalogChange, TableEntry};
 use bytes::Bytes;
 use journal::{Journal, LogIndex};
-use model::operation::{CreateTable, TableIdentity};
-use model::table::{PartitionId, uuid_text};
-use model::{Error, ErrorKind, TableId};
+use model::operation::{CreateTable, TableDescription, TableIdentity, UpdateTable};
+use model::table::{PartitionId, TableStatus, uuid_text};
+use model::{Error, ErrorKind, TableDefinition, TableId};
 use replication::{Group, Progress};
 use runtime::CoreId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,17 +14,23 @@ use std::sync::Arc;
 
 /// The owner of group 0. One a node, on worker 0.
 ///
-/// Invariant: a name in `creating` or `deleting` has a proposal in flight, or its cores are being told.
+/// Invariants:
+/// 1. A name in `creating`, `updating` or `deleting` has a proposal in flight, or its cores are being told.
+/// 2. Definitions are decided in the order of the log: each from the one proposed before it.
 pub struct Control {
     group: Group,
     catalog: Catalog,
     /// Names that a proposal in flight takes, or whose partitions are being opened.
     creating: BTreeSet<String>,
+    /// The newest definitions of names with updates in flight, and how many those are.
+    updating: BTreeMap<String, (TableDefinition, usize)>,
     /// Names that a proposal in flight frees, or whose partitions are being closed.
     deleting: BTreeMap<String, TableId>,
     /// Ids given to proposals in flight, so that two of them never share one.
     reserved_tables: u64,
     reserved_partitions: u64,
+    /// Whether tables stay CREATING, UPDATING and DELETING until [`Control::end_state`].
+    has_states: bool,
     /// The journal had no room for what was proposed.
     is_blocked: bool,
 }
@@ -43,20 +49,24 @@ pub struct Applied {
 pub enum Effect {
     /// The table is there; its partitions are to be opened.
     Created(Arc<TableEntry>),
+    /// The table is otherwise; its partitions are to know.
+    Updated(Arc<TableEntry>),
     /// The table is gone; its partitions are to be closed.
     Deleted(Arc<TableEntry>),
 }
 
 impl Control {
-    /// Takes over the group and the catalog that its log made.
-    pub fn new(group: Group, catalog: Catalog) -> Self {
+    /// Takes over the group and the catalog that its log made. `has_states`: whether tables stay in the states between.
+    pub fn new(group: Group, catalog: Catalog, has_states: bool) -> Self {
         Self {
             group,
             catalog,
             creating: BTreeSet::new(),
+            updating: BTreeMap::new(),
             deleting: BTreeMap::new(),
             reserved_tables: 0,
             reserved_partitions: 0,
+            has_states,
             is_blocked: false,
         }
     }
@@ -67,23 +77,32 @@ impl Control {
     }
 
     /// Decides whether the table can be created, and proposes it with one partition on each of `cores`.
-    /// Returns the position of its entry.
+    /// Returns the position of its entry, and what is told of the table.
     ///
     /// # Errors
     /// ResourceInUse if the name is taken, LimitExceeded if there are too many tables.
-    pub fn create_table(&mut self, request: &CreateTable, birth: Birth, cores: Vec<CoreId>) -> Result<LogIndex, Error> {
+    pub fn create_table(
+        &mut self,
+        request: &CreateTable,
+        birth: Birth,
+        cores: Vec<CoreId>,
+    ) -> Result<(LogIndex, TableDescription), Error> {
         let table = TableId(self.catalog.next_table().0 + self.reserved_tables);
         let identity =
             TableIdentity { id: table, uuid: uuid_text(birth.random_bits), created_at_ms: birth.created_at_ms };
-        let definition = request.definition(identity)?;
-        let name = definition.name.clone();
-        if self.deleting.contains_key(&name) {
-            return Err(in_use(format!(
-                "Attempt to change a resource which is still in use: Table is being deleted: {name}"
-            )));
+        let mut definition = request.definition(identity)?;
+        let description = TableDescription::of_empty(definition.clone());
+        if !self.has_states {
+            definition.status = TableStatus::Active;
         }
-        if self.creating.contains(&name) || self.catalog.table(&name).is_some() {
-            return Err(in_use(format!("Table already exists: {name}")));
+        let name = definition.name.clone();
+        let known = self.catalog.table(&name);
+        let is_deleting = known.is_some_and(|entry| entry.definition.status == TableStatus::Deleting);
+        if is_deleting || self.deleting.contains_key(&name) {
+            return Err(in_use("deleted", &name));
+        }
+        if self.creating.contains(&name) || known.is_some() {
+            return Err(Error::resource_in_use(format!("Table already exists: {name}")));
         }
         if self.catalog.len() + self.creating.len() >= TABLE_COUNT_MAX {
             // DynamoDB: developer guide: the quota of tables answers with LimitExceededException.
@@ -98,41 +117,130 @@ impl Control {
         self.reserved_tables += 1;
         self.reserved_partitions += partition_count;
         self.creating.insert(name);
-        Ok(index)
+        Ok((index, description))
     }
 
-    /// Decides whether the table can be deleted, and proposes it. Returns the position of its entry.
+    /// Decides whether the table can be deleted, and proposes it. Returns the position of its entry, none if it is being
+    /// deleted already, and what is told of the table.
     ///
     /// # Errors
-    /// ResourceNotFound, ResourceInUse while it is being created, Validation if it is protected.
-    pub fn delete_table(&mut self, name: &str) -> Result<LogIndex, Error> {
-        if self.creating.contains(name) {
-            return Err(in_use(format!(
-                "Attempt to change a resource which is still in use: Table is being created: {name}"
-            )));
+    /// ResourceNotFound, ResourceInUse while it is being created or updated, Validation if it is protected.
+    pub fn delete_table(&mut self, name: &str) -> Result<(Option<LogIndex>, TableDescription), Error> {
+        if self.deleting.contains_key(name)
+            && let Some(entry) = self.catalog.table(name)
+        {
+            let definition = TableDefinition { status: TableStatus::Deleting, ..entry.definition.clone() };
+            return Ok((None, TableDescription::of_empty(definition)));
         }
-        if self.deleting.contains_key(name) {
-            return Err(in_use(format!(
-                "Attempt to change a resource which is still in use: Table is being deleted: {name}"
-            )));
+        let mut definition = self.newest(name)?.clone();
+        let status = std::mem::replace(&mut definition.status, TableStatus::Deleting);
+        let description = TableDescription::of_empty(definition.clone());
+        match status {
+            // DynamoDB: API reference, DeleteTable: no error for a table that is being deleted.
+            TableStatus::Deleting => return Ok((None, description)),
+            TableStatus::Creating => return Err(in_use("created", name)),
+            TableStatus::Updating => return Err(in_use("updated", name)),
+            TableStatus::Active => {}
         }
-        let entry = self.catalog.table(name).ok_or_else(|| Error::table_not_found(name))?;
-        if entry.definition.deletion_protection {
+        if definition.deletion_protection {
             // DynamoDB: observed: the text of a refused deletion.
             return Err(Error::validation(
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
             ));
         }
-        let table = entry.definition.id;
-        let index = self.propose(&CatalogChange::Delete(table))?;
-        self.deleting.insert(name.to_owned(), table);
-        Ok(index)
+        let index = if self.has_states { self.propose_update(definition)? } else { self.propose_deletion(name)? };
+        Ok((Some(index), description))
     }
 
-    /// Every core has opened the table's partitions, or closed them: its name is free for the next change.
-    pub fn settle(&mut self, name: &str) {
-        self.creating.remove(name);
-        self.deleting.remove(name);
+    /// Decides whether the table can be changed as UpdateTable asks, and proposes it. Returns the position of its entry,
+    /// and what is told of the table.
+    ///
+    /// # Errors
+    /// ResourceNotFound, ResourceInUse unless it is ACTIVE, Validation if the change is not possible.
+    pub fn update_table(
+        &mut self,
+        name: &str,
+        request: &UpdateTable,
+        now_ms: u64,
+    ) -> Result<(LogIndex, TableDescription), Error> {
+        let current = self.newest(name)?;
+        match current.status {
+            TableStatus::Active => {}
+            TableStatus::Creating => return Err(in_use("created", name)),
+            TableStatus::Updating => return Err(in_use("updated", name)),
+            TableStatus::Deleting => return Err(in_use("deleted", name)),
+        }
+        let mut next = request.apply(current, now_ms)?;
+        let description = UpdateTable::describe(current, &next, now_ms);
+        if self.has_states {
+            next.status = TableStatus::Updating;
+        }
+        Ok((self.propose_update(next)?, description))
+    }
+
+    /// Decides about a change that leaves the table in the state in which it is, and proposes it. Returns the position of
+    /// its entry.
+    ///
+    /// # Errors
+    /// ResourceNotFound, ResourceInUse while the table comes or goes, and what `change` answers.
+    pub fn change_table(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&TableDefinition) -> Result<TableDefinition, Error>,
+    ) -> Result<LogIndex, Error> {
+        let current = self.newest(name)?;
+        match current.status {
+            TableStatus::Active | TableStatus::Updating => {}
+            TableStatus::Creating => return Err(in_use("created", name)),
+            TableStatus::Deleting => return Err(in_use("deleted", name)),
+        }
+        let next = change(current)?;
+        self.propose_update(next)
+    }
+
+    /// The table has been CREATING, UPDATING or DELETING for long enough: proposes what follows. Returns whether there was
+    /// anything to follow.
+    ///
+    /// # Errors
+    /// If the group takes no proposals.
+    pub fn end_state(&mut self, table: TableId) -> Result<bool, Error> {
+        let Some(entry) = self.catalog.tables().find(|entry| entry.definition.id == table) else {
+            return Ok(false);
+        };
+        let name = entry.definition.name.clone();
+        if self.deleting.contains_key(&name) {
+            return Ok(false);
+        }
+        let mut next = self.newest(&name)?.clone();
+        match next.status {
+            TableStatus::Active => return Ok(false),
+            TableStatus::Deleting => self.propose_deletion(&name)?,
+            TableStatus::Creating | TableStatus::Updating => {
+                next.status = TableStatus::Active;
+                self.propose_update(next)?
+            }
+        };
+        Ok(true)
+    }
+
+    /// Every core knows of the effect: opened the table's partitions, closed them, or changed them.
+    pub fn settle(&mut self, effect: &Effect) {
+        let name = &effect.table().definition.name;
+        match effect {
+            Effect::Created(_) => {
+                self.creating.remove(name);
+            }
+            Effect::Deleted(_) => {
+                self.deleting.remove(name);
+            }
+            Effect::Updated(_) => {
+                let (_, count) = self.updating.get_mut(name).expect("counted when it was proposed");
+                *count -= 1;
+                if *count == 0 {
+                    self.updating.remove(name);
+                }
+            }
+        }
     }
 
     /// Hands new entries of the group to the journal. What the journal refuses is handed over again by
@@ -153,16 +261,49 @@ impl Control {
         self.is_blocked = self.group.handle_durable(journal, &mut committed) == Progress::Blocked;
         for entry in committed {
             let change = CatalogChange::decode(&entry.change).expect("only `propose` writes to this log");
-            let is_create = matches!(change, CatalogChange::Create { .. });
+            let effect: fn(Arc<TableEntry>) -> Effect = match change {
+                CatalogChange::Create { .. } => Effect::Created,
+                CatalogChange::Update(_) => Effect::Updated,
+                CatalogChange::Delete(_) => Effect::Deleted,
+            };
             let table = self.catalog.apply(change).expect("decided against the state that it changes");
-            if is_create {
+            let effect = effect(table);
+            if let Effect::Created(table) = &effect {
                 self.reserved_tables -= 1;
                 self.reserved_partitions -= table.partitions.len() as u64;
             }
-            let effect = if is_create { Effect::Created(table) } else { Effect::Deleted(table) };
             applied.push(Applied { index: entry.index, effect });
         }
         applied
+    }
+
+    /// The table as the newest proposal leaves it; a proposal that creates it or deletes it is the state it is in.
+    fn newest(&self, name: &str) -> Result<&TableDefinition, Error> {
+        if self.creating.contains(name) {
+            return Err(in_use("created", name));
+        }
+        if self.deleting.contains_key(name) {
+            return Err(in_use("deleted", name));
+        }
+        if let Some((definition, _)) = self.updating.get(name) {
+            return Ok(definition);
+        }
+        let entry = self.catalog.table(name).ok_or_else(|| Error::table_not_found(name))?;
+        Ok(&entry.definition)
+    }
+
+    fn propose_update(&mut self, definition: TableDefinition) -> Result<LogIndex, Error> {
+        let index = self.propose(&CatalogChange::Update(Box::new(definition.clone())))?;
+        let (_, count) = self.updating.remove(&definition.name).unwrap_or((definition.clone(), 0));
+        self.updating.insert(definition.name.clone(), (definition, count + 1));
+        Ok(index)
+    }
+
+    fn propose_deletion(&mut self, name: &str) -> Result<LogIndex, Error> {
+        let table = self.newest(name)?.id;
+        let index = self.propose(&CatalogChange::Delete(table))?;
+        self.deleting.insert(name.to_owned(), table);
+        Ok(index)
     }
 
     fn propose(&mut self, change: &CatalogChange) -> Result<LogIndex, Error> {
@@ -171,10 +312,10 @@ impl Control {
 }
 
 impl Effect {
-    /// The table that came or went.
+    /// The table that came, went or is otherwise now.
     pub fn table(&self) -> &Arc<TableEntry> {
         match self {
-            Self::Created(table) | Self::Deleted(table) => table,
+            Self::Created(table) | Self::Updated(table) | Self::Deleted(table) => table,
         }
     }
 }
@@ -188,6 +329,8 @@ pub struct Birth {
     pub created_at_ms: u64,
 }
 
-fn in_use(message: String) -> Error {
-    Error::new(ErrorKind::ResourceInUse, message)
+fn in_use(doing: &str, name: &str) -> Error {
+    Error::resource_in_use(format!(
+        "Attempt to change a resource which is still in use: Table is being {doing}: {name}"
+    ))
 }

@@ -32,12 +32,12 @@ impl OpeningCatalog {
         result
     }
 
-    /// Takes the catalog into service. Its group has one member, which leads.
+    /// Takes the catalog into service. Its group has one member, which leads. `has_states`: see [`Control::new`].
     ///
     /// # Errors
     /// If what was recovered of the group contradicts itself.
-    pub fn open(self) -> Result<Control, OpenError> {
+    pub fn open(self, has_states: bool) -> Result<Control, OpenError> {
         let group = Group::open(GroupOptions::alone(CATALOG_GROUP, MemberId(1)), self.recovered)?;
-        Ok(Control::new(group, self.catalog))
+        Ok(Control::new(group, self.catalog, has_states))
     }
 }

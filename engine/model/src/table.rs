@@ -21,7 +21,7 @@ use std::fmt;
 /// The region that ARNs name. A node of its own has none; this is the one that tools take without being told.
 pub const REGION: &str = "us-east-1";
 /// The account that ARNs name.
-pub const ACCOUNT_ID: &str = "000000000000";
+pub const ACCOUNT_ID: &str = "123456789012";
 
 /// A table, for as long as it lives; never used again after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -72,6 +72,11 @@ impl Partition {
         &self.definition
     }
 
+    /// The table is otherwise from now on; its key and its indexes are what they were.
+    pub fn set_definition(&mut self, definition: Arc<TableDefinition>) {
+        self.definition = definition;
+    }
+
     /// How much it holds, as of the last applied change.
     pub fn statistics(&self) -> Statistics {
         self.statistics

@@ -165,6 +165,7 @@ impl Experiment {
             segment_bytes: self.workload.segment_bytes,
             memory_bytes_max: 64 << 20,
             endpoint: Text::from("localhost:8000"),
+            table_delay_ms: 0,
         }
     }
 }

@@ -10,18 +10,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Describe {
     table: Arc<TableEntry>,
+    now_ms: u64,
     statistics: Statistics,
     missing_count: usize,
 }
 
 impl Describe {
     /// Asks every owner.
-    pub(crate) fn begin(table: &Arc<TableEntry>) -> (Self, Vec<Part>) {
+    pub(crate) fn begin(table: &Arc<TableEntry>, now_ms: u64) -> (Self, Vec<Part>) {
         let parts: Vec<Part> = (0..)
             .zip(&table.partitions)
             .map(|(number, placement)| Part { number, placement: *placement, operation: Operation::Statistics })
             .collect();
-        let describe = Self { table: Arc::clone(table), statistics: Statistics::default(), missing_count: parts.len() };
+        let missing_count = parts.len();
+        let describe = Self { table: Arc::clone(table), now_ms, statistics: Statistics::default(), missing_count };
         (describe, parts)
     }
 
@@ -35,7 +37,8 @@ impl Describe {
         if self.missing_count > 0 {
             return Progress::Waits(Vec::new());
         }
-        let definition = self.table.definition.clone();
+        let mut definition = self.table.definition.clone();
+        definition.history.throughput_decrease_count = definition.history.decrease_count_today(self.now_ms);
         let table = TableDescription {
             item_count: self.statistics.item_count,
             table_size_bytes: self.statistics.size_bytes,

@@ -205,12 +205,17 @@ fn is_read(request: &Request) -> bool {
         | Request::DescribeEndpoints(_)
         | Request::DescribeTimeToLive(_)
         | Request::DescribeContinuousBackups(_)
-        | Request::ListTagsOfResource(_) => true,
+        | Request::ListTagsOfResource(_)
+        | Request::DescribeLimits(_) => true,
         Request::PutItem(_)
         | Request::DeleteItem(_)
         | Request::BatchWriteItem(_)
         | Request::CreateTable(_)
-        | Request::DeleteTable(_) => false,
+        | Request::DeleteTable(_)
+        | Request::UpdateTable(_)
+        | Request::UpdateTimeToLive(_)
+        | Request::TagResource(_)
+        | Request::UntagResource(_) => false,
     }
 }
 

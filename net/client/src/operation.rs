@@ -6,9 +6,11 @@ use model::operation::{
     AttributeDefinitionParameter, Attributes, BatchGetItem, BatchGetItemReply, BatchWriteItem, BatchWriteItemReply,
     Choice, CreateTable, CreateTableReply, DeleteItem, DeleteItemReply, DeleteTable, DeleteTableReply,
     DescribeContinuousBackups, DescribeContinuousBackupsReply, DescribeEndpoints, DescribeEndpointsReply,
-    DescribeTable, DescribeTableReply, DescribeTimeToLive, DescribeTimeToLiveReply, GetItem, GetItemReply, KeyRole,
-    KeySchemaElement, ListTables, ListTablesReply, ListTagsOfResource, ListTagsOfResourceReply, PutItem, PutItemReply,
-    Query, QueryReply, Scan, ScanReply,
+    DescribeLimits, DescribeLimitsReply, DescribeTable, DescribeTableReply, DescribeTimeToLive,
+    DescribeTimeToLiveReply, GetItem, GetItemReply, KeyRole, KeySchemaElement, ListTables, ListTablesReply,
+    ListTagsOfResource, ListTagsOfResourceReply, PutItem, PutItemReply, Query, QueryReply, Scan, ScanReply,
+    TagResource, TagResourceReply, UntagResource, UntagResourceReply, UpdateTable, UpdateTableReply, UpdateTimeToLive,
+    UpdateTimeToLiveReply,
 };
 use model::operation::{Reply, Request};
 use model::table::BillingMode;
@@ -75,6 +77,16 @@ operations! {
     describe_continuous_backups(DescribeContinuousBackups) -> DescribeContinuousBackupsReply;
     /// A table's tags.
     list_tags_of_resource(ListTagsOfResource) -> ListTagsOfResourceReply;
+    /// Changes how a table is billed, what it can take, its class or its protection.
+    update_table(UpdateTable boxed) -> UpdateTableReply boxed;
+    /// Lets a table's items expire, or no longer.
+    update_time_to_live(UpdateTimeToLive) -> UpdateTimeToLiveReply;
+    /// Sticks tags to a table.
+    tag_resource(TagResource) -> TagResourceReply;
+    /// Takes tags off a table.
+    untag_resource(UntagResource) -> UntagResourceReply;
+    /// How much throughput may be provisioned.
+    describe_limits(DescribeLimits) -> DescribeLimitsReply;
 }
 
 impl Client {

@@ -272,6 +272,74 @@ fn table_requests() {
 }
 
 #[test]
+fn requests_that_change_tables() {
+    check(
+        "UpdateTable",
+        r#"{"TableName":"abc","AttributeDefinitions":[{"AttributeName":"pk"}],"BillingMode":"PROVISIONED",
+            "ProvisionedThroughput":{"ReadCapacityUnits":5},"OnDemandThroughput":{"MaxReadRequestUnits":-1},
+            "WarmThroughput":{"ReadUnitsPerSecond":8},"TableClass":"STANDARD","DeletionProtectionEnabled":false}"#,
+        Request::UpdateTable(Box::new(UpdateTable {
+            table_name: text("abc"),
+            attribute_definitions: Some(vec![AttributeDefinitionParameter {
+                attribute_name: text("pk"),
+                attribute_type: Choice::Absent,
+            }]),
+            billing_mode: Choice::Known(BillingMode::Provisioned),
+            provisioned_throughput: Some(ThroughputParameter {
+                read_capacity_units: Some(5),
+                write_capacity_units: None,
+            }),
+            on_demand_throughput: Some(OnDemandThroughputParameter {
+                max_read_request_units: Some(-1),
+                max_write_request_units: None,
+            }),
+            warm_throughput: Some(WarmThroughputParameter {
+                read_units_per_second: Some(8),
+                write_units_per_second: None,
+            }),
+            table_class: Choice::Known(TableClass::Standard),
+            deletion_protection_enabled: Some(false),
+            refused: None,
+        })),
+    );
+    for (body, refused) in [
+        (r#"{"GlobalSecondaryIndexUpdates":[],"ReplicaUpdates":[]}"#, "GlobalSecondaryIndexUpdates"),
+        (r#"{"StreamSpecification":{"StreamEnabled":false}}"#, "StreamSpecification"),
+        (r#"{"DisassociationProtectionEnabled":false}"#, "DisassociationProtectionEnabled"),
+        (r#"{"MultiRegionConsistency":"STRONG"}"#, "MultiRegionConsistency"),
+    ] {
+        let expect = UpdateTable { refused: Some(refused), ..UpdateTable::default() };
+        check("UpdateTable", body, Request::UpdateTable(Box::new(expect)));
+    }
+    check(
+        "UpdateTimeToLive",
+        r#"{"TableName":"abc","TimeToLiveSpecification":{"Enabled":true,"AttributeName":"x"}}"#,
+        Request::UpdateTimeToLive(UpdateTimeToLive {
+            table_name: text("abc"),
+            time_to_live_specification: Some(TimeToLiveSpecification {
+                enabled: Some(true),
+                attribute_name: text("x"),
+            }),
+        }),
+    );
+    let tag = TagParameter { key: text("k"), value: None };
+    check(
+        "TagResource",
+        r#"{"ResourceArn":"arn:x","Tags":[{"Key":"k"}]}"#,
+        Request::TagResource(TagResource { resource_arn: text("arn:x"), tags: Some(vec![tag]) }),
+    );
+    check(
+        "UntagResource",
+        r#"{"ResourceArn":"arn:x","TagKeys":["k",null]}"#,
+        Request::UntagResource(UntagResource {
+            resource_arn: text("arn:x"),
+            tag_keys: Some(vec![Text::from("k"), Text::default()]),
+        }),
+    );
+    check("DescribeLimits", "{}", Request::DescribeLimits(DescribeLimits));
+}
+
+#[test]
 fn texts_share_the_memory_of_the_request() {
     let mut door = Door::new(CredentialPolicy::Ignored);
     let stream =

@@ -136,7 +136,7 @@ fn replies_that_tools_read_back() {
         r#"{"Endpoints":[{"Address":"127.0.0.1:8000","CachePeriodInMinutes":1440}]}"#,
     );
     check_reply(
-        Reply::DescribeTimeToLive(DescribeTimeToLiveReply),
+        Reply::DescribeTimeToLive(DescribeTimeToLiveReply::default()),
         r#"{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}"#,
     );
     check_reply(
@@ -146,6 +146,24 @@ fn replies_that_tools_read_back() {
     check_reply(
         Reply::ListTagsOfResource(ListTagsOfResourceReply { tags: vec![("a".into(), "b".into())] }),
         r#"{"Tags":[{"Key":"a","Value":"b"}]}"#,
+    );
+    let enabled = DescribeTimeToLiveReply { status: TimeToLiveStatus::Enabling, attribute_name: text("x") };
+    check_reply(
+        Reply::DescribeTimeToLive(enabled),
+        r#"{"TimeToLiveDescription":{"TimeToLiveStatus":"ENABLING","AttributeName":"x"}}"#,
+    );
+    check_reply(
+        Reply::UpdateTimeToLive(UpdateTimeToLiveReply { enabled: true, attribute_name: "x".into() }),
+        r#"{"TimeToLiveSpecification":{"Enabled":true,"AttributeName":"x"}}"#,
+    );
+    check_reply(Reply::TagResource(TagResourceReply), "");
+    check_reply(Reply::UntagResource(UntagResourceReply), "");
+    check_reply(
+        Reply::DescribeLimits(DescribeLimitsReply::DEFAULT),
+        concat!(
+            r#"{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,"#,
+            r#""TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}"#
+        ),
     );
 }
 
@@ -178,7 +196,7 @@ fn replies_about_tables() {
         r#""KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"TableName":"abc","#,
     );
     let size = concat!(
-        r#""TableSizeBytes":99,"ItemCount":3,"TableArn":"arn:aws:dynamodb:us-east-1:000000000000:table/abc","#,
+        r#""TableSizeBytes":99,"ItemCount":3,"TableArn":"arn:aws:dynamodb:us-east-1:123456789012:table/abc","#,
         r#""TableId":"00000000-0000-4000-8000-000000000007","#,
     );
     check_reply(
@@ -245,13 +263,13 @@ fn replies_about_tables_tell_indexes_bounds_and_changes() {
     definition.status = TableStatus::Updating;
     let sizes = vec![IndexSize { item_count: 1, size_bytes: 2 }, IndexSize { item_count: 3, size_bytes: 4 }];
     let table = TableDescription { local_indexes: sizes, ..TableDescription::of_empty(definition) };
-    let reply = Reply::DescribeTable(Box::new(DescribeTableReply { table }));
+    let reply = Reply::UpdateTable(Box::new(UpdateTableReply { table }));
     let index = |projection: &str, size: u8, count: u8| {
         format!(
             concat!(
                 r#"{{"IndexName":"idx","KeySchema":[{{"AttributeName":"pk","KeyType":"HASH"}},"#,
                 r#"{{"AttributeName":"n","KeyType":"RANGE"}}],"Projection":{{{}}},"IndexSizeBytes":{},"ItemCount":{},"#,
-                r#""IndexArn":"arn:aws:dynamodb:us-east-1:000000000000:table/abc/index/idx"}}"#
+                r#""IndexArn":"arn:aws:dynamodb:us-east-1:123456789012:table/abc/index/idx"}}"#
             ),
             projection, size, count
         )

@@ -152,6 +152,10 @@ fn single_parameters() {
         ("DescribeTimeToLive", &["TableName"]),
         ("DescribeContinuousBackups", &["TableName"]),
         ("ListTagsOfResource", &["ResourceArn", "NextToken"]),
+        ("TagResource", &["ResourceArn"]),
+        ("UntagResource", &["ResourceArn"]),
+        ("UpdateTimeToLive", &["TableName"]),
+        ("UpdateTable", &["TableName", "BillingMode", "TableClass", "MultiRegionConsistency"]),
     ] {
         for name in texts {
             check(operation, &format!(r#"{{"{name}":@}}"#), Place::Text);
@@ -163,6 +167,8 @@ fn single_parameters() {
         ("Query", "ScanIndexForward"),
         ("Scan", "ConsistentRead"),
         ("CreateTable", "DeletionProtectionEnabled"),
+        ("UpdateTable", "DeletionProtectionEnabled"),
+        ("UpdateTable", "DisassociationProtectionEnabled"),
     ] {
         check(operation, &format!(r#"{{"{name}":@}}"#), Place::Boolean);
     }
@@ -209,6 +215,10 @@ fn parameters_that_hold_others() {
         ("CreateTable", "AttributeDefinitions"),
         ("CreateTable", "KeySchema"),
         ("CreateTable", "Tags"),
+        ("UpdateTable", "AttributeDefinitions"),
+        ("UpdateTable", "GlobalSecondaryIndexUpdates"),
+        ("TagResource", "Tags"),
+        ("UntagResource", "TagKeys"),
     ] {
         check(operation, &format!(r#"{{"{name}":@}}"#), Place::List);
     }
@@ -246,6 +256,13 @@ fn table_definitions() {
         check("CreateTable", &format!(r#"{{"ProvisionedThroughput":{{"{name}":@}}}}"#), Place::Integer("Long"));
     }
     check("CreateTable", r#"{"StreamSpecification":{"StreamEnabled":@}}"#, Place::Boolean);
+    let specification = "TimeToLiveSpecification";
+    check("UpdateTimeToLive", r#"{"TimeToLiveSpecification":@}"#, Place::Structure(specification));
+    check("UpdateTimeToLive", r#"{"TimeToLiveSpecification":{"Enabled":@}}"#, Place::Boolean);
+    check("UpdateTimeToLive", r#"{"TimeToLiveSpecification":{"AttributeName":@}}"#, Place::Text);
+    for name in ["ProvisionedThroughput", "StreamSpecification", "SSESpecification", "WarmThroughput"] {
+        check("UpdateTable", &format!(r#"{{"{name}":@}}"#), Place::Structure(name));
+    }
 }
 
 #[test]

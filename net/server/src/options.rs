@@ -21,6 +21,9 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 4 << 20;
 /// Largest size of a journal segment.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
+/// Longest delay of tables' states, a day.
+pub(crate) const TABLE_DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
 /// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
@@ -76,6 +79,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(crate) segment_size: Option<ByteSize>,
 
+    /// Milliseconds that tables stay CREATING, UPDATING and DELETING, and that a change of time to live takes to settle [default: 0]
+    #[arg(long, value_name = "MS")]
+    pub(crate) table_delay_ms: Option<u64>,
+
     /// Configuration file (TOML) with these same names as keys
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -114,6 +121,8 @@ pub(crate) struct ServeOptions {
     pub(crate) memory_bytes: Option<u64>,
     /// Size of one journal segment.
     pub(crate) segment_bytes: u64,
+    /// How long tables stay in the states between, in milliseconds.
+    pub(crate) table_delay_ms: u64,
 }
 
 /// Why options cannot be used; the text says what to do.
@@ -159,6 +168,7 @@ impl ServeOptions {
             cores: flags.cores.or(file.cores),
             memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
+            table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
         };
         options.check()?;
         Ok(options)
@@ -177,6 +187,9 @@ impl ServeOptions {
                     address.port()
                 )));
             }
+        }
+        if self.table_delay_ms > TABLE_DELAY_MS_MAX {
+            return Err(OptionsError(format!("--table-delay-ms must be at most {TABLE_DELAY_MS_MAX}, which is a day")));
         }
         if self.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
             return Err(OptionsError(format!("--memory must be at least {} MiB", MEMORY_BYTES_MIN >> 20)));
@@ -308,6 +321,7 @@ mod tests {
         assert_eq!(options.wire_address.to_string(), "127.0.0.1:8001");
         assert_eq!(options.admin_address.to_string(), "127.0.0.1:8002");
         assert_eq!(options.cores, None);
+        assert_eq!(options.table_delay_ms, 0);
     }
 
     #[test]
@@ -318,6 +332,7 @@ mod tests {
         assert_eq!(options.http_address.port(), 2);
         assert_eq!(options.cores, Some(CoreChoice::List(vec![1, 0])));
         assert_eq!(options.memory_bytes, Some(1 << 30));
+        assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
     }
 
     #[test]
@@ -331,6 +346,7 @@ mod tests {
         check(&["--cores", "x"], "", "not a CPU's number");
         check(&["--memory", "1M"], "", "at least 64 MiB");
         check(&["--memory", "12Q"], "", "not a size");
+        check(&["--table-delay-ms", "86400001"], "", "at most 86400000");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
         check(&["--config", "x"], "unknown = 1", "not valid");
     }

@@ -58,6 +58,11 @@ impl Kind {
     pub const DESCRIBE_CONTINUOUS_BACKUPS: Kind = Kind(0x0206);
     pub const LIST_TAGS_OF_RESOURCE: Kind = Kind(0x0207);
     pub const DESCRIBE_ENDPOINTS: Kind = Kind(0x0208);
+    pub const UPDATE_TABLE: Kind = Kind(0x0209);
+    pub const UPDATE_TIME_TO_LIVE: Kind = Kind(0x020A);
+    pub const TAG_RESOURCE: Kind = Kind(0x020B);
+    pub const UNTAG_RESOURCE: Kind = Kind(0x020C);
+    pub const DESCRIBE_LIMITS: Kind = Kind(0x020D);
     pub const WELCOME: Kind = Kind::HELLO.reply();
     pub const PONG: Kind = Kind::PING.reply();
     pub const PARTITION_MAP: Kind = Kind::DESCRIBE_PARTITIONS.reply();

@@ -57,7 +57,9 @@ impl CreateTable {
     pub fn validate(&self) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::CreateTable)?;
         let mut constraints = Constraints::new();
-        self.constrain_attribute_definitions(&mut constraints);
+        constraints.not_null("attributeDefinitions", self.attribute_definitions.is_some());
+        let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
+        constrain_attribute_definitions(&mut constraints, definitions);
         constraints.choice("billingMode", &self.billing_mode);
         if let Some(throughput) = &self.provisioned_throughput {
             throughput.constrain(&mut constraints, "provisionedThroughput");
@@ -122,18 +124,6 @@ impl CreateTable {
     /// `PROVISIONED` when not given.
     pub fn billing_mode(&self) -> BillingMode {
         self.billing_mode.known().unwrap_or(BillingMode::Provisioned)
-    }
-
-    fn constrain_attribute_definitions(&self, constraints: &mut Constraints) {
-        constraints.not_null("attributeDefinitions", self.attribute_definitions.is_some());
-        for (index, definition) in self.attribute_definitions.iter().flatten().enumerate() {
-            if constraints.is_full() {
-                return;
-            }
-            let path = format!("attributeDefinitions.{}.member", index + 1);
-            constrain_attribute_name(constraints, &path, definition.attribute_name.as_ref());
-            constrain_token(constraints, format_args!("{path}.attributeType"), &definition.attribute_type);
-        }
     }
 
     fn check_warm_throughput(&self) -> Result<(), Error> {
@@ -203,6 +193,21 @@ impl AttributeDefinitionParameter {
 
 /// How many elements of a key schema that is too long are shown.
 const SHOWN_ELEMENT_COUNT_MAX: usize = 10;
+
+/// Constrains the members of `attributeDefinitions`.
+pub(crate) fn constrain_attribute_definitions(
+    constraints: &mut Constraints,
+    definitions: &[AttributeDefinitionParameter],
+) {
+    for (index, definition) in definitions.iter().enumerate() {
+        if constraints.is_full() {
+            return;
+        }
+        let path = format!("attributeDefinitions.{}.member", index + 1);
+        constrain_attribute_name(constraints, &path, definition.attribute_name.as_ref());
+        constrain_token(constraints, format_args!("{path}.attributeType"), &definition.attribute_type);
+    }
+}
 
 /// Constrains a key schema at `path`, where one is given.
 pub(crate) fn constrain_key_schema(constraints: &mut Constraints, path: &str, key_schema: Option<&[KeySchemaElement]>) {

@@ -1,7 +1,7 @@
 //! ListTagsOfResource: the tags of a table, by its ARN.
 
-use super::table_name::{invalid_arn, resolve_table_name, split_arn};
-use crate::{Error, ErrorKind, Text};
+use super::resource_arn::{check_resource_arn, resolve_resource_arn};
+use crate::{Error, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,29 +15,16 @@ pub struct ListTagsOfResource {
 impl ListTagsOfResource {
     /// Checks all that needs no table.
     pub fn validate(&self) -> Result<(), Error> {
-        // DynamoDB: observed: neither a missing ARN nor one of another form is worded as a constraint failure.
-        let Some(arn) = &self.resource_arn else {
-            return Err(Error::validation("Invalid TableArn"));
-        };
-        if split_arn(arn).is_none() {
-            return Err(invalid_arn(arn));
-        }
+        check_resource_arn(self.resource_arn.as_ref())?;
         if self.next_token.is_some() {
             return Err(Error::validation("Invalid NextToken"));
         }
         Ok(())
     }
 
-    /// The name of the table, once the request is validated; an ARN of another place names no table here.
+    /// The name of the table, once the request is validated.
     pub fn resolve(&self) -> Result<&str, Error> {
-        let arn = self.resource_arn.as_ref().map_or("", Text::as_str);
-        resolve_table_name(arn).map_err(|_| ListTagsOfResource::not_found(arn))
-    }
-
-    /// The error for an ARN that names no table.
-    // DynamoDB: observed: "ResourcArn" is spelt so.
-    pub fn not_found(arn: &str) -> Error {
-        Error::new(ErrorKind::ResourceNotFound, format!("Requested resource not found: ResourcArn: {arn} not found"))
+        resolve_resource_arn(self.resource_arn.as_ref(), "ListTagsOfResource")
     }
 }
 

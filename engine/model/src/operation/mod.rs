@@ -15,6 +15,7 @@ mod delete_item;
 mod delete_table;
 mod describe_continuous_backups;
 mod describe_endpoints;
+mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
 mod get_item;
@@ -25,13 +26,18 @@ mod parameter;
 mod put_item;
 mod query;
 mod refusal;
+mod resource_arn;
 mod scan;
 mod start_key;
 mod table_name;
+mod tag_resource;
 mod tags;
 #[cfg(test)]
 mod tests;
 mod throughput;
+mod untag_resource;
+mod update_table;
+mod update_time_to_live;
 
 pub use attributes::{Attributes, InvalidAttribute};
 pub use batch::check_distinct_keys;
@@ -47,8 +53,9 @@ pub use delete_item::{DeleteItem, DeleteItemReply};
 pub use delete_table::{DeleteTable, DeleteTableReply};
 pub use describe_continuous_backups::{DescribeContinuousBackups, DescribeContinuousBackupsReply};
 pub use describe_endpoints::{DescribeEndpoints, DescribeEndpointsReply, Endpoint};
+pub use describe_limits::{DescribeLimits, DescribeLimitsReply};
 pub use describe_table::{DescribeTable, DescribeTableReply, IndexSize, TableDescription};
-pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply};
+pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply, TimeToLiveStatus};
 pub use get_item::{GetItem, GetItemReply};
 pub use list_tables::{ListTables, ListTablesReply};
 pub use list_tags_of_resource::{ListTagsOfResource, ListTagsOfResourceReply};
@@ -58,10 +65,15 @@ pub use parameter::{
 };
 pub use put_item::{PutItem, PutItemReply};
 pub use query::{Query, QueryReply};
+pub use resource_arn::resource_not_found;
 pub use scan::{Scan, ScanRange, ScanReply};
 pub use table_name::resolve_table_name;
+pub use tag_resource::{TagResource, TagResourceReply};
 pub use tags::TagParameter;
 pub use throughput::{OnDemandThroughputParameter, ThroughputParameter, WarmThroughputParameter};
+pub use untag_resource::{UntagResource, UntagResourceReply};
+pub use update_table::{UpdateTable, UpdateTableReply};
+pub use update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLive, UpdateTimeToLiveReply};
 
 use crate::Error;
 
@@ -98,6 +110,16 @@ pub enum Request {
     DescribeContinuousBackups(DescribeContinuousBackups),
     /// See [`ListTagsOfResource`].
     ListTagsOfResource(ListTagsOfResource),
+    /// See [`UpdateTable`].
+    UpdateTable(Box<UpdateTable>),
+    /// See [`UpdateTimeToLive`].
+    UpdateTimeToLive(UpdateTimeToLive),
+    /// See [`TagResource`].
+    TagResource(TagResource),
+    /// See [`UntagResource`].
+    UntagResource(UntagResource),
+    /// See [`DescribeLimits`].
+    DescribeLimits(DescribeLimits),
 }
 
 // A request is moved through inboxes in batches.
@@ -122,6 +144,11 @@ impl Request {
             Request::DescribeTimeToLive(_) => "DescribeTimeToLive",
             Request::DescribeContinuousBackups(_) => "DescribeContinuousBackups",
             Request::ListTagsOfResource(_) => "ListTagsOfResource",
+            Request::UpdateTable(_) => "UpdateTable",
+            Request::UpdateTimeToLive(_) => "UpdateTimeToLive",
+            Request::TagResource(_) => "TagResource",
+            Request::UntagResource(_) => "UntagResource",
+            Request::DescribeLimits(_) => "DescribeLimits",
         }
     }
 }
@@ -145,6 +172,11 @@ impl Request {
             Request::DescribeTimeToLive(request) => request.validate(),
             Request::DescribeContinuousBackups(request) => request.validate(),
             Request::ListTagsOfResource(request) => request.validate(),
+            Request::UpdateTable(request) => request.validate(),
+            Request::UpdateTimeToLive(request) => request.validate(),
+            Request::TagResource(request) => request.validate(),
+            Request::UntagResource(request) => request.validate(),
+            Request::DescribeLimits(DescribeLimits) => Ok(()),
         }
     }
 
@@ -162,11 +194,16 @@ impl Request {
             Request::Scan(request) => &request.table_name,
             Request::DescribeTimeToLive(request) => &request.table_name,
             Request::DescribeContinuousBackups(request) => &request.table_name,
+            Request::UpdateTable(request) => &request.table_name,
+            Request::UpdateTimeToLive(request) => &request.table_name,
             Request::ListTagsOfResource(request) => return Some(request.resolve()),
+            Request::TagResource(request) => return Some(request.resolve()),
+            Request::UntagResource(request) => return Some(request.resolve()),
             Request::ListTables(_)
             | Request::BatchGetItem(_)
             | Request::BatchWriteItem(_)
-            | Request::DescribeEndpoints(_) => return None,
+            | Request::DescribeEndpoints(_)
+            | Request::DescribeLimits(_) => return None,
         };
         given.as_ref().map(|name| resolve_table_name(name))
     }
@@ -205,6 +242,16 @@ pub enum Reply {
     DescribeContinuousBackups(DescribeContinuousBackupsReply),
     /// See [`ListTagsOfResourceReply`].
     ListTagsOfResource(ListTagsOfResourceReply),
+    /// See [`UpdateTableReply`].
+    UpdateTable(Box<UpdateTableReply>),
+    /// See [`UpdateTimeToLiveReply`].
+    UpdateTimeToLive(UpdateTimeToLiveReply),
+    /// See [`TagResourceReply`].
+    TagResource(TagResourceReply),
+    /// See [`UntagResourceReply`].
+    UntagResource(UntagResourceReply),
+    /// See [`DescribeLimitsReply`].
+    DescribeLimits(DescribeLimitsReply),
 }
 
 // A reply is moved through inboxes in batches.

@@ -129,7 +129,7 @@ mod tests {
     fn good_names_and_arns_pass() {
         let longest = "a".repeat(255);
         for wording in [ItemWrite, ItemRead, CreateTable, Table] {
-            for name in ["abc", "a_.-9Z", &longest, "arn:aws:dynamodb:us-east-1:000000000000:table/Users"] {
+            for name in ["abc", "a_.-9Z", &longest, "arn:aws:dynamodb:us-east-1:123456789012:table/Users"] {
                 check(wording, Some(name), "");
             }
         }
@@ -182,21 +182,21 @@ mod tests {
     #[test]
     fn an_arn_is_resolved_or_refused() {
         assert_eq!(resolve_table_name("Users"), Ok("Users"));
-        assert_eq!(resolve_table_name("arn:aws:dynamodb:us-east-1:000000000000:table/Users"), Ok("Users"));
+        assert_eq!(resolve_table_name("arn:aws:dynamodb:us-east-1:123456789012:table/Users"), Ok("Users"));
         for elsewhere in [
-            "arn:aws:dynamodb:eu-west-1:000000000000:table/Users",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/Users",
             "arn:aws:dynamodb:us-east-1:111111111111:table/Users",
         ] {
             assert_eq!(resolve_table_name(elsewhere), Err(Error::resource_not_found()), "{elsewhere}");
         }
         for bad in [
             "arn:",
-            "arn:aws:s3:us-east-1:000000000000:table/Users",
-            "arn:aws:dynamodb:us-east-1:000000000000:Users",
-            "arn:aws:dynamodb:us-east-1:000000000000:table/Us",
-            "arn:aws:dynamodb:us-east-1:000000000000:table/Users/index/i",
+            "arn:aws:s3:us-east-1:123456789012:table/Users",
+            "arn:aws:dynamodb:us-east-1:123456789012:Users",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/Us",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/Users/index/i",
             "arn:aws:dynamodb:us-east-1:00000:table/Users",
-            "arn:aws:dynamodb:us-east-1:000000000000:table/bad name",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/bad name",
         ] {
             let expected = format!("Invalid TableArn: Invalid ResourceArn provided as input {bad}");
             assert_eq!(resolve_table_name(bad), Err(Error::validation(expected)), "{bad}");

@@ -211,12 +211,12 @@ fn table_operations_need_a_name() {
 fn tags_are_listed_by_arn() {
     let request = |arn: Option<&str>| ListTagsOfResource { resource_arn: arn.map(Text::from), next_token: None };
     let check = |arn: Option<&str>, expected: &str| check(Request::ListTagsOfResource(request(arn)), expected);
-    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/Users";
+    let arn = "arn:aws:dynamodb:us-east-1:123456789012:table/Users";
     check(Some(arn), "");
     check(None, "Invalid TableArn");
     check(Some("Users"), "Invalid TableArn: Invalid ResourceArn provided as input Users");
     assert_eq!(Request::ListTagsOfResource(request(Some(arn))).table_name(), Some(Ok("Users")));
-    let elsewhere = "arn:aws:dynamodb:eu-west-1:000000000000:table/Users";
+    let elsewhere = "arn:aws:dynamodb:eu-west-1:123456789012:table/Users";
     let error = request(Some(elsewhere)).resolve().unwrap_err();
     assert_eq!(error.message, format!("Requested resource not found: ResourcArn: {elsewhere} not found"));
 }
@@ -224,7 +224,7 @@ fn tags_are_listed_by_arn() {
 #[test]
 fn a_request_knows_its_table() {
     assert_eq!(Request::GetItem(get()).table_name(), Some(Ok("table")));
-    let arn = GetItem { table_name: text("arn:aws:dynamodb:us-east-1:000000000000:table/Users"), ..get() };
+    let arn = GetItem { table_name: text("arn:aws:dynamodb:us-east-1:123456789012:table/Users"), ..get() };
     assert_eq!(Request::GetItem(arn).table_name(), Some(Ok("Users")));
     assert_eq!(Request::ListTables(ListTables::default()).table_name(), None);
 }

@@ -108,7 +108,7 @@ fn indexes_are_found_by_name_and_share_the_partition_key() {
     let definition = definition();
     let index = definition.local_index("keys").unwrap();
     assert_eq!(definition.local_index("none"), None);
-    assert_eq!(definition.index_arn("keys"), "arn:aws:dynamodb:us-east-1:000000000000:table/Music/index/keys");
+    assert_eq!(definition.index_arn("keys"), "arn:aws:dynamodb:us-east-1:123456789012:table/Music/index/keys");
     let schema = index.key_schema(&definition.key_schema);
     assert_eq!(schema.partition_key, definition.key_schema.partition_key);
     assert_eq!(schema.sort_key, Some(index.sort_key.clone()));
@@ -169,7 +169,7 @@ fn an_even_split_covers_every_hash_once() {
 
 #[test]
 fn arns_and_uuids() {
-    assert_eq!(definition().arn(), "arn:aws:dynamodb:us-east-1:000000000000:table/Music");
+    assert_eq!(definition().arn(), "arn:aws:dynamodb:us-east-1:123456789012:table/Music");
     assert_eq!(uuid_text(0), "00000000-0000-4000-8000-000000000000");
     assert_eq!(uuid_text(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
 }

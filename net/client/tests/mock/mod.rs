@@ -298,7 +298,7 @@ fn execute(request: Request, state: &State) -> Result<Reply, Error> {
             Ok(Reply::ListTables(ListTablesReply { table_names, last_evaluated_table_name: None }))
         }
         // An answer to another question.
-        Request::DescribeEndpoints(_) => Ok(Reply::DescribeTimeToLive(DescribeTimeToLiveReply)),
+        Request::DescribeEndpoints(_) => Ok(Reply::DescribeTimeToLive(DescribeTimeToLiveReply::default())),
         other => Err(Error::validation(format!("{} is not mocked", other.name()))),
     }
 }

@@ -130,6 +130,8 @@ pub(crate) enum Outline {
     Text,
     /// A map with values of this Java type.
     Map(&'static str),
+    /// A structure of this Java type.
+    Structure(&'static str),
     List,
 }
 
@@ -152,6 +154,7 @@ impl<'de> Shape<'de> for Outline {
         match (self, found) {
             (Outline::Text, _) => Shape::wrong(&TextShape, found),
             (Outline::Map(java), Found::List) => wrong_map(java),
+            (Outline::Structure(java), Found::List) => wrong_structure(java),
             (Outline::List, Found::Object) => "Start of structure or map found where not expected".into(),
             _ => Place::Field.wrong_scalar(),
         }
@@ -174,7 +177,7 @@ impl<'de> Shape<'de> for Outline {
     }
 
     fn object<A: MapAccess<'de>>(self, mut object: A, reading: &mut Reading<'_>) -> Result<bool, A::Error> {
-        if !matches!(self, Outline::Map(_)) {
+        if !matches!(self, Outline::Map(_) | Outline::Structure(_)) {
             return Err(reading.refuse(Shape::wrong(&self, Found::Object)));
         }
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

@@ -16,6 +16,16 @@ impl Members for DescribeTimeToLive {
     }
 }
 
-pub(super) fn write(_: &DescribeTimeToLiveReply, writer: &mut Writer<'_>) {
-    writer.raw(br#"{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}"#);
+pub(super) fn write(reply: &DescribeTimeToLiveReply, writer: &mut Writer<'_>) {
+    writer.object(|writer| {
+        writer.known_name("\"TimeToLiveDescription\":");
+        writer.object(|writer| {
+            writer.known_name("\"TimeToLiveStatus\":");
+            writer.string(reply.status.token());
+            if let Some(name) = &reply.attribute_name {
+                writer.known_name("\"AttributeName\":");
+                writer.string(name);
+            }
+        });
+    });
 }

@@ -12,6 +12,7 @@ mod delete_item;
 mod delete_table;
 mod describe_continuous_backups;
 mod describe_endpoints;
+mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
 pub(crate) mod error;
@@ -23,6 +24,10 @@ mod put_item;
 mod query;
 mod scan;
 mod table_description;
+mod tag_resource;
+mod untag_resource;
+mod update_table;
+mod update_time_to_live;
 
 use bytes::Bytes;
 use model::operation::{Reply, Request};
@@ -60,6 +65,11 @@ pub(crate) enum Operation {
     DescribeTimeToLive,
     DescribeContinuousBackups,
     ListTagsOfResource,
+    UpdateTable,
+    UpdateTimeToLive,
+    TagResource,
+    UntagResource,
+    DescribeLimits,
 }
 
 impl Target {
@@ -89,6 +99,11 @@ impl Target {
             b"DescribeTimeToLive" => Operation::DescribeTimeToLive,
             b"DescribeContinuousBackups" => Operation::DescribeContinuousBackups,
             b"ListTagsOfResource" => Operation::ListTagsOfResource,
+            b"UpdateTable" => Operation::UpdateTable,
+            b"UpdateTimeToLive" => Operation::UpdateTimeToLive,
+            b"TagResource" => Operation::TagResource,
+            b"UntagResource" => Operation::UntagResource,
+            b"DescribeLimits" => Operation::DescribeLimits,
             _ => return Target::not_built(&OPERATIONS_NOT_BUILT, name),
         })
     }
@@ -100,7 +115,7 @@ impl Target {
 }
 
 /// DynamoDB's operations that are refused by name (botocore 1.44.5).
-const OPERATIONS_NOT_BUILT: [&str; 47] = [
+const OPERATIONS_NOT_BUILT: [&str; 42] = [
     "BatchExecuteStatement",
     "CancelBulkOperation",
     "CreateBackup",
@@ -115,7 +130,6 @@ const OPERATIONS_NOT_BUILT: [&str; 47] = [
     "DescribeGlobalTableSettings",
     "DescribeImport",
     "DescribeKinesisStreamingDestination",
-    "DescribeLimits",
     "DescribeTableReplicaAutoScaling",
     "DisableKinesisStreamingDestination",
     "EnableKinesisStreamingDestination",
@@ -135,19 +149,15 @@ const OPERATIONS_NOT_BUILT: [&str; 47] = [
     "RestoreTableToPointInTime",
     "SearchVectors",
     "StartBulkPutItems",
-    "TagResource",
     "TransactGetItems",
     "TransactWriteItems",
-    "UntagResource",
     "UpdateContinuousBackups",
     "UpdateContributorInsights",
     "UpdateGlobalTable",
     "UpdateGlobalTableSettings",
     "UpdateItem",
     "UpdateKinesisStreamingDestination",
-    "UpdateTable",
     "UpdateTableReplicaAutoScaling",
-    "UpdateTimeToLive",
 ];
 
 /// The operations of DynamoDB Streams, all refused by name (botocore 1.44.5).
@@ -179,6 +189,11 @@ pub(crate) fn decode(
         Operation::DescribeTimeToLive => Request::DescribeTimeToLive(json::read(body, encoder, scratch)?),
         Operation::DescribeContinuousBackups => Request::DescribeContinuousBackups(json::read(body, encoder, scratch)?),
         Operation::ListTagsOfResource => Request::ListTagsOfResource(json::read(body, encoder, scratch)?),
+        Operation::UpdateTable => Request::UpdateTable(Box::new(json::read(body, encoder, scratch)?)),
+        Operation::UpdateTimeToLive => Request::UpdateTimeToLive(json::read(body, encoder, scratch)?),
+        Operation::TagResource => Request::TagResource(json::read(body, encoder, scratch)?),
+        Operation::UntagResource => Request::UntagResource(json::read(body, encoder, scratch)?),
+        Operation::DescribeLimits => Request::DescribeLimits(json::read(body, encoder, scratch)?),
     })
 }
 
@@ -200,5 +215,10 @@ pub(crate) fn write_reply(reply: &Reply, writer: &mut Writer<'_>) {
         Reply::DescribeTimeToLive(reply) => describe_time_to_live::write(reply, writer),
         Reply::DescribeContinuousBackups(reply) => describe_continuous_backups::write(reply, writer),
         Reply::ListTagsOfResource(reply) => list_tags_of_resource::write(reply, writer),
+        Reply::UpdateTable(reply) => update_table::write(reply, writer),
+        Reply::UpdateTimeToLive(reply) => update_time_to_live::write(reply, writer),
+        Reply::DescribeLimits(reply) => describe_limits::write(reply, writer),
+        // DynamoDB: observed: these have no body at all.
+        Reply::TagResource(_) | Reply::UntagResource(_) => {}
     }
 }

@@ -43,7 +43,7 @@ impl Door {
 
     /// Answers a call with some reply.
     pub(crate) fn answer(&mut self, call: Call) {
-        let reply = Reply::DescribeTimeToLive(DescribeTimeToLiveReply);
+        let reply = Reply::DescribeTimeToLive(DescribeTimeToLiveReply::default());
         self.connection.answer(call.ticket, Ok(&reply), &mut self.codec, &mut self.out);
     }
 

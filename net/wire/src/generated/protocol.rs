@@ -5142,6 +5142,221 @@ impl ::core::fmt::Debug for CreateTable<'_> {
       ds.finish()
   }
 }
+pub enum UpdateTableOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UpdateTable<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UpdateTable<'a> {
+  type Inner = UpdateTable<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UpdateTable<'a> {
+  pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ATTRIBUTE_DEFINITIONS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_BILLING_MODE: ::flatbuffers::VOffsetT = 8;
+  pub const VT_PROVISIONED_THROUGHPUT: ::flatbuffers::VOffsetT = 10;
+  pub const VT_ON_DEMAND_THROUGHPUT: ::flatbuffers::VOffsetT = 12;
+  pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 14;
+  pub const VT_TABLE_CLASS: ::flatbuffers::VOffsetT = 16;
+  pub const VT_DELETION_PROTECTION_ENABLED: ::flatbuffers::VOffsetT = 18;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UpdateTable { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args UpdateTableArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UpdateTable<'bldr>> {
+    let mut builder = UpdateTableBuilder::new(_fbb);
+    if let Some(x) = args.table_class { builder.add_table_class(x); }
+    if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
+    if let Some(x) = args.on_demand_throughput { builder.add_on_demand_throughput(x); }
+    if let Some(x) = args.provisioned_throughput { builder.add_provisioned_throughput(x); }
+    if let Some(x) = args.billing_mode { builder.add_billing_mode(x); }
+    if let Some(x) = args.attribute_definitions { builder.add_attribute_definitions(x); }
+    if let Some(x) = args.table_name { builder.add_table_name(x); }
+    if let Some(x) = args.deletion_protection_enabled { builder.add_deletion_protection_enabled(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn table_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateTable::VT_TABLE_NAME, None)}
+  }
+  #[inline]
+  pub fn attribute_definitions(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeDefinition<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeDefinition>>>>(UpdateTable::VT_ATTRIBUTE_DEFINITIONS, None)}
+  }
+  #[inline]
+  pub fn billing_mode(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateTable::VT_BILLING_MODE, None)}
+  }
+  #[inline]
+  pub fn provisioned_throughput(&self) -> Option<Throughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Throughput>>(UpdateTable::VT_PROVISIONED_THROUGHPUT, None)}
+  }
+  #[inline]
+  pub fn on_demand_throughput(&self) -> Option<OnDemandThroughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<OnDemandThroughput>>(UpdateTable::VT_ON_DEMAND_THROUGHPUT, None)}
+  }
+  #[inline]
+  pub fn warm_throughput(&self) -> Option<WarmThroughput<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<WarmThroughput>>(UpdateTable::VT_WARM_THROUGHPUT, None)}
+  }
+  #[inline]
+  pub fn table_class(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateTable::VT_TABLE_CLASS, None)}
+  }
+  #[inline]
+  pub fn deletion_protection_enabled(&self) -> Option<bool> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(UpdateTable::VT_DELETION_PROTECTION_ENABLED, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for UpdateTable<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<AttributeDefinition>>>>("attribute_definitions", Self::VT_ATTRIBUTE_DEFINITIONS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("billing_mode", Self::VT_BILLING_MODE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Throughput>>("provisioned_throughput", Self::VT_PROVISIONED_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<OnDemandThroughput>>("on_demand_throughput", Self::VT_ON_DEMAND_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_class", Self::VT_TABLE_CLASS, false)?
+     .visit_field::<bool>("deletion_protection_enabled", Self::VT_DELETION_PROTECTION_ENABLED, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UpdateTableArgs<'a> {
+    pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attribute_definitions: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeDefinition<'a>>>>>,
+    pub billing_mode: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub provisioned_throughput: Option<::flatbuffers::WIPOffset<Throughput<'a>>>,
+    pub on_demand_throughput: Option<::flatbuffers::WIPOffset<OnDemandThroughput<'a>>>,
+    pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
+    pub table_class: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub deletion_protection_enabled: Option<bool>,
+}
+impl<'a> Default for UpdateTableArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    UpdateTableArgs {
+      table_name: None,
+      attribute_definitions: None,
+      billing_mode: None,
+      provisioned_throughput: None,
+      on_demand_throughput: None,
+      warm_throughput: None,
+      table_class: None,
+      deletion_protection_enabled: None,
+    }
+  }
+}
+
+pub struct UpdateTableBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateTableBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_table_name(&mut self, table_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTable::VT_TABLE_NAME, table_name);
+  }
+  #[inline]
+  pub fn add_attribute_definitions(&mut self, attribute_definitions: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<AttributeDefinition<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTable::VT_ATTRIBUTE_DEFINITIONS, attribute_definitions);
+  }
+  #[inline]
+  pub fn add_billing_mode(&mut self, billing_mode: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTable::VT_BILLING_MODE, billing_mode);
+  }
+  #[inline]
+  pub fn add_provisioned_throughput(&mut self, provisioned_throughput: ::flatbuffers::WIPOffset<Throughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Throughput>>(UpdateTable::VT_PROVISIONED_THROUGHPUT, provisioned_throughput);
+  }
+  #[inline]
+  pub fn add_on_demand_throughput(&mut self, on_demand_throughput: ::flatbuffers::WIPOffset<OnDemandThroughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<OnDemandThroughput>>(UpdateTable::VT_ON_DEMAND_THROUGHPUT, on_demand_throughput);
+  }
+  #[inline]
+  pub fn add_warm_throughput(&mut self, warm_throughput: ::flatbuffers::WIPOffset<WarmThroughput<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<WarmThroughput>>(UpdateTable::VT_WARM_THROUGHPUT, warm_throughput);
+  }
+  #[inline]
+  pub fn add_table_class(&mut self, table_class: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTable::VT_TABLE_CLASS, table_class);
+  }
+  #[inline]
+  pub fn add_deletion_protection_enabled(&mut self, deletion_protection_enabled: bool) {
+    self.fbb_.push_slot_always::<bool>(UpdateTable::VT_DELETION_PROTECTION_ENABLED, deletion_protection_enabled);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateTableBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UpdateTableBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UpdateTable<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UpdateTable<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UpdateTable");
+      ds.field("table_name", &self.table_name());
+      ds.field("attribute_definitions", &self.attribute_definitions());
+      ds.field("billing_mode", &self.billing_mode());
+      ds.field("provisioned_throughput", &self.provisioned_throughput());
+      ds.field("on_demand_throughput", &self.on_demand_throughput());
+      ds.field("warm_throughput", &self.warm_throughput());
+      ds.field("table_class", &self.table_class());
+      ds.field("deletion_protection_enabled", &self.deletion_protection_enabled());
+      ds.finish()
+  }
+}
 pub enum DescribeTableOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -6504,6 +6719,8 @@ impl<'a> ::flatbuffers::Follow<'a> for DescribeTimeToLiveReply<'a> {
 }
 
 impl<'a> DescribeTimeToLiveReply<'a> {
+  pub const VT_STATUS: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 6;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -6512,12 +6729,29 @@ impl<'a> DescribeTimeToLiveReply<'a> {
   #[allow(unused_mut)]
   pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
     _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
-    _args: &'args DescribeTimeToLiveReplyArgs
+    args: &'args DescribeTimeToLiveReplyArgs<'args>
   ) -> ::flatbuffers::WIPOffset<DescribeTimeToLiveReply<'bldr>> {
     let mut builder = DescribeTimeToLiveReplyBuilder::new(_fbb);
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    if let Some(x) = args.status { builder.add_status(x); }
     builder.finish()
   }
 
+
+  #[inline]
+  pub fn status(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DescribeTimeToLiveReply::VT_STATUS, None)}
+  }
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DescribeTimeToLiveReply::VT_ATTRIBUTE_NAME, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for DescribeTimeToLiveReply<'_> {
@@ -6526,16 +6760,22 @@ impl ::flatbuffers::Verifiable for DescribeTimeToLiveReply<'_> {
     v: &mut ::flatbuffers::Verifier, pos: usize
   ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
     v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("status", Self::VT_STATUS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
      .finish();
     Ok(())
   }
 }
-pub struct DescribeTimeToLiveReplyArgs {
+pub struct DescribeTimeToLiveReplyArgs<'a> {
+    pub status: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
 }
-impl<'a> Default for DescribeTimeToLiveReplyArgs {
+impl<'a> Default for DescribeTimeToLiveReplyArgs<'a> {
   #[inline]
   fn default() -> Self {
     DescribeTimeToLiveReplyArgs {
+      status: None,
+      attribute_name: None,
     }
   }
 }
@@ -6545,6 +6785,14 @@ pub struct DescribeTimeToLiveReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocato
   start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
 }
 impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DescribeTimeToLiveReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_status(&mut self, status: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DescribeTimeToLiveReply::VT_STATUS, status);
+  }
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DescribeTimeToLiveReply::VT_ATTRIBUTE_NAME, attribute_name);
+  }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DescribeTimeToLiveReplyBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
@@ -6563,6 +6811,347 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DescribeTimeToLiveReplyBuilde
 impl ::core::fmt::Debug for DescribeTimeToLiveReply<'_> {
   fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
     let mut ds = f.debug_struct("DescribeTimeToLiveReply");
+      ds.field("status", &self.status());
+      ds.field("attribute_name", &self.attribute_name());
+      ds.finish()
+  }
+}
+pub enum TimeToLiveSpecificationOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct TimeToLiveSpecification<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for TimeToLiveSpecification<'a> {
+  type Inner = TimeToLiveSpecification<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> TimeToLiveSpecification<'a> {
+  pub const VT_ENABLED: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    TimeToLiveSpecification { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args TimeToLiveSpecificationArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<TimeToLiveSpecification<'bldr>> {
+    let mut builder = TimeToLiveSpecificationBuilder::new(_fbb);
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    if let Some(x) = args.enabled { builder.add_enabled(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn enabled(&self) -> Option<bool> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(TimeToLiveSpecification::VT_ENABLED, None)}
+  }
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TimeToLiveSpecification::VT_ATTRIBUTE_NAME, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for TimeToLiveSpecification<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<bool>("enabled", Self::VT_ENABLED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct TimeToLiveSpecificationArgs<'a> {
+    pub enabled: Option<bool>,
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for TimeToLiveSpecificationArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    TimeToLiveSpecificationArgs {
+      enabled: None,
+      attribute_name: None,
+    }
+  }
+}
+
+pub struct TimeToLiveSpecificationBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TimeToLiveSpecificationBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_enabled(&mut self, enabled: bool) {
+    self.fbb_.push_slot_always::<bool>(TimeToLiveSpecification::VT_ENABLED, enabled);
+  }
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TimeToLiveSpecification::VT_ATTRIBUTE_NAME, attribute_name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TimeToLiveSpecificationBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    TimeToLiveSpecificationBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<TimeToLiveSpecification<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for TimeToLiveSpecification<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("TimeToLiveSpecification");
+      ds.field("enabled", &self.enabled());
+      ds.field("attribute_name", &self.attribute_name());
+      ds.finish()
+  }
+}
+pub enum UpdateTimeToLiveOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UpdateTimeToLive<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UpdateTimeToLive<'a> {
+  type Inner = UpdateTimeToLive<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UpdateTimeToLive<'a> {
+  pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_TIME_TO_LIVE_SPECIFICATION: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UpdateTimeToLive { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args UpdateTimeToLiveArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UpdateTimeToLive<'bldr>> {
+    let mut builder = UpdateTimeToLiveBuilder::new(_fbb);
+    if let Some(x) = args.time_to_live_specification { builder.add_time_to_live_specification(x); }
+    if let Some(x) = args.table_name { builder.add_table_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn table_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateTimeToLive::VT_TABLE_NAME, None)}
+  }
+  #[inline]
+  pub fn time_to_live_specification(&self) -> Option<TimeToLiveSpecification<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<TimeToLiveSpecification>>(UpdateTimeToLive::VT_TIME_TO_LIVE_SPECIFICATION, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for UpdateTimeToLive<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<TimeToLiveSpecification>>("time_to_live_specification", Self::VT_TIME_TO_LIVE_SPECIFICATION, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UpdateTimeToLiveArgs<'a> {
+    pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub time_to_live_specification: Option<::flatbuffers::WIPOffset<TimeToLiveSpecification<'a>>>,
+}
+impl<'a> Default for UpdateTimeToLiveArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    UpdateTimeToLiveArgs {
+      table_name: None,
+      time_to_live_specification: None,
+    }
+  }
+}
+
+pub struct UpdateTimeToLiveBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateTimeToLiveBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_table_name(&mut self, table_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTimeToLive::VT_TABLE_NAME, table_name);
+  }
+  #[inline]
+  pub fn add_time_to_live_specification(&mut self, time_to_live_specification: ::flatbuffers::WIPOffset<TimeToLiveSpecification<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<TimeToLiveSpecification>>(UpdateTimeToLive::VT_TIME_TO_LIVE_SPECIFICATION, time_to_live_specification);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateTimeToLiveBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UpdateTimeToLiveBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UpdateTimeToLive<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UpdateTimeToLive<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UpdateTimeToLive");
+      ds.field("table_name", &self.table_name());
+      ds.field("time_to_live_specification", &self.time_to_live_specification());
+      ds.finish()
+  }
+}
+pub enum UpdateTimeToLiveReplyOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UpdateTimeToLiveReply<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UpdateTimeToLiveReply<'a> {
+  type Inner = UpdateTimeToLiveReply<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UpdateTimeToLiveReply<'a> {
+  pub const VT_ENABLED: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UpdateTimeToLiveReply { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args UpdateTimeToLiveReplyArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UpdateTimeToLiveReply<'bldr>> {
+    let mut builder = UpdateTimeToLiveReplyBuilder::new(_fbb);
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    builder.add_enabled(args.enabled);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn enabled(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(UpdateTimeToLiveReply::VT_ENABLED, Some(false)).unwrap()}
+  }
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateTimeToLiveReply::VT_ATTRIBUTE_NAME, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for UpdateTimeToLiveReply<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<bool>("enabled", Self::VT_ENABLED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UpdateTimeToLiveReplyArgs<'a> {
+    pub enabled: bool,
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for UpdateTimeToLiveReplyArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    UpdateTimeToLiveReplyArgs {
+      enabled: false,
+      attribute_name: None,
+    }
+  }
+}
+
+pub struct UpdateTimeToLiveReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateTimeToLiveReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_enabled(&mut self, enabled: bool) {
+    self.fbb_.push_slot::<bool>(UpdateTimeToLiveReply::VT_ENABLED, enabled, false);
+  }
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateTimeToLiveReply::VT_ATTRIBUTE_NAME, attribute_name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateTimeToLiveReplyBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UpdateTimeToLiveReplyBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UpdateTimeToLiveReply<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UpdateTimeToLiveReply<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UpdateTimeToLiveReply");
+      ds.field("enabled", &self.enabled());
+      ds.field("attribute_name", &self.attribute_name());
       ds.finish()
   }
 }
@@ -6946,6 +7535,613 @@ impl ::core::fmt::Debug for ListTagsOfResourceReply<'_> {
   fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
     let mut ds = f.debug_struct("ListTagsOfResourceReply");
       ds.field("tags", &self.tags());
+      ds.finish()
+  }
+}
+pub enum TagResourceOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct TagResource<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for TagResource<'a> {
+  type Inner = TagResource<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> TagResource<'a> {
+  pub const VT_RESOURCE_ARN: ::flatbuffers::VOffsetT = 4;
+  pub const VT_TAGS: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    TagResource { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args TagResourceArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<TagResource<'bldr>> {
+    let mut builder = TagResourceBuilder::new(_fbb);
+    if let Some(x) = args.tags { builder.add_tags(x); }
+    if let Some(x) = args.resource_arn { builder.add_resource_arn(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn resource_arn(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TagResource::VT_RESOURCE_ARN, None)}
+  }
+  #[inline]
+  pub fn tags(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Tag<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Tag>>>>(TagResource::VT_TAGS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for TagResource<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("resource_arn", Self::VT_RESOURCE_ARN, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<Tag>>>>("tags", Self::VT_TAGS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct TagResourceArgs<'a> {
+    pub resource_arn: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub tags: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Tag<'a>>>>>,
+}
+impl<'a> Default for TagResourceArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    TagResourceArgs {
+      resource_arn: None,
+      tags: None,
+    }
+  }
+}
+
+pub struct TagResourceBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TagResourceBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_resource_arn(&mut self, resource_arn: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TagResource::VT_RESOURCE_ARN, resource_arn);
+  }
+  #[inline]
+  pub fn add_tags(&mut self, tags: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<Tag<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TagResource::VT_TAGS, tags);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TagResourceBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    TagResourceBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<TagResource<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for TagResource<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("TagResource");
+      ds.field("resource_arn", &self.resource_arn());
+      ds.field("tags", &self.tags());
+      ds.finish()
+  }
+}
+pub enum TagResourceReplyOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct TagResourceReply<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for TagResourceReply<'a> {
+  type Inner = TagResourceReply<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> TagResourceReply<'a> {
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    TagResourceReply { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    _args: &'args TagResourceReplyArgs
+  ) -> ::flatbuffers::WIPOffset<TagResourceReply<'bldr>> {
+    let mut builder = TagResourceReplyBuilder::new(_fbb);
+    builder.finish()
+  }
+
+}
+
+impl ::flatbuffers::Verifiable for TagResourceReply<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct TagResourceReplyArgs {
+}
+impl<'a> Default for TagResourceReplyArgs {
+  #[inline]
+  fn default() -> Self {
+    TagResourceReplyArgs {
+    }
+  }
+}
+
+pub struct TagResourceReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TagResourceReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TagResourceReplyBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    TagResourceReplyBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<TagResourceReply<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for TagResourceReply<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("TagResourceReply");
+      ds.finish()
+  }
+}
+pub enum UntagResourceOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UntagResource<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UntagResource<'a> {
+  type Inner = UntagResource<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UntagResource<'a> {
+  pub const VT_RESOURCE_ARN: ::flatbuffers::VOffsetT = 4;
+  pub const VT_TAG_KEYS: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UntagResource { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args UntagResourceArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UntagResource<'bldr>> {
+    let mut builder = UntagResourceBuilder::new(_fbb);
+    if let Some(x) = args.tag_keys { builder.add_tag_keys(x); }
+    if let Some(x) = args.resource_arn { builder.add_resource_arn(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn resource_arn(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UntagResource::VT_RESOURCE_ARN, None)}
+  }
+  #[inline]
+  pub fn tag_keys(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(UntagResource::VT_TAG_KEYS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for UntagResource<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("resource_arn", Self::VT_RESOURCE_ARN, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("tag_keys", Self::VT_TAG_KEYS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UntagResourceArgs<'a> {
+    pub resource_arn: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub tag_keys: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+}
+impl<'a> Default for UntagResourceArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    UntagResourceArgs {
+      resource_arn: None,
+      tag_keys: None,
+    }
+  }
+}
+
+pub struct UntagResourceBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UntagResourceBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_resource_arn(&mut self, resource_arn: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UntagResource::VT_RESOURCE_ARN, resource_arn);
+  }
+  #[inline]
+  pub fn add_tag_keys(&mut self, tag_keys: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UntagResource::VT_TAG_KEYS, tag_keys);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UntagResourceBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UntagResourceBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UntagResource<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UntagResource<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UntagResource");
+      ds.field("resource_arn", &self.resource_arn());
+      ds.field("tag_keys", &self.tag_keys());
+      ds.finish()
+  }
+}
+pub enum UntagResourceReplyOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UntagResourceReply<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UntagResourceReply<'a> {
+  type Inner = UntagResourceReply<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UntagResourceReply<'a> {
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UntagResourceReply { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    _args: &'args UntagResourceReplyArgs
+  ) -> ::flatbuffers::WIPOffset<UntagResourceReply<'bldr>> {
+    let mut builder = UntagResourceReplyBuilder::new(_fbb);
+    builder.finish()
+  }
+
+}
+
+impl ::flatbuffers::Verifiable for UntagResourceReply<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UntagResourceReplyArgs {
+}
+impl<'a> Default for UntagResourceReplyArgs {
+  #[inline]
+  fn default() -> Self {
+    UntagResourceReplyArgs {
+    }
+  }
+}
+
+pub struct UntagResourceReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UntagResourceReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UntagResourceReplyBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UntagResourceReplyBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UntagResourceReply<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UntagResourceReply<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UntagResourceReply");
+      ds.finish()
+  }
+}
+pub enum DescribeLimitsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct DescribeLimits<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for DescribeLimits<'a> {
+  type Inner = DescribeLimits<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> DescribeLimits<'a> {
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    DescribeLimits { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    _args: &'args DescribeLimitsArgs
+  ) -> ::flatbuffers::WIPOffset<DescribeLimits<'bldr>> {
+    let mut builder = DescribeLimitsBuilder::new(_fbb);
+    builder.finish()
+  }
+
+}
+
+impl ::flatbuffers::Verifiable for DescribeLimits<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct DescribeLimitsArgs {
+}
+impl<'a> Default for DescribeLimitsArgs {
+  #[inline]
+  fn default() -> Self {
+    DescribeLimitsArgs {
+    }
+  }
+}
+
+pub struct DescribeLimitsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DescribeLimitsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DescribeLimitsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    DescribeLimitsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<DescribeLimits<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for DescribeLimits<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("DescribeLimits");
+      ds.finish()
+  }
+}
+pub enum DescribeLimitsReplyOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct DescribeLimitsReply<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for DescribeLimitsReply<'a> {
+  type Inner = DescribeLimitsReply<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> DescribeLimitsReply<'a> {
+  pub const VT_ACCOUNT_MAX_READ_CAPACITY_UNITS: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ACCOUNT_MAX_WRITE_CAPACITY_UNITS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_TABLE_MAX_READ_CAPACITY_UNITS: ::flatbuffers::VOffsetT = 8;
+  pub const VT_TABLE_MAX_WRITE_CAPACITY_UNITS: ::flatbuffers::VOffsetT = 10;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    DescribeLimitsReply { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args DescribeLimitsReplyArgs
+  ) -> ::flatbuffers::WIPOffset<DescribeLimitsReply<'bldr>> {
+    let mut builder = DescribeLimitsReplyBuilder::new(_fbb);
+    builder.add_table_max_write_capacity_units(args.table_max_write_capacity_units);
+    builder.add_table_max_read_capacity_units(args.table_max_read_capacity_units);
+    builder.add_account_max_write_capacity_units(args.account_max_write_capacity_units);
+    builder.add_account_max_read_capacity_units(args.account_max_read_capacity_units);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn account_max_read_capacity_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(DescribeLimitsReply::VT_ACCOUNT_MAX_READ_CAPACITY_UNITS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn account_max_write_capacity_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(DescribeLimitsReply::VT_ACCOUNT_MAX_WRITE_CAPACITY_UNITS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn table_max_read_capacity_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(DescribeLimitsReply::VT_TABLE_MAX_READ_CAPACITY_UNITS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn table_max_write_capacity_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(DescribeLimitsReply::VT_TABLE_MAX_WRITE_CAPACITY_UNITS, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for DescribeLimitsReply<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<u64>("account_max_read_capacity_units", Self::VT_ACCOUNT_MAX_READ_CAPACITY_UNITS, false)?
+     .visit_field::<u64>("account_max_write_capacity_units", Self::VT_ACCOUNT_MAX_WRITE_CAPACITY_UNITS, false)?
+     .visit_field::<u64>("table_max_read_capacity_units", Self::VT_TABLE_MAX_READ_CAPACITY_UNITS, false)?
+     .visit_field::<u64>("table_max_write_capacity_units", Self::VT_TABLE_MAX_WRITE_CAPACITY_UNITS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct DescribeLimitsReplyArgs {
+    pub account_max_read_capacity_units: u64,
+    pub account_max_write_capacity_units: u64,
+    pub table_max_read_capacity_units: u64,
+    pub table_max_write_capacity_units: u64,
+}
+impl<'a> Default for DescribeLimitsReplyArgs {
+  #[inline]
+  fn default() -> Self {
+    DescribeLimitsReplyArgs {
+      account_max_read_capacity_units: 0,
+      account_max_write_capacity_units: 0,
+      table_max_read_capacity_units: 0,
+      table_max_write_capacity_units: 0,
+    }
+  }
+}
+
+pub struct DescribeLimitsReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DescribeLimitsReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_account_max_read_capacity_units(&mut self, account_max_read_capacity_units: u64) {
+    self.fbb_.push_slot::<u64>(DescribeLimitsReply::VT_ACCOUNT_MAX_READ_CAPACITY_UNITS, account_max_read_capacity_units, 0);
+  }
+  #[inline]
+  pub fn add_account_max_write_capacity_units(&mut self, account_max_write_capacity_units: u64) {
+    self.fbb_.push_slot::<u64>(DescribeLimitsReply::VT_ACCOUNT_MAX_WRITE_CAPACITY_UNITS, account_max_write_capacity_units, 0);
+  }
+  #[inline]
+  pub fn add_table_max_read_capacity_units(&mut self, table_max_read_capacity_units: u64) {
+    self.fbb_.push_slot::<u64>(DescribeLimitsReply::VT_TABLE_MAX_READ_CAPACITY_UNITS, table_max_read_capacity_units, 0);
+  }
+  #[inline]
+  pub fn add_table_max_write_capacity_units(&mut self, table_max_write_capacity_units: u64) {
+    self.fbb_.push_slot::<u64>(DescribeLimitsReply::VT_TABLE_MAX_WRITE_CAPACITY_UNITS, table_max_write_capacity_units, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DescribeLimitsReplyBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    DescribeLimitsReplyBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<DescribeLimitsReply<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for DescribeLimitsReply<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("DescribeLimitsReply");
+      ds.field("account_max_read_capacity_units", &self.account_max_read_capacity_units());
+      ds.field("account_max_write_capacity_units", &self.account_max_write_capacity_units());
+      ds.field("table_max_read_capacity_units", &self.table_max_read_capacity_units());
+      ds.field("table_max_write_capacity_units", &self.table_max_write_capacity_units());
       ds.finish()
   }
 }

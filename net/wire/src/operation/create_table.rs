@@ -1,24 +1,24 @@
 //! CreateTable on the wire. Its reply is a table's description (`table_description.rs`).
 
-use model::operation::{AttributeDefinitionParameter, CreateTable};
+use model::operation::CreateTable;
 
 use super::{parts, table_settings};
 use crate::error::EncodeError;
 use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
-use crate::writer::{BYTE, REFERENCE, Shape, Table, Writer};
+use crate::writer::{BYTE, REFERENCE, Shape, Writer};
 
 static SHAPE: Shape<12> = Shape::new([
     REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE, REFERENCE, REFERENCE, REFERENCE,
     REFERENCE,
 ]);
-static DEFINITION_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
 pub(crate) fn encode(request: &CreateTable, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
     parts::refuse(request.refused)?;
     let table = writer.root(&SHAPE);
     writer.text_option(table, fbs::CreateTable::VT_TABLE_NAME, request.table_name.as_deref());
-    encode_definitions(request.attribute_definitions.as_deref(), table, writer);
+    let definitions = fbs::CreateTable::VT_ATTRIBUTE_DEFINITIONS;
+    table_settings::encode_definitions(request.attribute_definitions.as_deref(), table, definitions, writer);
     let key_schema = fbs::CreateTable::VT_KEY_SCHEMA;
     table_settings::encode_key_schema(request.key_schema.as_deref(), table, key_schema, writer);
     let local = fbs::CreateTable::VT_LOCAL_SECONDARY_INDEXES;
@@ -48,7 +48,9 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<CreateTable, Refusal> {
     let key_schema = request.key_schema();
     Ok(CreateTable {
         table_name: payload.text_option(request.table_name()),
-        attribute_definitions: definitions.map(|list| payload.list(list, decode_definition)).transpose()?,
+        attribute_definitions: definitions
+            .map(|list| payload.list(list, table_settings::decode_definition))
+            .transpose()?,
         key_schema: key_schema.map(|list| payload.list(list, table_settings::decode_element)).transpose()?,
         local_secondary_indexes: indexes(request.local_secondary_indexes())?,
         global_secondary_indexes: indexes(request.global_secondary_indexes())?,
@@ -60,28 +62,5 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<CreateTable, Refusal> {
         table_class: choice(request.table_class()),
         deletion_protection_enabled: request.deletion_protection_enabled(),
         refused: None,
-    })
-}
-
-fn encode_definitions(definitions: Option<&[AttributeDefinitionParameter]>, table: Table, writer: &mut Writer<'_>) {
-    let Some(definitions) = definitions else { return };
-    let vector = writer.vector(table, fbs::CreateTable::VT_ATTRIBUTE_DEFINITIONS, definitions.len());
-    for (index, definition) in definitions.iter().enumerate() {
-        let element = writer.element(vector, index, &DEFINITION_SHAPE);
-        let name = definition.attribute_name.as_deref();
-        writer.text_option(element, fbs::AttributeDefinition::VT_ATTRIBUTE_NAME, name);
-        let attribute_type = fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE;
-        parts::choice(&definition.attribute_type, element, attribute_type, writer);
-    }
-}
-
-fn decode_definition<'a>(
-    payload: Payload<'a>,
-    definition: fbs::AttributeDefinition<'a>,
-) -> Result<AttributeDefinitionParameter, Refusal> {
-    refuse_unknown_fields(definition._tab, fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE)?;
-    Ok(AttributeDefinitionParameter {
-        attribute_name: payload.text_option(definition.attribute_name()),
-        attribute_type: choice(definition.attribute_type()),
     })
 }

@@ -7,6 +7,7 @@ mod delete_item;
 mod delete_table;
 mod describe_continuous_backups;
 mod describe_endpoints;
+mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
 mod failure;
@@ -20,10 +21,14 @@ mod query;
 mod scan;
 mod table_description;
 mod table_settings;
+mod tag_resource;
+mod untag_resource;
+mod update_table;
+mod update_time_to_live;
 
 pub(crate) use failure::{decode as decode_failure, encode as encode_failure};
 
-use model::operation::{CreateTableReply, DeleteTableReply, DescribeTableReply, Reply, Request};
+use model::operation::{CreateTableReply, DeleteTableReply, DescribeTableReply, Reply, Request, UpdateTableReply};
 use model::{Error, ErrorKind};
 
 use crate::error::{EncodeError, ProtocolError};
@@ -49,6 +54,11 @@ pub(crate) fn kind_of_request(request: &Request) -> Kind {
         Request::DescribeContinuousBackups(_) => Kind::DESCRIBE_CONTINUOUS_BACKUPS,
         Request::ListTagsOfResource(_) => Kind::LIST_TAGS_OF_RESOURCE,
         Request::DescribeEndpoints(_) => Kind::DESCRIBE_ENDPOINTS,
+        Request::UpdateTable(_) => Kind::UPDATE_TABLE,
+        Request::UpdateTimeToLive(_) => Kind::UPDATE_TIME_TO_LIVE,
+        Request::TagResource(_) => Kind::TAG_RESOURCE,
+        Request::UntagResource(_) => Kind::UNTAG_RESOURCE,
+        Request::DescribeLimits(_) => Kind::DESCRIBE_LIMITS,
     }
 }
 
@@ -70,6 +80,11 @@ pub(crate) fn kind_of_reply(reply: &Reply) -> Kind {
         Reply::DescribeContinuousBackups(_) => Kind::DESCRIBE_CONTINUOUS_BACKUPS,
         Reply::ListTagsOfResource(_) => Kind::LIST_TAGS_OF_RESOURCE,
         Reply::DescribeEndpoints(_) => Kind::DESCRIBE_ENDPOINTS,
+        Reply::UpdateTable(_) => Kind::UPDATE_TABLE,
+        Reply::UpdateTimeToLive(_) => Kind::UPDATE_TIME_TO_LIVE,
+        Reply::TagResource(_) => Kind::TAG_RESOURCE,
+        Reply::UntagResource(_) => Kind::UNTAG_RESOURCE,
+        Reply::DescribeLimits(_) => Kind::DESCRIBE_LIMITS,
     };
     request.reply()
 }
@@ -92,6 +107,11 @@ pub(crate) fn encode_request(request: &Request, writer: &mut Writer<'_>) -> Resu
         Request::DescribeContinuousBackups(request) => describe_continuous_backups::encode(request, writer),
         Request::ListTagsOfResource(request) => list_tags_of_resource::encode(request, writer),
         Request::DescribeEndpoints(request) => describe_endpoints::encode(request, writer),
+        Request::UpdateTable(request) => update_table::encode(request, writer)?,
+        Request::UpdateTimeToLive(request) => update_time_to_live::encode(request, writer),
+        Request::TagResource(request) => tag_resource::encode(request, writer),
+        Request::UntagResource(request) => untag_resource::encode(request, writer),
+        Request::DescribeLimits(request) => describe_limits::encode(request, writer),
     }
     Ok(())
 }
@@ -116,6 +136,11 @@ pub(crate) fn decode_request(kind: Kind, payload: Payload<'_>) -> Result<Request
         }
         Kind::LIST_TAGS_OF_RESOURCE => Request::ListTagsOfResource(list_tags_of_resource::decode(payload)?),
         Kind::DESCRIBE_ENDPOINTS => Request::DescribeEndpoints(describe_endpoints::decode(payload)?),
+        Kind::UPDATE_TABLE => Request::UpdateTable(Box::new(update_table::decode(payload)?)),
+        Kind::UPDATE_TIME_TO_LIVE => Request::UpdateTimeToLive(update_time_to_live::decode(payload)?),
+        Kind::TAG_RESOURCE => Request::TagResource(tag_resource::decode(payload)?),
+        Kind::UNTAG_RESOURCE => Request::UntagResource(untag_resource::decode(payload)?),
+        Kind::DESCRIBE_LIMITS => Request::DescribeLimits(describe_limits::decode(payload)?),
         Kind(number) => {
             let message = format!("The server does not know requests of kind {number:#06x}");
             return Err(Refusal::Request(Error::new(ErrorKind::UnknownOperation, message)));
@@ -140,6 +165,11 @@ pub(crate) fn encode_reply(reply: &Reply, writer: &mut Writer<'_>) -> Result<(),
         Reply::DescribeContinuousBackups(reply) => describe_continuous_backups::encode_reply(reply, writer),
         Reply::ListTagsOfResource(reply) => list_tags_of_resource::encode_reply(reply, writer),
         Reply::DescribeEndpoints(reply) => describe_endpoints::encode_reply(reply, writer),
+        Reply::UpdateTable(reply) => table_description::encode_reply(&reply.table, writer),
+        Reply::UpdateTimeToLive(reply) => update_time_to_live::encode_reply(reply, writer),
+        Reply::TagResource(reply) => tag_resource::encode_reply(reply, writer),
+        Reply::UntagResource(reply) => untag_resource::encode_reply(reply, writer),
+        Reply::DescribeLimits(reply) => describe_limits::encode_reply(reply, writer),
     }
     Ok(())
 }
@@ -174,6 +204,13 @@ pub(crate) fn decode_reply(kind: Kind, payload: Payload<'_>) -> Result<Option<Re
         }
         Kind::LIST_TAGS_OF_RESOURCE => Reply::ListTagsOfResource(list_tags_of_resource::decode_reply(payload)?),
         Kind::DESCRIBE_ENDPOINTS => Reply::DescribeEndpoints(describe_endpoints::decode_reply(payload)?),
+        Kind::UPDATE_TABLE => {
+            Reply::UpdateTable(Box::new(UpdateTableReply { table: table_description::decode_reply(payload)? }))
+        }
+        Kind::UPDATE_TIME_TO_LIVE => Reply::UpdateTimeToLive(update_time_to_live::decode_reply(payload)?),
+        Kind::TAG_RESOURCE => Reply::TagResource(tag_resource::decode_reply(payload)?),
+        Kind::UNTAG_RESOURCE => Reply::UntagResource(untag_resource::decode_reply(payload)?),
+        Kind::DESCRIBE_LIMITS => Reply::DescribeLimits(describe_limits::decode_reply(payload)?),
         _ => return Ok(None),
     }))
 }

@@ -1,8 +1,8 @@
 //! The parts of CreateTable, UpdateTable and TagResource that they have in common: throughput, tags, indexes.
 
 use model::operation::{
-    IndexParameter, KeySchemaElement, OnDemandThroughputParameter, ProjectionParameter, TagParameter,
-    ThroughputParameter, WarmThroughputParameter,
+    AttributeDefinitionParameter, IndexParameter, KeySchemaElement, OnDemandThroughputParameter, ProjectionParameter,
+    TagParameter, ThroughputParameter, WarmThroughputParameter,
 };
 
 use super::parts;
@@ -13,6 +13,34 @@ use crate::writer::{LONG, REFERENCE, Shape, Table, Writer};
 static PAIR_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 static LONG_PAIR_SHAPE: Shape<2> = Shape::new([LONG, LONG]);
 static INDEX_SHAPE: Shape<4> = Shape::new([REFERENCE, REFERENCE, REFERENCE, REFERENCE]);
+
+pub(super) fn encode_definitions(
+    definitions: Option<&[AttributeDefinitionParameter]>,
+    table: Table,
+    field: u16,
+    writer: &mut Writer<'_>,
+) {
+    let Some(definitions) = definitions else { return };
+    let vector = writer.vector(table, field, definitions.len());
+    for (index, definition) in definitions.iter().enumerate() {
+        let element = writer.element(vector, index, &PAIR_SHAPE);
+        let name = definition.attribute_name.as_deref();
+        writer.text_option(element, fbs::AttributeDefinition::VT_ATTRIBUTE_NAME, name);
+        let attribute_type = fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE;
+        parts::choice(&definition.attribute_type, element, attribute_type, writer);
+    }
+}
+
+pub(super) fn decode_definition<'a>(
+    payload: Payload<'a>,
+    definition: fbs::AttributeDefinition<'a>,
+) -> Result<AttributeDefinitionParameter, Refusal> {
+    refuse_unknown_fields(definition._tab, fbs::AttributeDefinition::VT_ATTRIBUTE_TYPE)?;
+    Ok(AttributeDefinitionParameter {
+        attribute_name: payload.text_option(definition.attribute_name()),
+        attribute_type: choice(definition.attribute_type()),
+    })
+}
 
 pub(super) fn encode_throughput(
     throughput: Option<&ThroughputParameter>,

@@ -14,7 +14,7 @@ use model::table::{
 use model::{Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, Value};
 
 /// How many kinds of requests, and of replies, there are.
-pub const KIND_COUNT: usize = 15;
+pub const KIND_COUNT: usize = 20;
 
 /// A random request of the kind `kind`.
 pub fn request(kind: usize, random: &mut Rng) -> Request {
@@ -68,7 +68,24 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             resource_arn: maybe(random, text),
             next_token: maybe(random, text),
         }),
-        _ => Request::DescribeEndpoints(DescribeEndpoints),
+        14 => Request::DescribeEndpoints(DescribeEndpoints),
+        15 => Request::UpdateTable(Box::new(update_table(random))),
+        16 => Request::UpdateTimeToLive(UpdateTimeToLive {
+            table_name: maybe(random, text),
+            time_to_live_specification: maybe(random, |random| TimeToLiveSpecification {
+                enabled: maybe(random, Rng::bool),
+                attribute_name: maybe(random, text),
+            }),
+        }),
+        17 => Request::TagResource(TagResource {
+            resource_arn: maybe(random, text),
+            tags: maybe(random, |random| many(random, tag)),
+        }),
+        18 => Request::UntagResource(UntagResource {
+            resource_arn: maybe(random, text),
+            tag_keys: maybe(random, |random| many(random, text)),
+        }),
+        _ => Request::DescribeLimits(DescribeLimits),
     }
 }
 
@@ -96,13 +113,26 @@ pub fn reply(kind: usize, random: &mut Rng) -> Reply {
             last_evaluated_table_name: maybe(random, text),
         }),
         10 => Reply::DeleteTable(Box::new(DeleteTableReply { table: description(random) })),
-        11 => Reply::DescribeTimeToLive(DescribeTimeToLiveReply),
+        11 => Reply::DescribeTimeToLive(DescribeTimeToLiveReply {
+            status: TimeToLiveStatus::ALL[random.usize(0..4)],
+            attribute_name: maybe(random, text),
+        }),
         12 => Reply::DescribeContinuousBackups(DescribeContinuousBackupsReply),
         13 => Reply::ListTagsOfResource(ListTagsOfResourceReply {
             tags: many(random, |random| (text(random), text(random))),
         }),
-        _ => Reply::DescribeEndpoints(DescribeEndpointsReply {
+        14 => Reply::DescribeEndpoints(DescribeEndpointsReply {
             endpoints: many(random, |random| Endpoint { address: text(random), cache_period_minutes: random.u32(..) }),
+        }),
+        15 => Reply::UpdateTable(Box::new(UpdateTableReply { table: description(random) })),
+        16 => Reply::UpdateTimeToLive(UpdateTimeToLiveReply { enabled: random.bool(), attribute_name: text(random) }),
+        17 => Reply::TagResource(TagResourceReply),
+        18 => Reply::UntagResource(UntagResourceReply),
+        _ => Reply::DescribeLimits(DescribeLimitsReply {
+            account_max_read_capacity_units: random.u64(..),
+            account_max_write_capacity_units: random.u64(..),
+            table_max_read_capacity_units: random.u64(..),
+            table_max_write_capacity_units: random.u64(..),
         }),
     }
 }
@@ -151,12 +181,7 @@ fn scan(random: &mut Rng) -> Scan {
 fn create_table(random: &mut Rng) -> CreateTable {
     CreateTable {
         table_name: maybe(random, text),
-        attribute_definitions: maybe(random, |random| {
-            many(random, |random| AttributeDefinitionParameter {
-                attribute_name: maybe(random, text),
-                attribute_type: choice(random),
-            })
-        }),
+        attribute_definitions: maybe(random, |random| many(random, attribute_definition)),
         key_schema: maybe(random, |random| many(random, element)),
         local_secondary_indexes: maybe(random, |random| many(random, index)),
         global_secondary_indexes: maybe(random, |random| many(random, index)),
@@ -169,6 +194,24 @@ fn create_table(random: &mut Rng) -> CreateTable {
         deletion_protection_enabled: maybe(random, Rng::bool),
         refused: None,
     }
+}
+
+fn update_table(random: &mut Rng) -> UpdateTable {
+    UpdateTable {
+        table_name: maybe(random, text),
+        attribute_definitions: maybe(random, |random| many(random, attribute_definition)),
+        billing_mode: choice(random),
+        provisioned_throughput: maybe(random, throughput),
+        on_demand_throughput: maybe(random, on_demand),
+        warm_throughput: maybe(random, warm),
+        table_class: choice(random),
+        deletion_protection_enabled: maybe(random, Rng::bool),
+        refused: None,
+    }
+}
+
+fn attribute_definition(random: &mut Rng) -> AttributeDefinitionParameter {
+    AttributeDefinitionParameter { attribute_name: maybe(random, text), attribute_type: choice(random) }
 }
 
 fn element(random: &mut Rng) -> KeySchemaElement {

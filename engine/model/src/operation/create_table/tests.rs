@@ -74,7 +74,7 @@ fn a_request_becomes_a_definition() {
     assert_eq!(definition.table_class, TableClass::StandardInfrequentAccess);
     assert!(definition.deletion_protection);
     assert_eq!(definition.tags, [Tag { key: "k".to_owned(), value: "v".to_owned() }]);
-    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/Users";
+    let arn = "arn:aws:dynamodb:us-east-1:123456789012:table/Users";
     let by_arn = CreateTable { table_name: Some(Text::from(arn)), ..table() }.definition(identity).unwrap();
     assert_eq!((by_arn.name.as_str(), by_arn.provisioned_throughput), ("Users", ProvisionedThroughput::default()));
 }
