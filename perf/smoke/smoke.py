@@ -262,6 +262,61 @@ def check_aws_cli(server):
     passed("aws-cli creates, writes, reads, describes and deletes a table")
 
 
+def change_a_table(server):
+    """Changes all that can be changed of a table; returns what the tools then tell of it."""
+    client = server.client()
+    client.create_table(
+        TableName="settings",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "other")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[{
+            "IndexName": "by-other",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "other", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }],
+        ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+    )
+    client.get_waiter("table_exists").wait(TableName="settings")
+    arn = client.describe_table(TableName="settings")["Table"]["TableArn"]
+    for change in (
+        {"ProvisionedThroughput": {"ReadCapacityUnits": 4, "WriteCapacityUnits": 9}},
+        {"BillingMode": "PAY_PER_REQUEST"},
+        {"OnDemandThroughput": {"MaxReadRequestUnits": 100}},
+        {"WarmThroughput": {"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 5000}},
+        {"TableClass": "STANDARD_INFREQUENT_ACCESS"},
+        {"DeletionProtectionEnabled": True},
+    ):
+        assert client.update_table(TableName=arn, **change)["TableDescription"]["TableStatus"] == "UPDATING"
+    client.tag_resource(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    server.aws("untag-resource", "--resource-arn", arn, "--tag-keys", "b")
+    server.aws("update-time-to-live", "--table-name", "settings",
+               "--time-to-live-specification", "Enabled=true,AttributeName=expires")
+    assert server.aws("describe-limits")["TableMaxReadCapacityUnits"] == 40000
+    try:
+        client.delete_table(TableName="settings")
+        raise AssertionError("a protected table was deleted")
+    except ClientError as error:
+        assert "protected against deletion" in error.response["Error"]["Message"], error
+    return settings(server)
+
+
+def settings(server):
+    """What can be read back of the table that `change_a_table` made."""
+    client = server.client()
+    table = client.describe_table(TableName="settings")["Table"]
+    assert table["TableStatus"] == "ACTIVE" and table["DeletionProtectionEnabled"], table
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST", table
+    assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 100}, table
+    assert table["WarmThroughput"]["ReadUnitsPerSecond"] == 13000, table
+    assert table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS", table
+    assert table["LocalSecondaryIndexes"][0]["IndexArn"] == table["TableArn"] + "/index/by-other", table
+    expiry = client.describe_time_to_live(TableName="settings")["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}, expiry
+    tags = client.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+    assert tags == [{"Key": "a", "Value": "1"}], tags
+    return table, tags
+
+
 def check_bad_input(server):
     """Garbage on every port; the server answers or closes, and goes on serving."""
     garbage = [b"\x00" * 4096, b"GET / HTTP/9.9\r\n\r\n", os.urandom(8192), b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
@@ -327,11 +382,14 @@ def main():
         check_items(server)
         check_errors(server)
         check_aws_cli(server)
+        changed = change_a_table(server)
+        passed("boto3 and aws-cli change, tag and protect a table, and read it back")
         check_bad_input(server)
         check_start_up_errors(server, binary, directory)
         server.stop(signal.SIGKILL)
         server.start()
         check_iso_codes(server, written)
+        assert settings(server) == changed
         passed(f"all of it is there after kill -9, ready after {server.ready_ms:.0f} ms")
         assert server.stop() == 0, "SIGTERM did not end in exit code 0"
         server.start()

@@ -121,3 +121,45 @@ fn new_entry(definition: TableDefinition, first_partition: PartitionId, cores: &
         .collect();
     TableEntry { definition, partitions }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{KeyAttribute, KeySchema, KeyType};
+
+    fn definition(id: u64, name: &str) -> TableDefinition {
+        let partition_key = KeyAttribute { name: "pk".to_owned(), key_type: KeyType::String };
+        TableDefinition { id: TableId(id), ..TableDefinition::new(name, KeySchema { partition_key, sort_key: None }) }
+    }
+
+    fn create(id: u64, name: &str, first_partition: u64) -> CatalogChange {
+        CatalogChange::Create {
+            definition: Box::new(definition(id, name)),
+            first_partition: PartitionId(first_partition),
+            cores: vec![CoreId(0), CoreId(1)],
+        }
+    }
+
+    #[test]
+    fn an_update_replaces_the_definition_and_moves_nothing() {
+        let mut catalog = Catalog::default();
+        let before = catalog.apply(create(7, "abc", 3)).unwrap();
+        let next = TableDefinition { deletion_protection: true, ..definition(7, "abc") };
+        let after = catalog.apply(CatalogChange::Update(Box::new(next.clone()))).unwrap();
+        assert_eq!((&after.definition, &after.partitions), (&next, &before.partitions));
+        assert_eq!(catalog.table("abc"), Some(&after));
+        assert_eq!((catalog.next_table(), catalog.next_partition()), (TableId(8), PartitionId(5)));
+        assert_eq!(catalog.apply(CatalogChange::Delete(TableId(7))).unwrap(), after);
+        assert_eq!(catalog.len(), 0);
+    }
+
+    #[test]
+    fn only_tables_that_are_there_change() {
+        let mut catalog = Catalog::default();
+        catalog.apply(create(1, "abc", 1)).unwrap();
+        for change in [CatalogChange::Delete(TableId(2)), CatalogChange::Update(Box::new(definition(2, "abc")))] {
+            assert!(catalog.apply(change).is_err());
+        }
+        assert_eq!(catalog.table("abc").unwrap().definition.id, TableId(1));
+    }
+}

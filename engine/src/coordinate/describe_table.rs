@@ -3,6 +3,7 @@
 use super::{Part, Progress};
 use control::TableEntry;
 use model::operation::{DescribeTableReply, Reply, TableDescription};
+use model::{Error, ErrorKind};
 use partition::{Answer, Operation, Outcome, Statistics};
 use std::sync::Arc;
 
@@ -31,6 +32,10 @@ impl Describe {
         match outcome {
             Ok(Answer::Statistics(statistics)) => self.statistics.add(statistics),
             Ok(other) => panic!("asked for statistics, answered {other:?}"),
+            // The table has gone meanwhile.
+            Err(error) if error.kind == ErrorKind::ResourceNotFound => {
+                return Progress::Done(Err(Error::table_not_found(&self.table.definition.name)));
+            }
             Err(error) => return Progress::Done(Err(error)),
         }
         self.missing_count -= 1;

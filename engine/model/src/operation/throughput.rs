@@ -139,6 +139,7 @@ impl WarmThroughputParameter {
 }
 
 /// Checks that throughput and billing mode fit together, of a table or, when `index` is named, of one of its indexes.
+// DynamoDB: observed.
 pub(crate) fn check_billing(
     billing_mode: BillingMode,
     throughput: Option<&ThroughputParameter>,
@@ -147,6 +148,10 @@ pub(crate) fn check_billing(
     let whose = index.map(|name| format!(" for index {name}")).unwrap_or_default();
     match (billing_mode, throughput) {
         (BillingMode::PayPerRequest, None) => Ok(()),
+        (BillingMode::PayPerRequest, Some(_)) if index.is_some() => Err(Error::invalid_parameter(format_args!(
+            "ProvisionedThroughput should not be specified for index: {} when BillingMode is PAY_PER_REQUEST",
+            index.unwrap_or_default()
+        ))),
         (BillingMode::PayPerRequest, Some(_)) => Err(Error::invalid_parameter(
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
         )),

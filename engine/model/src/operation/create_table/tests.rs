@@ -302,6 +302,34 @@ fn indexes_are_few_and_have_different_names() {
 }
 
 #[test]
+fn global_indexes_have_throughput_when_the_table_has() {
+    let throughput =
+        |read| Some(ThroughputParameter { read_capacity_units: Some(read), write_capacity_units: Some(1) });
+    let global = |index_throughput, table_throughput: Option<_>| CreateTable {
+        billing_mode: table_throughput.map_or(Choice::Known(BillingMode::PayPerRequest), |_| Choice::Absent),
+        provisioned_throughput: table_throughput,
+        global_secondary_indexes: Some(vec![IndexParameter {
+            provisioned_throughput: index_throughput,
+            ..index("idx", "b HASH", "ALL")
+        }]),
+        ..table()
+    };
+    check(
+        &global(throughput(1), None),
+        "One or more parameter values were invalid: ProvisionedThroughput should not be specified for index: idx when \
+         BillingMode is PAY_PER_REQUEST",
+    );
+    check(
+        &global(None, throughput(1)),
+        "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: idx",
+    );
+    check(
+        &global(throughput(1_000_000_000_001), throughput(1)),
+        "Given value 1000000000001 for ReadCapacityUnits is out of bounds for index idx",
+    );
+}
+
+#[test]
 fn projections_name_attributes_when_they_include_some() {
     let (definitions, keys, index_keys) = ("a S, b N, c B", "a HASH, b RANGE", "a HASH, c RANGE");
     let one = |index: IndexParameter| with_local(definitions, keys, vec![index]);
