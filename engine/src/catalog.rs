@@ -5,6 +5,7 @@
 //! the end of that is the next change. Deliberately not here: what the catalog holds and how it is decided (`control`).
 
 use crate::Engine;
+use crate::coordinate::described;
 use crate::message::Message;
 use crate::submit::CATALOG_CORE;
 use control::{Applied, Birth, Control, Effect, TableEntry};
@@ -15,7 +16,7 @@ use model::operation::{
 };
 use model::table::TableStatus;
 use model::{Error, ErrorKind, TableId, Text};
-use partition::{Answer, Opening, Ticket};
+use partition::{Answer, Opening, Statistics, Ticket};
 use replication::OpenError;
 use runtime::{CoreId, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
@@ -101,7 +102,7 @@ impl States {
 impl Engine {
     pub(crate) fn handle_catalog_message(&mut self, message: Message) {
         match message {
-            Message::Control { ticket, request } => match self.decide_about_table(&request) {
+            Message::Control { ticket, request, statistics } => match self.decide_about_table(&request, &statistics) {
                 Ok(Decision::Proposed(index, reply)) => {
                     let owner = self.catalog.as_mut().expect("it has just decided");
                     owner.waiting.push_back((index, ticket, reply));
@@ -168,7 +169,7 @@ impl Engine {
         }
     }
 
-    fn decide_about_table(&mut self, request: &Request) -> Result<Decision, Error> {
+    fn decide_about_table(&mut self, request: &Request, statistics: &Statistics) -> Result<Decision, Error> {
         let is_removal = matches!(request, Request::DeleteTable(_));
         self.admission.admit_write(&self.journal, is_removal)?;
         let now_ms = self.runtime.wall_clock_ms();
@@ -179,15 +180,19 @@ impl Engine {
                 let random_bits = (u128::from(self.runtime.chance()) << 64) | u128::from(self.runtime.chance());
                 let birth = Birth { random_bits, created_at_ms: now_ms };
                 let cores = (0..self.runtime.core_count()).map(core_id).collect();
-                let (index, table) = control.create_table(create, birth, cores)?;
+                let (index, definition) = control.create_table(create, birth, cores)?;
+                let table = described(definition, statistics);
                 (index, Reply::CreateTable(Box::new(CreateTableReply { table })))
             }
             Request::UpdateTable(update) => {
-                let (index, table) = control.update_table(table_name(update.table_name.as_ref())?, update, now_ms)?;
+                let (index, definition) =
+                    control.update_table(table_name(update.table_name.as_ref())?, update, now_ms)?;
+                let table = described(definition, statistics);
                 (index, Reply::UpdateTable(Box::new(UpdateTableReply { table })))
             }
             Request::DeleteTable(delete) => {
-                let (index, table) = control.delete_table(table_name(delete.table_name.as_ref())?)?;
+                let (index, definition) = control.delete_table(table_name(delete.table_name.as_ref())?)?;
+                let table = described(definition, statistics);
                 let reply = Reply::DeleteTable(Box::new(DeleteTableReply { table }));
                 match index {
                     Some(index) => (index, reply),

@@ -293,6 +293,9 @@ impl Engine {
                 match self.coordinator.handle_outcome(ticket.waiter, outcome) {
                     Some((_, Progress::Waits(parts))) => self.dispatch_parts((slot, generation), parts),
                     Some((token, Progress::Done(result))) => self.reply(token, result),
+                    Some((token, Progress::Decides(request, statistics))) => {
+                        self.ask_catalog(token, request, statistics);
+                    }
                     None => {}
                 }
             }

@@ -4,7 +4,7 @@ use control::{Effect, TableEntry};
 use journal::LogIndex;
 use model::operation::Request;
 use model::table::PartitionId;
-use partition::{Operation, Outcome, Ticket};
+use partition::{Operation, Outcome, Statistics, Ticket};
 use runtime::CoreId;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub enum Message {
         ticket: Ticket,
         /// CreateTable, or another that changes the catalog.
         request: Box<Request>,
+        /// How much the table holds, for requests whose replies tell it.
+        statistics: Statistics,
     },
     /// From worker 0: a change of the catalog took effect; open, change or close your partitions of the table.
     TableChanged {

@@ -9,7 +9,7 @@ use model::operation::{
     ListTagsOfResource, ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name, resource_not_found,
 };
 use model::{Error, Text};
-use partition::{Operation, ReplyToken, Ticket, Waiter};
+use partition::{Operation, ReplyToken, Statistics, Ticket, Waiter};
 use runtime::CoreId;
 use std::sync::Arc;
 
@@ -58,18 +58,33 @@ impl Engine {
                 let (batch, parts) = BatchWrite::begin(&mut self.router, batch)?;
                 self.coordinate(token, Coordination::BatchWrite(batch), parts);
             }
+            request @ (Request::UpdateTable(_) | Request::DeleteTable(_)) => self.begin_change(token, request)?,
             request @ (Request::CreateTable(_)
-            | Request::UpdateTable(_)
-            | Request::DeleteTable(_)
             | Request::UpdateTimeToLive(_)
             | Request::TagResource(_)
-            | Request::UntagResource(_)) => {
-                let ticket = self.ticket(token);
-                self.outbox.push(CATALOG_CORE, Message::Control { ticket, request: Box::new(request) });
-            }
+            | Request::UntagResource(_)) => self.ask_catalog(token, Box::new(request), Statistics::default()),
             request => self.begin_description(token, request)?,
         }
         Ok(())
+    }
+
+    /// A change of a table whose reply describes it: the owners tell how much it holds, then the catalog decides. What is
+    /// no table for the router may be one for the catalog, or be refused there.
+    fn begin_change(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
+        let name = request.table_name().expect("validated: the table is named")?;
+        let Some(table) = self.router.find(name) else {
+            self.ask_catalog(token, Box::new(request), Statistics::default());
+            return Ok(());
+        };
+        let (describe, parts) = Describe::begin(table, self.runtime.wall_clock_ms(), Some(Box::new(request)));
+        self.coordinate(token, Coordination::Describe(describe), parts);
+        Ok(())
+    }
+
+    /// Lets the catalog decide about a request.
+    pub(crate) fn ask_catalog(&mut self, token: ReplyToken, request: Box<Request>, statistics: Statistics) {
+        let ticket = self.ticket(token);
+        self.outbox.push(CATALOG_CORE, Message::Control { ticket, request, statistics });
     }
 
     fn begin_description(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
@@ -77,7 +92,7 @@ impl Engine {
             Request::DescribeTable(describe) => {
                 let name = resolve_table_name(describe.table_name.as_ref().expect("validated: the table is named"))?;
                 let table = self.router.find(name).ok_or_else(|| Error::table_not_found(name))?;
-                let (describe, parts) = Describe::begin(table, self.runtime.wall_clock_ms());
+                let (describe, parts) = Describe::begin(table, self.runtime.wall_clock_ms(), None);
                 self.coordinate(token, Coordination::Describe(describe), parts);
                 return Ok(());
             }

@@ -4,7 +4,7 @@ use crate::catalog::TABLE_COUNT_MAX;
 use crate::{Catalog, CatalogChange, TableEntry};
 use bytes::Bytes;
 use journal::{Journal, LogIndex};
-use model::operation::{CreateTable, TableDescription, TableIdentity, UpdateTable};
+use model::operation::{CreateTable, TableIdentity, UpdateTable};
 use model::table::{PartitionId, TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableDefinition, TableId};
 use replication::{Group, Progress};
@@ -86,12 +86,12 @@ impl Control {
         request: &CreateTable,
         birth: Birth,
         cores: Vec<CoreId>,
-    ) -> Result<(LogIndex, TableDescription), Error> {
+    ) -> Result<(LogIndex, TableDefinition), Error> {
         let table = TableId(self.catalog.next_table().0 + self.reserved_tables);
         let identity =
             TableIdentity { id: table, uuid: uuid_text(birth.random_bits), created_at_ms: birth.created_at_ms };
         let mut definition = request.definition(identity)?;
-        let description = TableDescription::of_empty(definition.clone());
+        let told = definition.clone();
         if !self.has_states {
             definition.status = TableStatus::Active;
         }
@@ -117,7 +117,7 @@ impl Control {
         self.reserved_tables += 1;
         self.reserved_partitions += partition_count;
         self.creating.insert(name);
-        Ok((index, description))
+        Ok((index, told))
     }
 
     /// Decides whether the table can be deleted, and proposes it. Returns the position of its entry, none if it is being
@@ -125,19 +125,18 @@ impl Control {
     ///
     /// # Errors
     /// ResourceNotFound, ResourceInUse while it is being created or updated, Validation if it is protected.
-    pub fn delete_table(&mut self, name: &str) -> Result<(Option<LogIndex>, TableDescription), Error> {
+    pub fn delete_table(&mut self, name: &str) -> Result<(Option<LogIndex>, TableDefinition), Error> {
         if self.deleting.contains_key(name)
             && let Some(entry) = self.catalog.table(name)
         {
             let definition = TableDefinition { status: TableStatus::Deleting, ..entry.definition.clone() };
-            return Ok((None, TableDescription::of_empty(definition)));
+            return Ok((None, definition));
         }
         let mut definition = self.newest(name)?.clone();
         let status = std::mem::replace(&mut definition.status, TableStatus::Deleting);
-        let description = TableDescription::of_empty(definition.clone());
         match status {
             // DynamoDB: API reference, DeleteTable: no error for a table that is being deleted.
-            TableStatus::Deleting => return Ok((None, description)),
+            TableStatus::Deleting => return Ok((None, definition)),
             TableStatus::Creating => return Err(in_use("created", name)),
             TableStatus::Updating => return Err(in_use("updated", name)),
             TableStatus::Active => {}
@@ -148,8 +147,9 @@ impl Control {
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.",
             ));
         }
-        let index = if self.has_states { self.propose_update(definition)? } else { self.propose_deletion(name)? };
-        Ok((Some(index), description))
+        let index =
+            if self.has_states { self.propose_update(definition.clone())? } else { self.propose_deletion(name)? };
+        Ok((Some(index), definition))
     }
 
     /// Decides whether the table can be changed as UpdateTable asks, and proposes it. Returns the position of its entry,
@@ -162,7 +162,7 @@ impl Control {
         name: &str,
         request: &UpdateTable,
         now_ms: u64,
-    ) -> Result<(LogIndex, TableDescription), Error> {
+    ) -> Result<(LogIndex, TableDefinition), Error> {
         let current = self.newest(name)?;
         match current.status {
             TableStatus::Active => {}
@@ -171,11 +171,11 @@ impl Control {
             TableStatus::Deleting => return Err(in_use("deleted", name)),
         }
         let mut next = request.apply(current, now_ms)?;
-        let description = UpdateTable::describe(current, &next, now_ms);
+        let told = UpdateTable::told(current, &next, now_ms);
         if self.has_states {
             next.status = TableStatus::Updating;
         }
-        Ok((self.propose_update(next)?, description))
+        Ok((self.propose_update(next)?, told))
     }
 
     /// Decides about a change that leaves the table in the state in which it is, and proposes it. Returns the position of

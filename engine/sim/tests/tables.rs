@@ -9,7 +9,7 @@ use engine::EngineOptions;
 use model::operation::{
     AttributeDefinitionParameter, Attributes, Choice, CreateTable, DeleteTable, DescribeTable, DescribeTimeToLive,
     GetItem, IndexParameter, KeyRole, KeySchemaElement, ListTables, ListTagsOfResource, ProjectionParameter,
-    ProjectionType, Reply, Request, TableDescription, TagParameter, TagResource, ThroughputParameter,
+    ProjectionType, PutItem, Reply, Request, TableDescription, TagParameter, TagResource, ThroughputParameter,
     TimeToLiveSpecification, TimeToLiveStatus, UntagResource, UpdateTable, UpdateTimeToLive,
 };
 use model::table::{TableStatus, table_arn};
@@ -95,11 +95,18 @@ fn delete() -> Request {
     Request::DeleteTable(DeleteTable { table_name: arn() })
 }
 
-fn get() -> Request {
+fn key() -> Attributes {
     let text = |text: &str| Value::S(text.to_owned());
     let key = [("pk".to_owned(), text("a")), ("sk".to_owned(), text("b"))].into();
-    let key = Attributes::Valid(Item::from_value_map(&key).unwrap());
-    Request::GetItem(GetItem { table_name: name(), key, ..GetItem::default() })
+    Attributes::Valid(Item::from_value_map(&key).unwrap())
+}
+
+fn get() -> Request {
+    Request::GetItem(GetItem { table_name: name(), key: key(), ..GetItem::default() })
+}
+
+fn put() -> Request {
+    Request::PutItem(PutItem { table_name: name(), item: key(), ..PutItem::default() })
 }
 
 fn expire(is_enabled: bool) -> Request {
@@ -156,13 +163,16 @@ async fn names(caller: &Caller) -> usize {
 
 /// The status in a reply about a table.
 async fn status_of(caller: &Caller, request: Request) -> TableStatus {
-    let table = match caller.call(1, request).await {
+    table_of(caller, request).await.definition.status
+}
+
+async fn table_of(caller: &Caller, request: Request) -> TableDescription {
+    match caller.call(1, request).await {
         Ok(Reply::CreateTable(reply)) => reply.table,
         Ok(Reply::UpdateTable(reply)) => reply.table,
         Ok(Reply::DeleteTable(reply)) => reply.table,
         other => panic!("{other:?}"),
-    };
-    table.definition.status
+    }
 }
 
 async fn refused(caller: &Caller, request: Request) -> String {
@@ -178,14 +188,17 @@ fn without_a_delay_tables_are_there_and_gone_when_it_is_said() {
         assert_eq!(status_of(caller, create()).await, TableStatus::Creating);
         assert_eq!(status(caller).await, TableStatus::Active);
         assert!(caller.call(0, get()).await.is_ok());
-        assert_eq!(status_of(caller, update(units(7, 5))).await, TableStatus::Updating);
+        caller.call(0, put()).await.unwrap();
+        let updated = table_of(caller, update(units(7, 5))).await;
+        assert_eq!((updated.definition.status, updated.item_count), (TableStatus::Updating, 1));
         let table = describe(caller, 0).await.definition;
         assert_eq!((table.status, table.provisioned_throughput.read_capacity_units), (TableStatus::Active, 7));
         caller.call(1, expire(true)).await.unwrap();
         assert_eq!(expiry(caller).await, (TimeToLiveStatus::Enabled, Some("expires".to_owned())));
         caller.call(0, expire(false)).await.unwrap();
         assert_eq!(expiry(caller).await, (TimeToLiveStatus::Disabled, None));
-        assert_eq!(status_of(caller, delete()).await, TableStatus::Deleting);
+        let deleted = table_of(caller, delete()).await;
+        assert_eq!((deleted.definition.status, deleted.item_count), (TableStatus::Deleting, 1));
         assert_eq!(refused(caller, delete()).await, "Requested resource not found: Table: things not found");
         assert_eq!(refused(caller, update(units(1, 1))).await, "Requested resource not found: Table: things not found");
         let untag = UntagResource { resource_arn: arn(), tag_keys: Some(vec![Text::from("k")]) };

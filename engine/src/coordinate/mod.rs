@@ -11,13 +11,13 @@ mod scan;
 
 pub(crate) use batch_get_item::BatchGet;
 pub(crate) use batch_write_item::BatchWrite;
-pub(crate) use describe_table::Describe;
+pub(crate) use describe_table::{Describe, described};
 pub(crate) use scan::ScanAll;
 
 use control::Placement;
 use model::Error;
-use model::operation::Reply;
-use partition::{Answer, Operation, Outcome, ReplyToken, Waiter};
+use model::operation::{Reply, Request};
+use partition::{Answer, Operation, Outcome, ReplyToken, Statistics, Waiter};
 
 /// Operations over several partitions that one core may have in progress.
 pub(crate) const COORDINATION_COUNT_MAX: usize = 4_096;
@@ -40,6 +40,8 @@ pub(crate) enum Progress {
     Waits(Vec<Part>),
     /// It is done.
     Done(Result<Reply, Error>),
+    /// The owners are heard: the catalog is to decide about the request, for a table that holds so much.
+    Decides(Box<Request>, Statistics),
 }
 
 /// An operation in progress.
@@ -103,7 +105,7 @@ impl Coordinator {
         let (token, running) = state.running.as_mut()?;
         let token = *token;
         let progress = running.handle_outcome(part, outcome);
-        if matches!(progress, Progress::Done(_)) {
+        if !matches!(progress, Progress::Waits(_)) {
             state.running = None;
             state.generation = state.generation.wrapping_add(1);
             self.free.push(slot);

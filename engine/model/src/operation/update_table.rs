@@ -93,10 +93,10 @@ impl UpdateTable {
         Ok(next)
     }
 
-    /// The description in the reply.
+    /// The definition that the reply tells.
     // DynamoDB: CLI reference, examples of update-table: other units are told once they are there; another billing
     // mode at once, but not since when.
-    pub fn describe(current: &TableDefinition, next: &TableDefinition, now_ms: u64) -> TableDescription {
+    pub fn told(current: &TableDefinition, next: &TableDefinition, now_ms: u64) -> TableDefinition {
         let mut shown = next.clone();
         shown.status = TableStatus::Updating;
         shown.history.on_demand_since_ms = current.history.on_demand_since_ms;
@@ -105,7 +105,7 @@ impl UpdateTable {
             shown.history = TableHistory { time_to_live: shown.history.time_to_live, ..current.history.clone() };
         }
         shown.history.throughput_decrease_count = shown.history.decrease_count_today(now_ms);
-        TableDescription::of_empty(shown)
+        shown
     }
 
     /// Throughput, in whichever form, is one class of change; each other setting is one of its own.

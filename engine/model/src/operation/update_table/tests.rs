@@ -65,7 +65,7 @@ fn throughput_is_raised_and_lowered() {
     let both = apply(&UpdateTable { provisioned_throughput: units(1, 9), ..update() }, &raised);
     assert_eq!((both.history.throughput_decreased_at_ms, both.history.throughput_decrease_count), (Some(NOW_MS), 1));
     assert_eq!((both.status, both.history.updated_at_ms), (TableStatus::Active, Some(NOW_MS)));
-    let reply = UpdateTable::describe(&raised, &both, NOW_MS).definition;
+    let reply = UpdateTable::told(&raised, &both, NOW_MS);
     assert_eq!(reply.status, TableStatus::Updating);
     assert_eq!(reply.provisioned_throughput, raised.provisioned_throughput);
     assert_eq!(reply.history.throughput_decrease_count, 0);
@@ -100,7 +100,7 @@ fn the_billing_mode_is_switched_both_ways() {
     assert_eq!((next.billing_mode, next.provisioned_throughput), (BillingMode::PayPerRequest, Default::default()));
     assert_eq!(next.history.on_demand_since_ms, Some(NOW_MS));
     assert_eq!(next.on_demand_throughput.max_read_request_units, Some(9));
-    let reply = UpdateTable::describe(&before, &next, NOW_MS).definition;
+    let reply = UpdateTable::told(&before, &next, NOW_MS);
     assert_eq!((reply.billing_mode, reply.history.on_demand_since_ms), (BillingMode::PayPerRequest, None));
     assert_eq!(apply(&to_on_demand, &on_demand()).history.on_demand_since_ms, Some(1));
     let back = UpdateTable {
