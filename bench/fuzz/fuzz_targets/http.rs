@@ -1,0 +1,41 @@
+//! Any bytes as what a client sends on an HTTP connection, in pieces.
+//!
+//! Holds: nothing panics; how the bytes were cut changes nothing of what comes out; every call can be answered; a
+//! connection that is finished stays so. The first byte is the length of the pieces.
+
+#![no_main]
+
+use bytes::BytesMut;
+use dynamodb::{Codec, Connection, CredentialPolicy};
+use libfuzzer_sys::fuzz_target;
+use model::Error;
+use model::operation::Request;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&piece_bytes, stream)) = bytes.split_first() else { return };
+    let whole = talk(stream, stream.len().max(1));
+    let in_pieces = talk(stream, usize::from(piece_bytes).max(1));
+    assert_eq!(whole, in_pieces, "cutting the stream changes nothing");
+});
+
+/// Everything that the connection made of the stream: calls, answers, whether it is done.
+fn talk(stream: &[u8], piece_bytes: usize) -> (Vec<Request>, BytesMut, bool) {
+    let mut connection = Connection::new();
+    let mut codec = Codec::new(CredentialPolicy::Required, 42);
+    let mut out = BytesMut::new();
+    let mut requests = Vec::new();
+    let refusal = Error::validation("no");
+    for piece in stream.chunks(piece_bytes) {
+        connection.receive(piece);
+        while let Some(call) = connection.next_call(&mut codec, &mut out) {
+            requests.push(call.request);
+            connection.answer(call.ticket, Err(&refusal), &mut codec, &mut out);
+        }
+    }
+    let is_finished = connection.is_finished();
+    if is_finished {
+        connection.receive(b"POST / HTTP/1.1\r\n\r\n");
+        assert!(connection.next_call(&mut codec, &mut BytesMut::new()).is_none(), "finished is finished");
+    }
+    (requests, out, is_finished)
+}
