@@ -1,0 +1,49 @@
+"""The server as the scripts of this folder start it: on ports of the system's choice, with a fresh directory."""
+
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+SERVER = REPOSITORY / "target" / "release" / "stator"
+READY = re.compile(r"ready http=(\S+) wire=(\S+) admin=(\S+)")
+
+
+class Stator:
+    """One run of the server, from `with` to its end; what it logged is shown when it did not end well."""
+
+    def __init__(self, binary, *flags):
+        self.binary, self.flags = binary, flags
+
+    def __enter__(self):
+        if not pathlib.Path(self.binary).exists():
+            sys.exit(f"{self.binary} is missing: cargo build --release -p server")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stator-"))
+        addresses = [word for which in ("http", "wire", "admin") for word in (f"--{which}-address", "127.0.0.1:0")]
+        self.log = (self.folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            [str(self.binary), "serve", "--data-dir", str(self.folder / "data"), "--segment-size", "16M", *addresses, *self.flags],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        ready = READY.match(self.process.stdout.readline())
+        if not ready:
+            self.process.wait()
+            sys.exit(f"the server did not start:\n{self._log_text()}")
+        self.http = f"http://{ready[1]}"
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        text = self._log_text()
+        self.log.close()
+        shutil.rmtree(self.folder)
+        if code != 0:
+            sys.exit(f"the server ended with {code}:\n{text[-4000:]}")
+
+    def _log_text(self):
+        self.log.seek(0)
+        return self.log.read()
