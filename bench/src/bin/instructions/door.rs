@@ -1,0 +1,146 @@
+//! A connection without its socket: received bytes in, requests out; replies in, bytes to send out.
+//!
+//! What `net/server` does with a connection, for one client that has sent several requests at once.
+
+use crate::operation::Operation;
+use bytes::BytesMut;
+use dynamodb::{Codec, Connection, CredentialPolicy};
+use engine::{Engine, Replied, ReplyToken};
+use model::Request;
+use wire::server::{Decoder, Incoming};
+use wire::{Flags, Hello, RequestId, VERSION, client, server};
+
+/// How a request comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// The DynamoDB API.
+    Http,
+    /// The binary protocol.
+    Wire,
+}
+
+impl Protocol {
+    /// Both.
+    pub(crate) const ALL: [Protocol; 2] = [Protocol::Http, Protocol::Wire];
+
+    /// As the baseline names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Protocol::Http => "http",
+            Protocol::Wire => "wire",
+        }
+    }
+
+    /// A call as a client sends it.
+    pub(crate) fn call(self, target: &str, body: &str) -> Vec<u8> {
+        let http = http_call(target, body);
+        match self {
+            Protocol::Http => http,
+            Protocol::Wire => {
+                let mut frame = BytesMut::new();
+                client::encode_request(RequestId(1), &decode(&http), &mut frame).expect("the protocol carries it");
+                frame.to_vec()
+            }
+        }
+    }
+}
+
+/// One connection.
+pub(crate) enum Door {
+    /// Of the DynamoDB API; tickets by token.
+    Http(Box<Connection>, Box<Codec>, Vec<Option<dynamodb::Ticket>>),
+    /// Of the binary protocol; request ids by token.
+    Wire(Box<Decoder>, Vec<RequestId>),
+}
+
+impl Door {
+    /// A connection past its handshake.
+    pub(crate) fn open(protocol: Protocol) -> Door {
+        match protocol {
+            Protocol::Http => {
+                Door::Http(Box::default(), Box::new(Codec::new(CredentialPolicy::Ignored, 1)), Vec::new())
+            }
+            Protocol::Wire => {
+                let hello =
+                    Hello { version_min: VERSION, version_max: VERSION, features: 0, client_name: "bench".to_owned() };
+                let mut bytes = BytesMut::new();
+                client::encode_hello(&hello, &mut bytes).expect("a short name fits");
+                let mut decoder = Decoder::new();
+                decoder.feed(&bytes);
+                assert!(matches!(decoder.next_message(), Ok(Some(Incoming::Hello(_)))));
+                Door::Wire(Box::new(decoder), Vec::new())
+            }
+        }
+    }
+
+    /// Takes received bytes and submits the requests in them; how many there were. What is written goes to `out`.
+    pub(crate) fn submit(&mut self, bytes: &[u8], engine: &mut Engine, out: &mut BytesMut) -> usize {
+        match self {
+            Door::Http(connection, codec, tickets) => {
+                tickets.clear();
+                connection.receive(bytes);
+                while let Some(call) = connection.next_call(codec, out) {
+                    engine.submit(token(tickets.len()), call.request);
+                    tickets.push(Some(call.ticket));
+                }
+                tickets.len()
+            }
+            Door::Wire(decoder, request_ids) => {
+                request_ids.clear();
+                decoder.feed(bytes);
+                while let Some(message) = decoder.next_message().expect("sound frames") {
+                    let Incoming::Request { request_id, request } = message else {
+                        panic!("not a request: {message:?}")
+                    };
+                    engine.submit(token(request_ids.len()), request);
+                    request_ids.push(request_id);
+                }
+                request_ids.len()
+            }
+        }
+    }
+
+    /// Writes a reply to `out`.
+    pub(crate) fn answer(&mut self, replied: &Replied, out: &mut BytesMut) {
+        let place = usize::try_from(replied.token.request).expect("a small number");
+        let result = replied.result.as_ref();
+        match self {
+            Door::Http(connection, codec, tickets) => {
+                let ticket = tickets[place].take().expect("each call is answered once");
+                connection.answer(ticket, result, codec, out);
+            }
+            Door::Wire(_, request_ids) => server::encode_reply(request_ids[place], result, Flags::NONE, out),
+        }
+    }
+}
+
+/// The bodies of an operation on several items, as one client sends them at once.
+pub(crate) fn batch(protocol: Protocol, operation: Operation, numbers: impl Iterator<Item = usize>) -> Vec<u8> {
+    numbers.flat_map(|number| protocol.call(operation.target(), &operation.body(number))).collect()
+}
+
+fn http_call(target: &str, body: &str) -> Vec<u8> {
+    // The headers of an SDK.
+    let length = body.len();
+    format!(
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nX-Amz-Target: DynamoDB_20120810.{target}\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nUser-Agent: aws-sdk-rust/1.3 os/linux lang/rust/1.92\r\n\
+         X-Amz-Date: 20260101T000000Z\r\nAccept-Encoding: identity\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+         SignedHeaders=content-length;content-type;host;x-amz-date;x-amz-target, \
+         Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+fn decode(http: &[u8]) -> Request {
+    let (mut connection, mut out) = (Connection::new(), BytesMut::new());
+    connection.receive(http);
+    let call = connection.next_call(&mut Codec::new(CredentialPolicy::Ignored, 1), &mut out);
+    call.expect("a call that can be decoded").request
+}
+
+fn token(place: usize) -> ReplyToken {
+    ReplyToken { connection: 0, request: place as u64 }
+}

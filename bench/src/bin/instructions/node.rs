@@ -1,0 +1,79 @@
+//! One core of a node on a simulated machine, with one connection: it fills a table, then does what is counted.
+
+use crate::door::{Door, Protocol, batch};
+use crate::operation::{CREATE_TABLE, ITEM_COUNT, Operation};
+use bytes::BytesMut;
+use engine::{Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
+use model::Text;
+use runtime::simulated::Machine;
+use runtime::{MeshPorts, Runtime};
+use std::path::PathBuf;
+
+/// Requests that are received at once.
+const DEPTH: usize = 16;
+
+/// Does `count` operations.
+pub(crate) fn run(protocol: Protocol, operation: Operation, count: usize) {
+    let machine = Machine::new(1);
+    machine.run(work(machine.runtime(), protocol, operation, count)).expect("nothing harms the machine");
+}
+
+async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count: usize) {
+    let options = EngineOptions {
+        data_directories: vec![PathBuf::from("/disk/data")],
+        segment_bytes: 64 << 20,
+        memory_bytes_max: 1 << 30,
+        endpoint: Text::from("localhost:8000"),
+        table_delay_ms: 0,
+    };
+    let ports = MeshPorts::new(1, MESH_BATCH_COUNT_MAX);
+    let mut core = Core {
+        engine: Engine::open(runtime, &ports, &options).await.expect("an empty disk"),
+        door: Door::open(protocol),
+        out: BytesMut::new(),
+    };
+    core.exchange(&protocol.call("CreateTable", CREATE_TABLE)).await;
+    let batches = |operation| {
+        let numbers = (0..ITEM_COUNT).step_by(DEPTH);
+        numbers.map(|first| batch(protocol, operation, first..first + DEPTH)).collect::<Vec<Vec<u8>>>()
+    };
+    for bytes in batches(Operation::PutItem) {
+        core.exchange(&bytes).await;
+    }
+    let batches = batches(operation);
+    assert!(count.is_multiple_of(DEPTH), "whole batches are counted");
+    for bytes in batches.iter().cycle().take(count / DEPTH) {
+        assert_eq!(core.exchange(bytes).await, DEPTH);
+    }
+}
+
+struct Core {
+    engine: Engine,
+    door: Door,
+    out: BytesMut,
+}
+
+impl Core {
+    /// Everything from the first received byte to the last that is to be sent; how many requests there were.
+    async fn exchange(&mut self, bytes: &[u8]) -> usize {
+        self.out.clear();
+        let signal = self.engine.signal().clone();
+        let asked_count = self.door.submit(bytes, &mut self.engine, &mut self.out);
+        let mut answered_count = 0;
+        loop {
+            self.engine.turn();
+            let mut replies = std::mem::take(self.engine.replies());
+            for replied in replies.drain(..) {
+                assert!(replied.result.is_ok(), "{replied:?}");
+                self.door.answer(&replied, &mut self.out);
+                answered_count += 1;
+            }
+            *self.engine.replies() = replies;
+            if answered_count == asked_count {
+                assert!(!self.out.is_empty(), "the answers are there to be sent");
+                return asked_count;
+            }
+            signal.wait().await;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What is counted: operations as the bodies of their HTTP calls, and the items that they meet.
+//!
+//! Deliberately not here: the binary protocol's form, which `door` makes of the same bodies.
+
+/// How many items the table holds.
+pub(crate) const ITEM_COUNT: usize = 1_024;
+
+/// The table that the operations are for.
+pub(crate) const CREATE_TABLE: &str = r#"{"TableName":"counted","BillingMode":"PAY_PER_REQUEST",
+    "AttributeDefinitions":[{"AttributeName":"p","AttributeType":"S"},{"AttributeName":"s","AttributeType":"N"}],
+    "KeySchema":[{"AttributeName":"p","KeyType":"HASH"},{"AttributeName":"s","KeyType":"RANGE"}]}"#;
+
+/// An operation whose instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// One item of seven attributes, found.
+    GetItem,
+    /// The same item, written again.
+    PutItem,
+}
+
+impl Operation {
+    /// All of them.
+    pub(crate) const ALL: [Operation; 2] = [Operation::GetItem, Operation::PutItem];
+
+    /// As the baseline names it.
+    pub(crate) fn name(self) -> &'static str {
+        self.target()
+    }
+
+    /// As `X-Amz-Target` names it.
+    pub(crate) fn target(self) -> &'static str {
+        match self {
+            Operation::GetItem => "GetItem",
+            Operation::PutItem => "PutItem",
+        }
+    }
+
+    /// The body of the call for the item of a number.
+    pub(crate) fn body(self, number: usize) -> String {
+        let key = format!(r#""p":{{"S":"customer#{:06}"}},"s":{{"N":"{}"}}"#, number / 4, number % 4);
+        match self {
+            Operation::GetItem => format!(r#"{{"TableName":"counted","Key":{{{key}}}}}"#),
+            Operation::PutItem => format!(
+                r#"{{"TableName":"counted","Item":{{{key},"name":{{"S":"Ada Lovelace"}},"count":{{"N":"{number}"}},
+                "paid":{{"BOOL":true}},"tags":{{"SS":["blue","green","red"]}},
+                "address":{{"M":{{"street":{{"S":"12 St James's Square"}},"lines":{{"L":[{{"N":"1"}},{{"N":"2"}}]}}}}}}}}}}"#
+            ),
+        }
+    }
+}
