@@ -5,12 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SERVER = REPOSITORY / "target" / "release" / "stator"
 READY = re.compile(r"ready http=(\S+) wire=(\S+) admin=(\S+)")
+
+
+class ServerFailure(SystemExit):
+    """The server is not there, did not start, or did not end well. Uncaught, it ends the script with its text."""
 
 
 class Stator:
@@ -21,7 +24,7 @@ class Stator:
 
     def __enter__(self):
         if not pathlib.Path(self.binary).exists():
-            sys.exit(f"{self.binary} is missing: cargo build --release -p server")
+            raise ServerFailure(f"{self.binary} is missing: cargo build --release -p server")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stator-"))
         addresses = [word for which in ("http", "wire", "admin") for word in (f"--{which}-address", "127.0.0.1:0")]
         self.log = (self.folder / "log").open("w+")
@@ -31,18 +34,22 @@ class Stator:
         ready = READY.match(self.process.stdout.readline())
         if not ready:
             self.process.wait()
-            sys.exit(f"the server did not start:\n{self._log_text()}")
+            raise ServerFailure(f"the server did not start:\n{self._log_text()}")
         self.http = f"http://{ready[1]}"
         return self
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
+        try:
+            code = self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
         text = self._log_text()
         self.log.close()
         shutil.rmtree(self.folder)
         if code != 0:
-            sys.exit(f"the server ended with {code}:\n{text[-4000:]}")
+            raise ServerFailure(f"the server ended with {code}:\n{text[-4000:]}")
 
     def _log_text(self):
         self.log.seek(0)

@@ -10,9 +10,10 @@ import {
   ScanCommand, UpdateCommand, paginateQuery, paginateScan,
 } from '@aws-sdk/lib-dynamodb'
 
-const client = new DynamoDBClient({
+const options = {
   endpoint: process.argv[2], region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1,
-})
+}
+const client = new DynamoDBClient(options)
 const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
 const send = (command) => documents.send(command)
 const TableName = 'readings'
@@ -25,7 +26,8 @@ const checks = {
       strings: new Set(['a', 'b']), numbers: new Set([1, 2]), binaries: new Set([new Uint8Array([1])]),
     }
     await send(new PutCommand({ TableName, Item }))
-    const exact = DynamoDBDocumentClient.from(client, { unmarshallOptions: { wrapNumbers: (text) => text } })
+    // A client of its own: how numbers are read is a setting of the client below.
+    const exact = DynamoDBDocumentClient.from(new DynamoDBClient(options), { unmarshallOptions: { wrapNumbers: (text) => text } })
     const found = (await exact.send(new GetCommand({ TableName, Key: { device: 'types', at: 1 }, ConsistentRead: true }))).Item
     assert.equal(found.big, '12345678901234567890.123')
     assert.equal(found.real, '-1.5')
@@ -77,13 +79,13 @@ const checks = {
     assert.equal(found.ScannedCount, 10)
     let count = 0
     const byDevice = { TableName, KeyConditionExpression: 'device = :d', ExpressionAttributeValues: { ':d': 'q' } }
-    for await (const page of paginateQuery({ client: documents, pageSize: 7 }, byDevice)) count += page.Count
+    for await (const page of paginateQuery({ client: documents, pageSize: 7 }, { ...byDevice })) count += page.Count
     assert.equal(count, 100)
     const byLevel = await send(new QueryCommand({ ...byDevice, IndexName: 'by_level', Limit: 3, ConsistentRead: true }))
     assert.deepEqual(byLevel.Items.map((item) => item.level), [0, 1, 2])
     count = 0
     const odd = { TableName, FilterExpression: 'kind = :k', ExpressionAttributeValues: { ':k': 'odd' } }
-    for await (const page of paginateScan({ client: documents, pageSize: 30 }, odd)) count += page.Count
+    for await (const page of paginateScan({ client: documents, pageSize: 30 }, { ...odd })) count += page.Count
     assert.equal(count, 50)
     const parts = await Promise.all([0, 1, 2].map((Segment) => send(new ScanCommand({ ...odd, Segment, TotalSegments: 3 }))))
     assert.equal(parts.reduce((sum, part) => sum + part.Count, 0), 50)
