@@ -4,6 +4,7 @@
 //! passed through unchanged, encoded by `net/`. A broken invariant is never one of these: that stops the process.
 //! The texts of a single operation live beside that operation, not here.
 
+use crate::Item;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,6 +15,26 @@ pub struct Error {
     pub kind: ErrorKind,
     /// The text that the caller sees.
     pub message: Cow<'static, str>,
+    /// What the caller is told besides.
+    pub detail: Option<Box<ErrorDetail>>,
+}
+
+/// What an error tells besides its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorDetail {
+    /// With `ConditionalCheckFailed`: the item that did not meet the condition.
+    Item(Item),
+    /// With the throttling errors: which limits were reached.
+    ThrottlingReasons(Vec<ThrottlingReason>),
+}
+
+/// A limit of throughput that was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThrottlingReason {
+    /// Which limit, as `TableReadProvisionedThroughputExceeded`.
+    pub reason: Cow<'static, str>,
+    /// The ARN of the table or index.
+    pub resource: Cow<'static, str>,
 }
 
 /// DynamoDB's exceptions, sorted as the API names them.
@@ -66,7 +87,13 @@ pub const THROTTLED: &str = "Throughput exceeds the current capacity of your tab
 impl Error {
     /// An error of `kind` with DynamoDB's text for it.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { kind, message: message.into() }
+        Error { kind, message: message.into(), detail: None }
+    }
+
+    /// The same error, telling `detail` besides.
+    #[must_use]
+    pub fn with_detail(self, detail: ErrorDetail) -> Error {
+        Error { detail: Some(Box::new(detail)), ..self }
     }
 
     /// A `ValidationException`.

@@ -12,7 +12,7 @@ pub mod table;
 pub mod text;
 pub mod value;
 
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorDetail, ErrorKind, ThrottlingReason};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
 pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};

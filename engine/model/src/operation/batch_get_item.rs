@@ -2,8 +2,7 @@
 
 use super::batch::{check_table_names, duplicate_keys, too_many_items};
 use super::constraint::{Constraints, echo, enveloped};
-use super::refusal::{check_no_substitutions, check_refused};
-use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
+use super::{AttributeSelection, Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
 use crate::{Error, Item, Text};
 
@@ -14,8 +13,6 @@ pub struct BatchGetItem {
     pub request_items: Option<Vec<(Text, KeysAndAttributes)>>,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// The first top-level parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
 }
 
 impl BatchGetItem {
@@ -33,7 +30,6 @@ impl BatchGetItem {
             // DynamoDB: observed (2026): so whether it is missing or empty.
             return Err(Error::validation("The requestItems parameter is required for BatchGetItem"));
         }
-        check_refused("BatchGetItem", self.refused)?;
         let mut key_count = 0;
         for (name, wanted) in tables {
             key_count += wanted.keys().len();
@@ -60,8 +56,6 @@ impl KeysAndAttributes {
                  length less than or equal to {BATCH_GET_KEY_COUNT_MAX}"
             )));
         }
-        check_refused("BatchGetItem", self.refused)?;
-        check_no_substitutions(self.has_expression_attribute_names, false, "")?;
         self.keys().iter().try_for_each(Attributes::check_values)?;
         // Equal keys are equal bytes, whatever the schema.
         let mut keys: Vec<&[u8]> =
@@ -97,10 +91,8 @@ pub struct KeysAndAttributes {
     pub keys: Option<Vec<Attributes>>,
     /// A read of the newest acknowledged writes.
     pub consistent_read: bool,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// The first parameter given here that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// Which attributes are wanted, when not all.
+    pub selection: Option<Box<AttributeSelection>>,
 }
 
 /// The reply.

@@ -71,10 +71,19 @@ impl AddAssign for CapacityUnits {
 pub struct ConsumedCapacity {
     /// The table as the caller named it: name or ARN.
     pub table_name: Text,
-    /// What the request consumed on the table.
+    /// What the request consumed on the table and its indexes together.
     pub capacity_units: CapacityUnits,
-    /// Whether the reply also tells the table's own share (`INDEXES`); without indexes it is all of it.
-    pub is_itemised: bool,
+    /// The same by table and index (`INDEXES`).
+    pub itemised: Option<Box<ItemisedCapacity>>,
+}
+
+/// What a request consumed, by table and index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemisedCapacity {
+    /// The table's own share.
+    pub table: CapacityUnits,
+    /// The share of each local index that the request touched, in the order of the definition.
+    pub local_indexes: Vec<(Text, CapacityUnits)>,
 }
 
 impl ConsumedCapacity {
@@ -84,12 +93,14 @@ impl ConsumedCapacity {
         table_name: &Text,
         capacity_units: CapacityUnits,
     ) -> Option<ConsumedCapacity> {
-        let is_itemised = match asked.known()? {
+        let itemised = match asked.known()? {
             ReturnConsumedCapacity::None => return None,
-            ReturnConsumedCapacity::Total => false,
-            ReturnConsumedCapacity::Indexes => true,
+            ReturnConsumedCapacity::Total => None,
+            ReturnConsumedCapacity::Indexes => {
+                Some(Box::new(ItemisedCapacity { table: capacity_units, local_indexes: Vec::new() }))
+            }
         };
-        Some(ConsumedCapacity { table_name: table_name.clone(), capacity_units, is_itemised })
+        Some(ConsumedCapacity { table_name: table_name.clone(), capacity_units, itemised })
     }
 }
 
@@ -139,8 +150,8 @@ mod tests {
         assert_eq!(answer(Choice::Absent), None);
         assert_eq!(answer(Choice::Known(ReturnConsumedCapacity::None)), None);
         let total = answer(Choice::Known(ReturnConsumedCapacity::Total)).unwrap();
-        assert_eq!((total.capacity_units.as_f64(), total.is_itemised), (1.5, false));
-        assert!(answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().is_itemised);
+        assert_eq!((total.capacity_units.as_f64(), total.itemised.clone()), (1.5, None));
+        assert_eq!(answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().itemised.unwrap().table, units);
         let (name, asked) = (Text::from("t"), Choice::Known(ReturnConsumedCapacity::Total));
         assert_eq!(answer_by_table(&asked, [(&name, units)]).unwrap(), [total]);
         assert_eq!(answer_by_table(&Choice::Absent, [(&name, units)]), None);

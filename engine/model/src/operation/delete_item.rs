@@ -2,11 +2,10 @@
 
 use super::constraint::Constraints;
 use super::put_item::{check_return_values, returns_old};
-use super::refusal::{check_no_substitutions, check_refused};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics,
-    ReturnValues,
+    Attributes, CapacityUnits, Choice, ConditionalWrite, ConsumedCapacity, ItemCollectionMetrics,
+    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
 };
 use crate::{Error, Item, Text};
 
@@ -23,12 +22,8 @@ pub struct DeleteItem {
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
     /// Tells nothing on a table without local indexes.
     pub return_item_collection_metrics: Choice<ReturnItemCollectionMetrics>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// The condition, when there is one.
+    pub conditional: Option<Box<ConditionalWrite>>,
 }
 
 impl DeleteItem {
@@ -41,12 +36,6 @@ impl DeleteItem {
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
         constraints.not_null("key", self.key.is_given());
         constraints.finish()?;
-        check_refused("DeleteItem", self.refused)?;
-        check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
-            "ConditionExpression is",
-        )?;
         self.key.check_values()?;
         check_return_values(&self.return_values)
     }
@@ -58,7 +47,7 @@ impl DeleteItem {
             let units = CapacityUnits::for_write(old_size_bytes, 0);
             ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
         });
-        DeleteItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed }
+        DeleteItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed, item_collection_metrics: None }
     }
 }
 
@@ -69,4 +58,6 @@ pub struct DeleteItemReply {
     pub attributes: Option<Item>,
     /// When asked for.
     pub consumed: Option<ConsumedCapacity>,
+    /// When asked for, on tables with local indexes.
+    pub item_collection_metrics: Option<Box<ItemCollectionMetrics>>,
 }

@@ -1,9 +1,8 @@
 //! GetItem: one item by its primary key.
 
 use super::constraint::Constraints;
-use super::refusal::{check_no_substitutions, check_refused};
 use super::table_name::{TableNameWording, check_table_name};
-use super::{Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity};
+use super::{AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity};
 use crate::{Error, Item, Text};
 
 /// The request.
@@ -17,10 +16,8 @@ pub struct GetItem {
     pub consistent_read: bool,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// Which attributes are wanted, when not all.
+    pub selection: Option<Box<AttributeSelection>>,
 }
 
 impl GetItem {
@@ -31,8 +28,6 @@ impl GetItem {
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         constraints.not_null("key", self.key.is_given());
         constraints.finish()?;
-        check_refused("GetItem", self.refused)?;
-        check_no_substitutions(self.has_expression_attribute_names, false, "")?;
         self.key.check_values()
     }
 

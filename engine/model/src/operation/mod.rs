@@ -4,11 +4,13 @@
 //! then checks all that needs no table, with DynamoDB's own answers in DynamoDB's order; the owner does the rest.
 //! Deliberately not here: any protocol, any table's data.
 
+mod attribute_selection;
 mod attributes;
 mod batch;
 mod batch_get_item;
 mod batch_write_item;
 mod capacity;
+mod conditional_write;
 mod constraint;
 mod create_table;
 mod delete_item;
@@ -19,6 +21,8 @@ mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
 mod get_item;
+mod item_collection;
+mod legacy;
 mod list_tables;
 mod list_tags_of_resource;
 mod page;
@@ -36,14 +40,17 @@ mod tags;
 mod tests;
 mod throughput;
 mod untag_resource;
+mod update_item;
 mod update_table;
 mod update_time_to_live;
 
+pub use attribute_selection::AttributeSelection;
 pub use attributes::{Attributes, InvalidAttribute};
 pub use batch::check_distinct_keys;
 pub use batch_get_item::{BatchGetItem, BatchGetItemReply, KeysAndAttributes};
 pub use batch_write_item::{BatchWriteItem, BatchWriteItemReply, WriteRequest};
-pub use capacity::{CapacityUnits, ConsumedCapacity, answer_by_table};
+pub use capacity::{CapacityUnits, ConsumedCapacity, ItemisedCapacity, answer_by_table};
+pub use conditional_write::ConditionalWrite;
 pub(crate) use constraint::echo;
 pub use create_table::{
     AttributeDefinitionParameter, CreateTable, CreateTableReply, IndexParameter, KeySchemaElement, ProjectionParameter,
@@ -57,11 +64,17 @@ pub use describe_limits::{DescribeLimits, DescribeLimitsReply};
 pub use describe_table::{DescribeTable, DescribeTableReply, IndexSize, TableDescription};
 pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply, TimeToLiveStatus};
 pub use get_item::{GetItem, GetItemReply};
+pub use item_collection::ItemCollectionMetrics;
+pub use legacy::{
+    AttributeAction, AttributeUpdate, ComparisonOperator, ConditionalOperator, ExpectedAttribute, LegacyCondition,
+    SINGLE_VALUE_NAME,
+};
 pub use list_tables::{ListTables, ListTablesReply};
 pub use list_tags_of_resource::{ListTagsOfResource, ListTagsOfResourceReply};
 pub use page::{Page, PageBuilder};
 pub use parameter::{
-    Choice, KeyRole, Parameter, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues, Select,
+    Choice, KeyRole, Parameter, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
+    ReturnValuesOnConditionCheckFailure, Select,
 };
 pub use put_item::{PutItem, PutItemReply};
 pub use query::{Query, QueryReply};
@@ -72,6 +85,7 @@ pub use tag_resource::{TagResource, TagResourceReply};
 pub use tags::TagParameter;
 pub use throughput::{OnDemandThroughputParameter, ThroughputParameter, WarmThroughputParameter};
 pub use untag_resource::{UntagResource, UntagResourceReply};
+pub use update_item::{UpdateItem, UpdateItemReply};
 pub use update_table::{UpdateTable, UpdateTableReply};
 pub use update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLive, UpdateTimeToLiveReply};
 
@@ -94,6 +108,8 @@ pub enum Request {
     GetItem(GetItem),
     /// See [`DeleteItem`].
     DeleteItem(DeleteItem),
+    /// See [`UpdateItem`].
+    UpdateItem(Box<UpdateItem>),
     /// See [`Query`].
     Query(Box<Query>),
     /// See [`Scan`].
@@ -136,6 +152,7 @@ impl Request {
             Request::PutItem(_) => "PutItem",
             Request::GetItem(_) => "GetItem",
             Request::DeleteItem(_) => "DeleteItem",
+            Request::UpdateItem(_) => "UpdateItem",
             Request::Query(_) => "Query",
             Request::Scan(_) => "Scan",
             Request::BatchGetItem(_) => "BatchGetItem",
@@ -164,6 +181,7 @@ impl Request {
             Request::PutItem(request) => request.validate(),
             Request::GetItem(request) => request.validate(),
             Request::DeleteItem(request) => request.validate(),
+            Request::UpdateItem(request) => request.validate(),
             Request::Query(request) => request.validate(),
             Request::Scan(request) => request.validate(),
             Request::BatchGetItem(request) => request.validate(),
@@ -190,6 +208,7 @@ impl Request {
             Request::PutItem(request) => &request.table_name,
             Request::GetItem(request) => &request.table_name,
             Request::DeleteItem(request) => &request.table_name,
+            Request::UpdateItem(request) => &request.table_name,
             Request::Query(request) => &request.table_name,
             Request::Scan(request) => &request.table_name,
             Request::DescribeTimeToLive(request) => &request.table_name,
@@ -226,6 +245,8 @@ pub enum Reply {
     GetItem(GetItemReply),
     /// See [`DeleteItemReply`].
     DeleteItem(DeleteItemReply),
+    /// See [`UpdateItemReply`].
+    UpdateItem(Box<UpdateItemReply>),
     /// See [`QueryReply`].
     Query(Box<QueryReply>),
     /// See [`ScanReply`].

@@ -1,11 +1,10 @@
 //! PutItem: write a whole item, replacing the one with the same key.
 
 use super::constraint::{Constraints, enveloped};
-use super::refusal::{check_no_substitutions, check_refused};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics,
-    ReturnValues,
+    Attributes, CapacityUnits, Choice, ConditionalWrite, ConsumedCapacity, ItemCollectionMetrics,
+    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
 };
 use crate::limits::ITEM_SIZE_BYTES_MAX;
 use crate::{Error, Item, ItemRef, Text};
@@ -23,12 +22,8 @@ pub struct PutItem {
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
     /// Tells nothing on a table without local indexes.
     pub return_item_collection_metrics: Choice<ReturnItemCollectionMetrics>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// The condition, when there is one.
+    pub conditional: Option<Box<ConditionalWrite>>,
 }
 
 impl PutItem {
@@ -41,13 +36,6 @@ impl PutItem {
         constraints.choice("returnValues", &self.return_values);
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
         constraints.finish()?;
-        check_refused("PutItem", self.refused)?;
-        check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
-            "ConditionExpression is",
-        )
-        .map_err(|error| enveloped(error.message))?;
         self.item.check_values().map_err(envelope_value_error)?;
         check_return_values(&self.return_values).map_err(|error| enveloped(error.message))?;
         match self.item.item() {
@@ -63,7 +51,7 @@ impl PutItem {
             let units = CapacityUnits::for_write(old_size_bytes, new.size_bytes());
             ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
         });
-        PutItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed }
+        PutItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed, item_collection_metrics: None }
     }
 }
 
@@ -106,4 +94,6 @@ pub struct PutItemReply {
     pub attributes: Option<Item>,
     /// When asked for.
     pub consumed: Option<ConsumedCapacity>,
+    /// When asked for, on tables with local indexes.
+    pub item_collection_metrics: Option<Box<ItemCollectionMetrics>>,
 }

@@ -1,10 +1,12 @@
 //! Query: the items of one partition key, in the order of their sort keys.
 
 use super::constraint::{Constraints, enveloped};
-use super::refusal::{check_no_substitutions, check_refused};
+use super::refusal::check_no_substitutions;
 use super::start_key::{check_start_key_values, check_within_condition, encode_query_start_key};
 use super::table_name::{TableNameWording, check_table_name};
-use super::{Attributes, Choice, Page, PageBuilder, ReturnConsumedCapacity, Select};
+use super::{
+    Attributes, Choice, ConditionalOperator, LegacyCondition, Page, PageBuilder, ReturnConsumedCapacity, Select,
+};
 use crate::expression::KeyCondition;
 use crate::{Error, Item, KeyRange, KeySchema, Text};
 
@@ -31,8 +33,20 @@ pub struct Query {
     pub consistent_read: bool,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// Which items, in the form from before expressions, by attribute name.
+    pub key_conditions: Option<Vec<(Text, LegacyCondition)>>,
+    /// A local index to read instead of the table.
+    pub index_name: Option<Text>,
+    /// Which of the items read are given back.
+    pub filter_expression: Option<Text>,
+    /// The paths wanted of each.
+    pub projection_expression: Option<Text>,
+    /// Names of attributes wanted of each, in the form from before expressions.
+    pub attributes_to_get: Option<Vec<Text>>,
+    /// Which items are given back, in the form from before expressions, by attribute name.
+    pub query_filter: Option<Vec<(Text, LegacyCondition)>>,
+    /// How the entries of `query_filter` are joined.
+    pub conditional_operator: Choice<ConditionalOperator>,
 }
 
 impl Default for Query {
@@ -48,7 +62,13 @@ impl Default for Query {
             select: Choice::Absent,
             consistent_read: false,
             return_consumed_capacity: Choice::Absent,
-            refused: None,
+            key_conditions: None,
+            index_name: None,
+            filter_expression: None,
+            projection_expression: None,
+            attributes_to_get: None,
+            query_filter: None,
+            conditional_operator: Choice::Absent,
         }
     }
 }
@@ -67,7 +87,6 @@ impl Query {
             );
         }
         constraints.finish()?;
-        check_refused("Query", self.refused)?;
         if self.key_condition_expression.is_none() {
             check_no_substitutions(
                 self.expression_attribute_names.is_some(),

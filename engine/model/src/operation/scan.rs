@@ -2,10 +2,12 @@
 
 use super::constraint::Constraints;
 use super::query::SPECIFIC_WITHOUT_PROJECTION;
-use super::refusal::{check_no_substitutions, check_refused};
+use super::refusal::check_no_substitutions;
 use super::start_key::{check_start_key_values, encode_scan_start_key, outside_segment};
 use super::table_name::{TableNameWording, check_table_name};
-use super::{Attributes, Choice, Page, PageBuilder, ReturnConsumedCapacity, Select};
+use super::{
+    Attributes, Choice, ConditionalOperator, LegacyCondition, Page, PageBuilder, ReturnConsumedCapacity, Select,
+};
 use crate::limits::SCAN_SEGMENT_COUNT_MAX;
 use crate::table::HashRange;
 use crate::{Error, Item, KeyHash, KeySchema, Text};
@@ -29,12 +31,22 @@ pub struct Scan {
     pub consistent_read: bool,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// `#name` to attribute name, in the order given; none when not given.
+    pub expression_attribute_names: Option<Vec<(Text, Text)>>,
+    /// `:name` to value.
+    pub expression_attribute_values: Attributes,
+    /// A local index to read instead of the table.
+    pub index_name: Option<Text>,
+    /// Which of the items read are given back.
+    pub filter_expression: Option<Text>,
+    /// The paths wanted of each.
+    pub projection_expression: Option<Text>,
+    /// Names of attributes wanted of each, in the form from before expressions.
+    pub attributes_to_get: Option<Vec<Text>>,
+    /// Which items are given back, in the form from before expressions, by attribute name.
+    pub scan_filter: Option<Vec<(Text, LegacyCondition)>>,
+    /// How the entries of `scan_filter` are joined.
+    pub conditional_operator: Choice<ConditionalOperator>,
 }
 
 /// What a Scan reads of a table.
@@ -63,10 +75,9 @@ impl Scan {
             constraints.value_within("limit", limit, 1, i64::MAX);
         }
         constraints.finish()?;
-        check_refused("Scan", self.refused)?;
         check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
+            self.expression_attribute_names.is_some(),
+            self.expression_attribute_values.is_given(),
             "FilterExpression is",
         )?;
         check_start_key_values(&self.exclusive_start_key)?;
