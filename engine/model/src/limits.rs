@@ -54,6 +54,8 @@ pub const TAG_VALUE_CHARACTER_COUNT_MAX: usize = 256;
 pub const GLOBAL_SECONDARY_INDEX_COUNT_MAX: usize = 20;
 /// Local secondary indexes of one table.
 pub const LOCAL_SECONDARY_INDEX_COUNT_MAX: usize = 5;
+/// Sizes of the items of one partition key and of their index entries together, in a table with local indexes.
+pub const ITEM_COLLECTION_BYTES_MAX: u64 = 10 << 30;
 /// Attributes that one index projects by name.
 pub const NON_KEY_ATTRIBUTE_COUNT_MAX: usize = 20;
 /// Attributes that all indexes of one table together project by name.

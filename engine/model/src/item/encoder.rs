@@ -11,7 +11,7 @@ use super::layout::{
     Container, NAME_LENGTH_ESCAPE, TAG_BINARY, TAG_FALSE, TAG_MAP, TAG_NULL, TAG_NUMBER, TAG_STRING, TAG_TRUE, Width,
     container_tag, split_name,
 };
-use super::view::ValueRef;
+use super::view::{ItemRef, ValueRef};
 use crate::error::Error;
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, ITEM_ENCODED_BYTES_MAX, NESTING_LEVEL_MAX};
 use crate::number::Number;
@@ -99,14 +99,12 @@ impl ItemEncoder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if self.buffer.len() > ARENA_ITEM_BYTES_MAX {
-            return Ok(Item(Bytes::copy_from_slice(&self.buffer)));
-        }
-        if self.arena.capacity() < self.buffer.len() {
-            self.arena.reserve(ARENA_BLOCK_BYTES);
-        }
-        self.arena.extend_from_slice(&self.buffer);
-        Ok(Item(self.arena.split().freeze()))
+        Ok(cut(&mut self.arena, &self.buffer))
+    }
+
+    /// A copy of an item; whatever was begun goes on.
+    pub fn copy(&mut self, item: ItemRef<'_>) -> Item {
+        cut(&mut self.arena, item.as_bytes())
     }
 
     /// Remembers a fault that the caller found in a value, unless there was one before. The value is left out or written
@@ -373,6 +371,18 @@ impl ItemEncoder {
              Attributes in the item have nested levels beyond supported limit",
         ));
     }
+}
+
+/// An item of these bytes, cut from the arena unless it is large.
+fn cut(arena: &mut BytesMut, encoded: &[u8]) -> Item {
+    if encoded.len() > ARENA_ITEM_BYTES_MAX {
+        return Item(Bytes::copy_from_slice(encoded));
+    }
+    if arena.capacity() < encoded.len() {
+        arena.reserve(ARENA_BLOCK_BYTES);
+    }
+    arena.extend_from_slice(encoded);
+    Item(arena.split().freeze())
 }
 
 fn is_set(attribute_type: AttributeType) -> bool {

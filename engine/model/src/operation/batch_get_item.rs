@@ -2,9 +2,11 @@
 
 use super::batch::{check_table_names, duplicate_keys, too_many_items};
 use super::constraint::{Constraints, echo, enveloped};
-use super::{AttributeSelection, Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
+use super::{
+    AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity,
+};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
-use crate::{Error, Item, Text};
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,7 +19,7 @@ pub struct BatchGetItem {
 
 impl BatchGetItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         let tables = self.request_items.as_deref().unwrap_or_default();
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
@@ -46,6 +48,19 @@ impl KeysAndAttributes {
     /// The keys; none when they were not given.
     pub fn keys(&self) -> &[Attributes] {
         self.keys.as_deref().unwrap_or_default()
+    }
+
+    /// What the request gives of one of the items. Allocates nothing when it gives all.
+    pub fn select(&self, evaluator: &mut Evaluator, item: ItemRef<'_>) -> Item {
+        match &self.selection {
+            None => evaluator.copy(item),
+            Some(selection) => selection.select(evaluator, item),
+        }
+    }
+
+    /// What reading one of the items costs; a missing item costs as much as the smallest.
+    pub fn units(&self, item: Option<ItemRef<'_>>) -> CapacityUnits {
+        CapacityUnits::for_read(item.map_or(0, |item| item.size_bytes()), self.consistent_read)
     }
 
     fn check(&self, table_name: &str) -> Result<(), Error> {

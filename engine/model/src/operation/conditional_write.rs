@@ -1,7 +1,9 @@
 //! What PutItem, UpdateItem and DeleteItem may ask of the item that they find, and what they tell when it is otherwise.
 
-use super::{Attributes, Choice, ConditionalOperator, ExpectedAttribute, ReturnValuesOnConditionCheckFailure};
-use crate::Text;
+use super::{
+    Attributes, Choice, ConditionalOperator, Evaluator, ExpectedAttribute, ReturnValuesOnConditionCheckFailure,
+};
+use crate::{Error, Item, ItemRef, Text};
 
 /// The condition of a write, with its placeholders. Requests without one carry none, so they stay small.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,4 +20,24 @@ pub struct ConditionalWrite {
     pub conditional_operator: Choice<ConditionalOperator>,
     /// Whether the error carries the item that did not meet the condition.
     pub return_values_on_condition_check_failure: Choice<ReturnValuesOnConditionCheckFailure>,
+}
+
+impl ConditionalWrite {
+    /// Checks the condition, if there is one, against the item as it is; a missing item has no attributes.
+    ///
+    /// # Errors
+    /// ConditionalCheckFailed, with the item if the caller asked for it.
+    pub(crate) fn check(&self, evaluator: &mut Evaluator, old: Option<ItemRef<'_>>) -> Result<(), Error> {
+        let empty = Item::EMPTY;
+        if self.holds(evaluator, old.unwrap_or(empty.as_ref())) {
+            return Ok(());
+        }
+        let asked = self.return_values_on_condition_check_failure.known();
+        let told = old.filter(|_| asked == Some(ReturnValuesOnConditionCheckFailure::AllOld));
+        Err(Error::condition_failed(told.map(|item| evaluator.copy(item))))
+    }
+
+    fn holds(&self, _evaluator: &mut Evaluator, _item: ItemRef<'_>) -> bool {
+        true
+    }
 }

@@ -4,10 +4,11 @@ use super::constraint::Constraints;
 use super::put_item::{check_return_values, returns_old};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, CapacityUnits, Choice, ConditionalWrite, ConsumedCapacity, ItemCollectionMetrics,
-    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
+    Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
+    ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
 };
-use crate::{Error, Item, Text};
+use crate::table::TableDefinition;
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +29,7 @@ pub struct DeleteItem {
 
 impl DeleteItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
@@ -40,14 +41,31 @@ impl DeleteItem {
         check_return_values(&self.return_values)
     }
 
-    /// The reply for a delete that removed `old`, or found nothing to remove.
-    pub fn reply(&self, old: Option<Item>) -> DeleteItemReply {
-        let old_size_bytes = old.as_ref().map_or(0, |old| old.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_write(old_size_bytes, 0);
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        DeleteItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed, item_collection_metrics: None }
+    /// Checks the condition, if there is one, against the item that is to be removed.
+    ///
+    /// # Errors
+    /// ConditionalCheckFailed.
+    pub fn check_condition(&self, evaluator: &mut Evaluator, old: Option<ItemRef<'_>>) -> Result<(), Error> {
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, old))
+    }
+
+    /// The reply for a delete with that effect.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        effect: WriteEffect<'_>,
+    ) -> DeleteItemReply {
+        let old = effect.old.filter(|_| returns_old(&self.return_values));
+        let metrics_asked = &self.return_item_collection_metrics;
+        DeleteItemReply {
+            attributes: old.map(|old| evaluator.copy(old)),
+            consumed: effect.consumed(&self.return_consumed_capacity, self.table_name.as_ref(), definition),
+            item_collection_metrics: self
+                .key
+                .item()
+                .and_then(|key| effect.collection_metrics(metrics_asked, evaluator, definition, key.as_ref())),
+        }
     }
 }
 

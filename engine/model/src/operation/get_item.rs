@@ -2,8 +2,12 @@
 
 use super::constraint::Constraints;
 use super::table_name::{TableNameWording, check_table_name};
-use super::{AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity};
-use crate::{Error, Item, Text};
+use super::{
+    AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity,
+    UnitsByIndex,
+};
+use crate::table::TableDefinition;
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +26,7 @@ pub struct GetItem {
 
 impl GetItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
@@ -31,14 +35,35 @@ impl GetItem {
         self.key.check_values()
     }
 
-    /// The reply that gives `item`, or says that there is none; a missing item costs as much as the smallest.
-    pub fn reply(&self, item: Option<Item>) -> GetItemReply {
-        let size_bytes = item.as_ref().map_or(0, |item| item.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_read(size_bytes, self.consistent_read);
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        GetItemReply { item, consumed }
+    /// What the request gives of the item. Allocates nothing when it gives all.
+    pub fn select(&self, evaluator: &mut Evaluator, item: ItemRef<'_>) -> Item {
+        match &self.selection {
+            None => evaluator.copy(item),
+            Some(selection) => selection.select(evaluator, item),
+        }
+    }
+
+    /// What the read costs; a missing item costs as much as the smallest.
+    pub fn units(&self, item: Option<ItemRef<'_>>) -> CapacityUnits {
+        CapacityUnits::for_read(item.map_or(0, |item| item.size_bytes()), self.consistent_read)
+    }
+
+    /// The reply that gives what is wanted of the item, or says that there is none.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        item: Option<ItemRef<'_>>,
+    ) -> GetItemReply {
+        let consumed = match self.return_consumed_capacity.known() {
+            None | Some(ReturnConsumedCapacity::None) => None,
+            Some(_) => {
+                let units = UnitsByIndex::of_table(self.units(item));
+                let name = self.table_name.as_ref();
+                ConsumedCapacity::answer(&self.return_consumed_capacity, name, definition, &units)
+            }
+        };
+        GetItemReply { item: item.map(|item| self.select(evaluator, item)), consumed }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::constraint::{Constraints, enveloped};
 use super::table_name::{TableNameWording, check_table_name};
+use super::write_effect::item_too_large;
 use super::{
-    Attributes, CapacityUnits, Choice, ConditionalWrite, ConsumedCapacity, ItemCollectionMetrics,
-    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
+    Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
+    ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
 };
 use crate::limits::ITEM_SIZE_BYTES_MAX;
+use crate::table::TableDefinition;
 use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
@@ -28,7 +30,7 @@ pub struct PutItem {
 
 impl PutItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
@@ -44,21 +46,37 @@ impl PutItem {
         }
     }
 
-    /// The reply for a put of `new` that replaced `old`.
-    pub fn reply(&self, old: Option<Item>, new: ItemRef<'_>) -> PutItemReply {
-        let old_size_bytes = old.as_ref().map_or(0, |old| old.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_write(old_size_bytes, new.size_bytes());
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        PutItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed, item_collection_metrics: None }
+    /// Checks the condition, if there is one, against the item that is to be replaced.
+    ///
+    /// # Errors
+    /// ConditionalCheckFailed.
+    pub fn check_condition(&self, evaluator: &mut Evaluator, old: Option<ItemRef<'_>>) -> Result<(), Error> {
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, old))
+    }
+
+    /// The reply for a put with that effect.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        effect: WriteEffect<'_>,
+    ) -> PutItemReply {
+        let old = effect.old.filter(|_| returns_old(&self.return_values));
+        let metrics_asked = &self.return_item_collection_metrics;
+        PutItemReply {
+            attributes: old.map(|old| evaluator.copy(old)),
+            consumed: effect.consumed(&self.return_consumed_capacity, self.table_name.as_ref(), definition),
+            item_collection_metrics: effect
+                .new
+                .and_then(|new| effect.collection_metrics(metrics_asked, evaluator, definition, new)),
+        }
     }
 }
 
 /// Refuses an item that is too large to be stored.
 pub(crate) fn check_item_size(item: ItemRef<'_>) -> Result<(), Error> {
     if item.size_bytes() > ITEM_SIZE_BYTES_MAX {
-        return Err(Error::validation("Item size has exceeded the maximum allowed size"));
+        return Err(item_too_large());
     }
     Ok(())
 }

@@ -5,10 +5,12 @@ use super::refusal::check_no_substitutions;
 use super::start_key::{check_start_key_values, check_within_condition, encode_query_start_key};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, Choice, ConditionalOperator, LegacyCondition, Page, PageBuilder, ReturnConsumedCapacity, Select,
+    Attributes, Choice, ConditionalOperator, ConsumedCapacity, Evaluator, LegacyCondition, Page, PageBuilder,
+    PageReader, ReturnConsumedCapacity, Select, UnitsByIndex,
 };
 use crate::expression::KeyCondition;
-use crate::{Error, Item, KeyRange, KeySchema, Text};
+use crate::table::TableDefinition;
+use crate::{Error, Item, KeyRange, Text};
 
 /// The request.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,15 @@ pub struct Query {
     pub conditional_operator: Choice<ConditionalOperator>,
 }
 
+/// What a Query reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryRange {
+    /// The place of the local index in the table's definition; none for the table itself.
+    pub index: Option<usize>,
+    /// The encoded keys, of items or of entries of the index.
+    pub keys: KeyRange,
+}
+
 impl Default for Query {
     fn default() -> Query {
         Query {
@@ -75,7 +86,7 @@ impl Default for Query {
 
 impl Query {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
         let mut constraints = Constraints::new();
         constraints.choice("select", &self.select);
@@ -117,10 +128,13 @@ impl Query {
         KeyCondition::parse(expression, names, values)
     }
 
-    /// The encoded keys to read of a table with `schema`, from the start key on in the query's direction; the errors
-    /// that need the schema.
+    /// Which encoded keys to read, of the table or of which local index, from the start key on in the query's direction.
+    ///
+    /// # Errors
+    /// Validation: what only the table's definition can tell.
     // DynamoDB: observed: the start key's form is checked before the condition, its place after.
-    pub fn bind(&self, schema: &KeySchema) -> Result<KeyRange, Error> {
+    pub fn bind(&self, _evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<QueryRange, Error> {
+        let schema = &definition.key_schema;
         let start_item = self.exclusive_start_key.item();
         let start_key = start_item.map(|key| encode_query_start_key(key, schema)).transpose()?;
         let condition = self.key_condition()?.resolve(schema)?;
@@ -128,11 +142,22 @@ impl Query {
             check_within_condition(key, schema, &condition)?;
         }
         let range = condition.range(schema)?;
-        Ok(match start_key {
+        let keys = match start_key {
             None => range,
             Some(key) if self.scan_index_forward => range.after_key(&key),
             Some(key) => range.before_key(&key),
-        })
+        };
+        Ok(QueryRange { index: None, keys })
+    }
+
+    /// What reads the items of the range that `bind` gave.
+    pub fn reader<'a>(
+        &'a self,
+        _evaluator: &mut Evaluator,
+        definition: &'a TableDefinition,
+        range: &QueryRange,
+    ) -> PageReader<'a> {
+        PageReader::new(definition, range.index)
     }
 
     /// An empty page to fill.
@@ -140,10 +165,21 @@ impl Query {
         PageBuilder::new(self.limit, &self.select)
     }
 
-    /// The reply for a filled page; `last_evaluated_key` as [`PageBuilder::finish`] wants it.
-    pub fn reply(&self, page: PageBuilder, last_evaluated_key: Option<Item>) -> QueryReply {
-        let asked = &self.return_consumed_capacity;
-        let consumed = page.consumed(asked, self.table_name.as_ref(), self.consistent_read);
+    /// What a page has cost so far.
+    pub fn units(&self, page: &PageBuilder, range: &QueryRange) -> UnitsByIndex {
+        page.units(range.index, self.consistent_read)
+    }
+
+    /// The reply for a filled page of that range; `last_evaluated_key` is the key of its last item if it is full.
+    pub fn reply(
+        &self,
+        definition: &TableDefinition,
+        range: &QueryRange,
+        page: PageBuilder,
+        last_evaluated_key: Option<Item>,
+    ) -> QueryReply {
+        let (asked, name) = (&self.return_consumed_capacity, self.table_name.as_ref());
+        let consumed = ConsumedCapacity::answer(asked, name, definition, &self.units(&page, range));
         page.finish(last_evaluated_key, consumed)
     }
 

@@ -6,11 +6,12 @@ use super::refusal::check_no_substitutions;
 use super::start_key::{check_start_key_values, encode_scan_start_key, outside_segment};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, Choice, ConditionalOperator, LegacyCondition, Page, PageBuilder, ReturnConsumedCapacity, Select,
+    Attributes, Choice, ConditionalOperator, ConsumedCapacity, Evaluator, LegacyCondition, Page, PageBuilder,
+    PageReader, ReturnConsumedCapacity, Select, UnitsByIndex,
 };
 use crate::limits::SCAN_SEGMENT_COUNT_MAX;
-use crate::table::HashRange;
-use crate::{Error, Item, KeyHash, KeySchema, Text};
+use crate::table::{HashRange, TableDefinition};
+use crate::{Error, Item, KeyHash, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,18 +50,20 @@ pub struct Scan {
     pub conditional_operator: Choice<ConditionalOperator>,
 }
 
-/// What a Scan reads of a table.
+/// What a Scan reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRange {
+    /// The place of the local index in the table's definition; none for the table itself.
+    pub index: Option<usize>,
     /// The hashes of the segment.
     pub hashes: HashRange,
-    /// The encoded key after which to start.
+    /// The encoded key, of an item or of an entry of the index, after which to start.
     pub start_key: Option<Vec<u8>>,
 }
 
 impl Scan {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
         let mut constraints = Constraints::new();
         constraints.choice("select", &self.select);
@@ -85,19 +88,32 @@ impl Scan {
         self.check_select()
     }
 
-    /// What to read of a table with `schema`; the errors that need the schema.
+    /// What to read, of the table or of which local index.
     ///
     /// Segments are equal parts of the hashes, so that each item lies in exactly one.
-    pub fn bind(&self, schema: &KeySchema) -> Result<ScanRange, Error> {
+    ///
+    /// # Errors
+    /// Validation: what only the table's definition can tell.
+    pub fn bind(&self, _evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<ScanRange, Error> {
         let (segment, total_segments) = (self.segment.unwrap_or(0), self.total_segments.unwrap_or(1));
         let hashes = segment_hashes(segment, total_segments);
         let start_item = self.exclusive_start_key.item();
-        let start_key = start_item.map(|key| encode_scan_start_key(key, schema)).transpose()?;
+        let start_key = start_item.map(|key| encode_scan_start_key(key, &definition.key_schema)).transpose()?;
         let start_hash = start_key.as_deref().and_then(KeyHash::of_encoded_key);
         if start_hash.is_some_and(|hash| !hashes.contains(hash)) {
             return Err(outside_segment(segment, total_segments));
         }
-        Ok(ScanRange { hashes, start_key })
+        Ok(ScanRange { index: None, hashes, start_key })
+    }
+
+    /// What reads the items of the range that `bind` gave. `index` is that range's.
+    pub fn reader<'a>(
+        &'a self,
+        _evaluator: &mut Evaluator,
+        definition: &'a TableDefinition,
+        index: Option<usize>,
+    ) -> PageReader<'a> {
+        PageReader::new(definition, index)
     }
 
     /// An empty page to fill.
@@ -105,10 +121,22 @@ impl Scan {
         PageBuilder::new(self.limit, &self.select)
     }
 
-    /// The reply for a filled page; `last_evaluated_key` as [`PageBuilder::finish`] wants it.
-    pub fn reply(&self, page: PageBuilder, last_evaluated_key: Option<Item>) -> ScanReply {
-        let asked = &self.return_consumed_capacity;
-        let consumed = page.consumed(asked, self.table_name.as_ref(), self.consistent_read);
+    /// What a page has cost so far. `index` is the range's.
+    pub fn units(&self, page: &PageBuilder, index: Option<usize>) -> UnitsByIndex {
+        page.units(index, self.consistent_read)
+    }
+
+    /// The reply for a filled page; `index` is the range's, `last_evaluated_key` is the key of the page's last item if it is
+    /// full.
+    pub fn reply(
+        &self,
+        definition: &TableDefinition,
+        index: Option<usize>,
+        page: PageBuilder,
+        last_evaluated_key: Option<Item>,
+    ) -> ScanReply {
+        let (asked, name) = (&self.return_consumed_capacity, self.table_name.as_ref());
+        let consumed = ConsumedCapacity::answer(asked, name, definition, &self.units(&page, index));
         page.finish(last_evaluated_key, consumed)
     }
 
