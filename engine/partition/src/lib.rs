@@ -12,22 +12,30 @@
 
 mod apply;
 mod change;
+mod collections;
 mod context;
+mod due_times;
+mod expiry;
 mod image;
 mod in_flight;
+mod local_indexes;
 mod memtables;
 mod merge;
 mod operation;
 mod partition;
 mod statistics;
+mod table_set;
+mod throughput;
 mod ticket;
+mod write;
 
 pub use apply::Opening;
-pub use change::{Change, ChangeError, ChangeView};
+pub use change::{Cause, Change, ChangeError, ChangeView};
 pub use context::Context;
-pub use memtables::MemtablesOptions;
+pub use expiry::Expired;
 pub use merge::MergeWork;
-pub use operation::{Answer, Operation, Outcome, ScanPart, ScanRange};
-pub use partition::Partition;
+pub use operation::{Answer, Operation, Outcome, ScanPart, ScanStretch};
+pub use partition::{Partition, PartitionOptions};
 pub use statistics::Statistics;
+pub use table_set::MemtablesOptions;
 pub use ticket::{ReplyToken, Ticket, Waiter};
