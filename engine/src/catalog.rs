@@ -8,7 +8,7 @@ use crate::Engine;
 use crate::coordinate::described;
 use crate::message::Message;
 use crate::submit::CATALOG_CORE;
-use control::{Applied, Birth, Control, Effect, TableEntry};
+use control::{Applied, Birth, Control, Effect, Placement, TableEntry};
 use journal::LogIndex;
 use model::operation::{
     CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
@@ -129,8 +129,8 @@ impl Engine {
     /// Opens this core's partitions of the table. From now on it can be found here.
     fn open_table(&mut self, table: &Arc<TableEntry>) {
         for placement in table.partitions_of(self.core()) {
-            let opening = Opening::new(placement.partition, self.memtables_options());
-            self.open_partition(table, opening).expect("a new group of one member opens");
+            let opening = Opening::new(placement.partition, self.partition_options());
+            self.open_partition(table, placement, opening).expect("a new group of one member opens");
         }
         self.router.open(Arc::clone(table));
     }
@@ -139,9 +139,15 @@ impl Engine {
     ///
     /// # Errors
     /// If what was recovered of its group contradicts itself.
-    pub(crate) fn open_partition(&mut self, table: &Arc<TableEntry>, opening: Opening) -> Result<(), OpenError> {
-        let partition = opening.open(Arc::new(table.definition.clone()))?;
+    pub(crate) fn open_partition(
+        &mut self,
+        table: &TableEntry,
+        placement: &Placement,
+        opening: Opening,
+    ) -> Result<(), OpenError> {
+        let partition = opening.open(Arc::new(table.definition.clone()), placement.range)?;
         let id = partition.id();
+        self.expiring.look_at(&self.runtime, &partition);
         self.partitions.insert(id, partition);
         // Its group has just begun its term.
         self.settle_later(id);
@@ -151,9 +157,11 @@ impl Engine {
     /// From now on the table is otherwise here.
     fn change_table(&mut self, table: &Arc<TableEntry>) {
         let definition = Arc::new(table.definition.clone());
+        let now_ms = self.context.now_us / 1_000;
         for placement in table.partitions_of(self.core()) {
             if let Some(partition) = self.partitions.get_mut(&placement.partition) {
-                partition.set_definition(Arc::clone(&definition));
+                partition.set_definition(Arc::clone(&definition), now_ms);
+                self.expiring.look_at(&self.runtime, partition);
             }
         }
         self.router.open(Arc::clone(table));
@@ -164,6 +172,7 @@ impl Engine {
         self.router.close(table);
         for placement in &table.partitions {
             if let Some(partition) = self.partitions.remove(&placement.partition) {
+                self.expiring.forget(placement.partition);
                 self.close_when_settled(partition);
             }
         }

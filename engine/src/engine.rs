@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
+use crate::expiring::Expiring;
 use crate::merging::Merging;
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) merging: Merging,
+    pub(crate) expiring: Expiring,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
@@ -56,6 +58,8 @@ pub struct Engine {
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
     pub(crate) table_delay_ms: u64,
+    /// How long items stay after their time.
+    pub(crate) expiry_delay_ms: u64,
     /// Held until the worker ends: no second process may use its folders.
     _locks: Vec<DirectoryLock>,
 }
@@ -81,6 +85,7 @@ pub(crate) struct Parts {
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
     pub(crate) table_delay_ms: u64,
+    pub(crate) expiry_delay_ms: u64,
     pub(crate) locks: Vec<DirectoryLock>,
 }
 
@@ -89,6 +94,7 @@ impl Engine {
         let core_count = parts.runtime.core_count();
         Self {
             merging: Merging::new(&parts.signal),
+            expiring: Expiring::new(&parts.signal),
             outbox: Outbox::new(core_count),
             runtime: parts.runtime,
             journal: parts.journal,
@@ -110,6 +116,7 @@ impl Engine {
             replies: Vec::new(),
             endpoint: parts.endpoint,
             table_delay_ms: parts.table_delay_ms,
+            expiry_delay_ms: parts.expiry_delay_ms,
             _locks: parts.locks,
         }
     }
@@ -157,6 +164,7 @@ impl Engine {
         self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
         self.deliver_outcomes();
+        self.expire_items();
         self.collect();
         if !self.outbox.send(&self.mesh) {
             self.merging.wake_later(&self.runtime, &self.signal);

@@ -14,6 +14,7 @@ mod admission;
 mod catalog;
 mod coordinate;
 mod engine;
+mod expiring;
 mod merging;
 mod message;
 mod metrics;

@@ -9,4 +9,6 @@ pub struct Metrics {
     pub forwarded_count: u64,
     /// Requests refused because a limit of the node was reached.
     pub refused_count: u64,
+    /// Items that were deleted because their time was over.
+    pub expired_count: u64,
 }

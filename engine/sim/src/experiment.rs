@@ -166,6 +166,7 @@ impl Experiment {
             memory_bytes_max: 64 << 20,
             endpoint: Text::from("localhost:8000"),
             table_delay_ms: 0,
+            expiry_delay_ms: 0,
         }
     }
 }

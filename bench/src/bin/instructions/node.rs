@@ -25,6 +25,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
         memory_bytes_max: 1 << 30,
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
+        expiry_delay_ms: 0,
     };
     let ports = MeshPorts::new(1, MESH_BATCH_COUNT_MAX);
     let mut core = Core {
