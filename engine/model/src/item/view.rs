@@ -9,7 +9,6 @@ use super::layout::{
 };
 use crate::number::{Number, measure_ordered};
 use crate::value::AttributeType;
-use std::cmp::Ordering;
 use std::fmt;
 use std::iter::FusedIterator;
 
@@ -108,20 +107,7 @@ impl<'a> ItemRef<'a> {
     /// The tag and payload of an attribute's value.
     #[inline]
     pub(crate) fn encoded_attribute(&self, name: &str) -> Option<&'a [u8]> {
-        let container = Container::of_verified(self.bytes);
-        let name = name.as_bytes();
-        let mut low = 0;
-        let mut high = container.count;
-        while low < high {
-            let middle = low.midpoint(high);
-            let (found, value) = split_name(container.entry(middle)).expect("a verified name");
-            match found.cmp(name) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Some(value),
-            }
-        }
-        None
+        Container::of_verified(self.bytes).value_of(name.as_bytes())
     }
 }
 
@@ -186,18 +172,7 @@ impl<'a> SetRef<'a> {
             }
             _ => return false,
         };
-        let container = Container::of_verified(self.bytes);
-        let mut low = 0;
-        let mut high = container.count;
-        while low < high {
-            let middle = low.midpoint(high);
-            match container.entry(middle).cmp(wanted) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return true,
-            }
-        }
-        false
+        Container::of_verified(self.bytes).has_member(wanted)
     }
 }
 
