@@ -1,9 +1,15 @@
 //! Expressions at the room's door: what they mean, and DynamoDB's texts for what is wrong with them.
 
+mod any_text;
+mod cache;
 mod condition;
 mod key_condition;
+mod legacy;
+mod naive;
 mod notation;
+mod oracle;
 mod projection;
+mod random;
 mod update;
 
 use crate::{Item, Number, Text, Value};
