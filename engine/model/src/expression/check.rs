@@ -7,6 +7,7 @@
 use super::path::compare_paths;
 use super::substitution::Substitutions;
 use super::tree::{Comparator, Function, Node, NodeIndex, Operands, Path, Tree};
+use crate::item::encoded_type;
 use crate::limits::NESTING_LEVEL_MAX;
 use crate::{AttributeType, ValueRef};
 use std::cmp::Ordering;
@@ -160,10 +161,12 @@ impl Checker<'_, '_> {
 
     /// The value of a placeholder; none for paths and functions, whose values only the item tells.
     fn value(&self, node: NodeIndex) -> Option<ValueRef<'_>> {
+        self.encoded_value(node).map(ValueRef::from_encoded)
+    }
+
+    fn encoded_value(&self, node: NodeIndex) -> Option<&[u8]> {
         match self.tree.node(node) {
-            Node::Value(placeholder) => {
-                self.substitutions.value(placeholder.of(&self.tree.text)).map(ValueRef::from_encoded)
-            }
+            Node::Value(placeholder) => self.substitutions.value(&self.tree.text, *placeholder),
             _ => None,
         }
     }
@@ -173,7 +176,7 @@ impl Checker<'_, '_> {
         match self.tree.node(node) {
             Node::Function(Function::Size, _) => Some(AttributeType::Number),
             Node::Function(Function::ListAppend, _) => Some(AttributeType::List),
-            _ => self.value(node).map(|value| value.attribute_type()),
+            _ => self.encoded_value(node).map(encoded_type),
         }
     }
 

@@ -9,10 +9,10 @@ use super::substitution::Substitutions;
 use super::tree::{Comparator, Function, Node, NodeIndex, Tree};
 use crate::item::{
     CONTAINER_KIND_MASK, Container, EMPTY_MAP, TAG_BINARY, TAG_BINARY_SET, TAG_LIST, TAG_MAP, TAG_NUMBER,
-    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET,
+    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, encoded_type,
 };
 use crate::number::ORDERED_BYTES_MAX;
-use crate::{ItemRef, Number, ValueRef};
+use crate::{ItemRef, Number};
 use std::cmp::Ordering;
 
 /// A checked condition and the item that it is asked for.
@@ -99,9 +99,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
             return false;
         };
         match function {
-            Function::AttributeType => {
-                ValueRef::from_encoded(first).attribute_type().token().as_bytes() == &second[1..]
-            }
+            Function::AttributeType => encoded_type(first).token().as_bytes() == &second[1..],
             Function::BeginsWith => is_beginning(first, second),
             Function::Contains => is_contained(first, second),
             _ => unreachable!("the parser lets only functions that are true or false stand for a condition"),
@@ -114,7 +112,7 @@ impl<'e, 'a> Evaluator<'e, 'a> {
                 follow_path(self.tree, self.substitutions, path, self.item).map_or(Operand::Missing, Operand::Encoded)
             }
             Node::Value(placeholder) => {
-                let value = self.substitutions.value(placeholder.of(&self.tree.text));
+                let value = self.substitutions.value(&self.tree.text, placeholder);
                 Operand::Encoded(value.expect("checked: each value is defined"))
             }
             Node::Function(Function::Size, operands) => {

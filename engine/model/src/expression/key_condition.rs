@@ -330,7 +330,7 @@ impl<'a> Reader<'_, 'a> {
             }
             Node::Path(path) => Ok(Operand::Attribute(self.attribute_name(self.tree.steps(path)[0]))),
             Node::Value(placeholder) => {
-                let value = self.substitutions.value(placeholder.of(self.text));
+                let value = self.substitutions.value(self.text, placeholder);
                 Ok(Operand::Value(ValueRef::from_encoded(value.expect("checked: each value is defined"))))
             }
             _ => Err(nested_operation()),
@@ -339,11 +339,12 @@ impl<'a> Reader<'_, 'a> {
 
     fn attribute_name(&self, step: Step) -> &'a str {
         let name = match step {
-            Step::Name(name) => Some(name.of(self.text)),
-            Step::Placeholder(placeholder) => self.substitutions.attribute_name(placeholder.of(self.text)),
+            Step::Name(name) => Some(name.bytes_of(self.text)),
+            Step::Placeholder(placeholder) => self.substitutions.attribute_name(placeholder.bytes_of(self.text)),
             Step::Element(_) => None,
         };
-        name.expect("checked: a path starts with a defined name")
+        let name = name.expect("checked: a path starts with a defined name");
+        std::str::from_utf8(name).expect("names of requests and texts are UTF-8")
     }
 
     fn add(&mut self, attribute_name: &'a str, test: KeyTest<'a>) -> Result<(), Error> {

@@ -23,6 +23,11 @@ impl Span {
     pub(super) fn of(self, text: &str) -> &str {
         &text[self.start as usize..self.end as usize]
     }
+
+    /// The bytes of the piece of `text`.
+    pub(super) fn bytes_of(self, text: &str) -> &[u8] {
+        &text.as_bytes()[self.start as usize..self.end as usize]
+    }
 }
 
 /// The words that are never names, in any expression and in whatever case.

@@ -24,5 +24,6 @@ pub(super) fn mentions<'e>(tree: &'e Tree, substitutions: &'e Substitutions<'_>)
 pub(super) fn mention<'e>(tree: &'e Tree, path: Path, substitutions: &'e Substitutions<'_>) -> Mention<'e> {
     let steps = tree.steps(path);
     let name = substitutions.step_name(&tree.text, steps[0]).expect("checked: a path starts with a defined name");
+    let name = std::str::from_utf8(name).expect("names of requests and texts are UTF-8");
     Mention { attribute_name: name, is_nested: steps.len() > 1 }
 }

@@ -39,7 +39,7 @@ impl<'s> BoundStep<'s> {
             Step::Element(position) => BoundStep::Element(position),
             name => {
                 let name = substitutions.step_name(&tree.text, name).expect("checked: each name is defined");
-                BoundStep::Member(name.as_bytes())
+                BoundStep::Member(name)
             }
         }
     }
@@ -65,8 +65,19 @@ impl<'s> BoundPaths<'s> {
         substitutions: &'s Substitutions<'_>,
         paths: impl Iterator<Item = Path>,
     ) -> BoundPaths<'s> {
-        let mut bound = BoundPaths { steps: Vec::with_capacity(tree.steps.len()), paths: Vec::new() };
-        for (position, path) in paths.enumerate() {
+        BoundPaths::of_some(tree, substitutions, paths.map(Some))
+    }
+
+    /// As `of`, without those that are none, which count as positions too.
+    pub(super) fn of_some(
+        tree: &'s Tree,
+        substitutions: &'s Substitutions<'_>,
+        paths: impl Iterator<Item = Option<Path>>,
+    ) -> BoundPaths<'s> {
+        let path_count = paths.size_hint().0;
+        let mut bound =
+            BoundPaths { steps: Vec::with_capacity(tree.steps.len()), paths: Vec::with_capacity(path_count) };
+        for (position, path) in paths.enumerate().filter_map(|(position, path)| Some((position, path?))) {
             let first = bound.steps.len();
             bound.steps.extend(tree.steps(path).iter().map(|step| BoundStep::of(tree, substitutions, *step)));
             bound.paths.push(BoundPath { first, end: bound.steps.len(), position });
@@ -125,7 +136,7 @@ pub(super) fn check_compatible(
     substitutions: &Substitutions<'_>,
     paths: impl Iterator<Item = Path> + Clone,
 ) -> Result<(), String> {
-    if paths.clone().nth(1).is_none() {
+    if are_roots_distinct(tree, substitutions, paths.clone()) {
         return Ok(());
     }
     let bound = BoundPaths::of(tree, substitutions, paths.clone());
@@ -140,6 +151,24 @@ pub(super) fn check_compatible(
         tree.shown_path(path_at(first), substitutions),
         tree.shown_path(path_at(second), substitutions)
     ))
+}
+
+/// Whether a few paths start with different names, as most do: found without being sorted.
+fn are_roots_distinct(
+    tree: &Tree,
+    substitutions: &Substitutions<'_>,
+    paths: impl Iterator<Item = Path> + Clone,
+) -> bool {
+    const COMPARED_PATH_COUNT_MAX: usize = 8;
+    let mut roots: [&[u8]; COMPARED_PATH_COUNT_MAX] = [&[]; COMPARED_PATH_COUNT_MAX];
+    for (position, path) in paths.enumerate() {
+        let root = substitutions.step_name(&tree.text, tree.steps(path)[0]).unwrap_or_default();
+        if position == roots.len() || roots[..position].contains(&root) {
+            return false;
+        }
+        roots[position] = root;
+    }
+    true
 }
 
 /// The pair that is told: of the clashes, that of the last path, with the last path before it.

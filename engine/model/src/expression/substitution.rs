@@ -17,6 +17,8 @@ use crate::{Error, ItemRef, Text};
 
 /// So many names are searched one by one: faster than sorting them, and nothing is allocated.
 const SEARCHED_NAME_COUNT_MAX: usize = 16;
+/// No value counts for more bytes than so many times its encoding.
+const VALUE_BYTES_MAX: usize = 2;
 
 /// The placeholders of one request.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ enum Names<'a> {
     /// Placeholder and attribute name, in the order given.
     Given(&'a [(Text, Text)]),
     /// Sorted by placeholder.
-    Sorted(Vec<(&'a str, &'a str)>),
+    Sorted(Vec<(&'a [u8], &'a [u8])>),
 }
 
 /// An expression of a request, for the report of unused placeholders.
@@ -78,8 +80,8 @@ impl<'a> Substitutions<'a> {
         if names.len() <= SEARCHED_NAME_COUNT_MAX {
             return Substitutions { names: Names::Given(names), values };
         }
-        let mut sorted: Vec<(&str, &str)> =
-            names.iter().map(|(placeholder, name)| (placeholder.as_str(), name.as_str())).collect();
+        let mut sorted: Vec<(&[u8], &[u8])> =
+            names.iter().map(|(placeholder, name)| (&placeholder.bytes()[..], &name.bytes()[..])).collect();
         sorted.sort_unstable();
         Substitutions { names: Names::Sorted(sorted), values }
     }
@@ -97,10 +99,12 @@ impl<'a> Substitutions<'a> {
         report_unused("Values", values.filter(|placeholder| !used.contains(placeholder)))
     }
 
-    /// The attribute name that `#name` stands for.
-    pub(super) fn attribute_name(&self, placeholder: &str) -> Option<&'a str> {
+    /// The bytes of the attribute name that `#name` stands for.
+    pub(super) fn attribute_name(&self, placeholder: &[u8]) -> Option<&'a [u8]> {
         match &self.names {
-            Names::Given(names) => names.iter().find(|(given, _)| given == placeholder).map(|(_, name)| name.as_str()),
+            Names::Given(names) => {
+                names.iter().find(|(given, _)| given.bytes() == placeholder).map(|(_, name)| &name.bytes()[..])
+            }
             Names::Sorted(names) => {
                 let found = names.binary_search_by_key(&placeholder, |(given, _)| given).ok()?;
                 Some(names[found].1)
@@ -108,11 +112,12 @@ impl<'a> Substitutions<'a> {
         }
     }
 
-    /// The name that a step of a path goes down by; none for a position, and for a placeholder that is not defined.
-    pub(super) fn step_name<'s>(&'s self, text: &'s str, step: Step) -> Option<&'s str> {
+    /// The bytes of the name that a step of a path goes down by; none for a position, and for a placeholder that is not
+    /// defined.
+    pub(super) fn step_name<'s>(&'s self, text: &'s str, step: Step) -> Option<&'s [u8]> {
         match step {
-            Step::Name(name) => Some(name.of(text)),
-            Step::Placeholder(placeholder) => self.attribute_name(placeholder.of(text)),
+            Step::Name(name) => Some(name.bytes_of(text)),
+            Step::Placeholder(placeholder) => self.attribute_name(placeholder.bytes_of(text)),
             Step::Element(_) => None,
         }
     }
@@ -120,25 +125,37 @@ impl<'a> Substitutions<'a> {
     /// Says when a step's placeholder is not defined.
     pub(super) fn check_step(&self, text: &str, step: Step) -> Result<(), String> {
         match step {
-            Step::Placeholder(placeholder) if self.attribute_name(placeholder.of(text)).is_none() => Err(format!(
-                "An expression attribute name used in the document path is not defined; attribute name: {}",
-                placeholder.of(text)
-            )),
+            Step::Placeholder(placeholder) if self.attribute_name(placeholder.bytes_of(text)).is_none() => {
+                Err(format!(
+                    "An expression attribute name used in the document path is not defined; attribute name: {}",
+                    placeholder.of(text)
+                ))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Tag and payload of the value that a placeholder stands for.
-    pub(super) fn value(&self, placeholder: &str) -> Option<&'a [u8]> {
-        self.values.and_then(|values| values.encoded_attribute(placeholder))
+    /// Tag and payload of the value that a placeholder of an expression's text stands for.
+    pub(super) fn value(&self, text: &str, placeholder: Span) -> Option<&'a [u8]> {
+        Container::of_verified(self.values?.as_bytes()).value_of(placeholder.bytes_of(text))
     }
 
     /// As `value`, or says that it is not defined.
     pub(super) fn defined_value(&self, text: &str, placeholder: Span) -> Result<&'a [u8], String> {
-        let placeholder = placeholder.of(text);
-        self.value(placeholder).ok_or_else(|| {
+        self.value(text, placeholder).ok_or_else(|| {
+            let placeholder = placeholder.of(text);
             format!("An expression attribute value used in expression is not defined; attribute value: {placeholder}")
         })
+    }
+
+    /// What all names and values take together, at most, as DynamoDB counts them.
+    pub(super) fn size_bytes_max(&self) -> usize {
+        let names = |names: &[(Text, Text)]| names.iter().map(|(_, name)| name.bytes().len()).sum::<usize>();
+        let names_bytes = match &self.names {
+            Names::Given(given) => names(given),
+            Names::Sorted(sorted) => sorted.iter().map(|(_, name)| name.len()).sum(),
+        };
+        names_bytes + self.values.map_or(0, |values| VALUE_BYTES_MAX * values.as_bytes().len())
     }
 
     fn name_count(&self) -> usize {
@@ -149,9 +166,9 @@ impl<'a> Substitutions<'a> {
     }
 
     /// The placeholders of names.
-    fn names(&self) -> impl Iterator<Item = &str> {
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.name_count()).map(|position| match &self.names {
-            Names::Given(names) => names[position].0.as_str(),
+            Names::Given(names) => &names[position].0.bytes()[..],
             Names::Sorted(names) => names[position].0,
         })
     }
@@ -162,7 +179,7 @@ enum Used<'e> {
     /// Asked of the expressions, when few are to be looked for.
     In(&'e [ExpressionRef<'e>]),
     /// Sorted: the work does not grow with the product of both.
-    Sorted(Vec<&'e str>),
+    Sorted(Vec<&'e [u8]>),
 }
 
 impl<'e> Used<'e> {
@@ -170,12 +187,12 @@ impl<'e> Used<'e> {
         if wanted_count <= SEARCHED_NAME_COUNT_MAX {
             return Used::In(expressions);
         }
-        let mut used: Vec<&str> = expressions.iter().flat_map(|expression| expression.tree().placeholders()).collect();
+        let mut used: Vec<&[u8]> = expressions.iter().flat_map(|expression| expression.tree().placeholders()).collect();
         used.sort_unstable();
         Used::Sorted(used)
     }
 
-    fn contains(&self, placeholder: &str) -> bool {
+    fn contains(&self, placeholder: &[u8]) -> bool {
         match self {
             Used::In(expressions) => expressions.iter().any(|expression| expression.tree().mentions(placeholder)),
             Used::Sorted(used) => used.binary_search(&placeholder).is_ok(),
@@ -184,16 +201,16 @@ impl<'e> Used<'e> {
 }
 
 /// The names of the values, without the values being looked at.
-fn placeholders_of(values: ItemRef<'_>) -> impl Iterator<Item = &str> {
+fn placeholders_of(values: ItemRef<'_>) -> impl Iterator<Item = &[u8]> {
     let container = Container::of_verified(values.as_bytes());
     (0..container.count).map(move |position| container.name(position))
 }
 
-fn report_unused<'p>(kind: &str, mut unused: impl Iterator<Item = &'p str>) -> Result<(), Error> {
+fn report_unused<'p>(kind: &str, mut unused: impl Iterator<Item = &'p [u8]>) -> Result<(), Error> {
     let Some(first) = unused.next() else {
         return Ok(());
     };
-    let unused: Vec<&str> = std::iter::once(first).chain(unused).collect();
+    let unused: Vec<_> = std::iter::once(first).chain(unused).map(String::from_utf8_lossy).collect();
     Err(Error::validation(format!(
         "Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{}}}",
         echo(&unused.join(", "))
@@ -205,7 +222,7 @@ fn check_names(names: &[(Text, Text)]) -> Result<(), Error> {
         return Err(Error::validation("ExpressionAttributeNames must not be empty"));
     }
     for (placeholder, _) in names {
-        check_placeholder("Names", '#', placeholder)?;
+        check_placeholder("Names", b'#', placeholder.bytes())?;
     }
     let mut size_bytes = 0;
     for (placeholder, name) in names {
@@ -224,36 +241,35 @@ fn check_names(names: &[(Text, Text)]) -> Result<(), Error> {
 fn check_values(values: ItemRef<'_>) -> Result<(), Error> {
     let mut is_empty = true;
     for placeholder in placeholders_of(values) {
-        check_placeholder("Values", ':', placeholder)?;
+        check_placeholder("Values", b':', placeholder)?;
         is_empty = false;
     }
     if is_empty {
         return Err(Error::validation("ExpressionAttributeValues must not be empty"));
     }
-    // Nothing counts for more than twice its encoding, so most need not be measured.
-    if values.as_bytes().len() * 2 <= EXPRESSION_SUBSTITUTION_BYTES_MAX {
+    if VALUE_BYTES_MAX * values.as_bytes().len() <= EXPRESSION_SUBSTITUTION_BYTES_MAX {
         return Ok(());
     }
     check_size("Values", values.size_bytes())
 }
 
 /// A mark, then letters, digits and underscores.
-fn check_placeholder(kind: &str, mark: char, placeholder: &str) -> Result<(), Error> {
-    let name = placeholder.strip_prefix(mark).unwrap_or_default();
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(Error::validation(format!(
-            "ExpressionAttribute{kind} contains invalid key: Syntax error; key: \"{}\"",
-            echo(placeholder)
-        )));
-    }
-    if placeholder.len() > EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX {
-        return Err(Error::validation(format!(
-            "ExpressionAttribute{kind} contains invalid key: The expression attribute map contains a key that is too \
-             long; key: \"{}\"",
-            echo(placeholder)
-        )));
-    }
-    Ok(())
+fn check_placeholder(kind: &str, mark: u8, placeholder: &[u8]) -> Result<(), Error> {
+    let is_word = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let fault = match placeholder {
+        [first, name @ ..] if *first == mark && !name.is_empty() && is_word(name) => {
+            if placeholder.len() <= EXPRESSION_SUBSTITUTION_NAME_BYTES_MAX {
+                return Ok(());
+            }
+            "The expression attribute map contains a key that is too long"
+        }
+        _ => "Syntax error",
+    };
+    let placeholder = String::from_utf8_lossy(placeholder);
+    Err(Error::validation(format!(
+        "ExpressionAttribute{kind} contains invalid key: {fault}; key: \"{}\"",
+        echo(&placeholder)
+    )))
 }
 
 fn check_size(kind: &str, size_bytes: usize) -> Result<(), Error> {

@@ -135,20 +135,26 @@ impl Tree {
             Step::Element(position) => format!("[{position}]"),
             Step::Name(name) => name.of(&self.text).to_owned(),
             Step::Placeholder(placeholder) => {
-                let placeholder = placeholder.of(&self.text);
-                substitutions.attribute_name(placeholder).unwrap_or(placeholder).to_owned()
+                let name = substitutions.attribute_name(placeholder.bytes_of(&self.text));
+                name.map_or_else(|| placeholder.of(&self.text).to_owned(), |name| String::from_utf8_lossy(name).into())
             }
         });
         format!("[{}]", steps.collect::<Vec<_>>().join(", "))
     }
 
     /// Whether a placeholder, with its mark, stands anywhere in the expression.
-    pub(super) fn mentions(&self, placeholder: &str) -> bool {
-        self.placeholders().any(|mentioned| mentioned == placeholder)
+    pub(super) fn mentions(&self, placeholder: &[u8]) -> bool {
+        let is_it = |span: &Span| span.bytes_of(&self.text) == placeholder;
+        // The mark tells where to look.
+        if placeholder.first() == Some(&b'#') {
+            self.steps.iter().any(|step| matches!(step, Step::Placeholder(span) if is_it(span)))
+        } else {
+            self.nodes.iter().any(|node| matches!(node, Node::Value(span) if is_it(span)))
+        }
     }
 
     /// All placeholders, with their marks, as often as they stand in the expression.
-    pub(super) fn placeholders(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn placeholders(&self) -> impl Iterator<Item = &[u8]> {
         let names = self.steps.iter().filter_map(|step| match step {
             Step::Placeholder(span) => Some(*span),
             Step::Name(_) | Step::Element(_) => None,
@@ -157,7 +163,7 @@ impl Tree {
             Node::Value(span) => Some(*span),
             _ => None,
         });
-        names.chain(values).map(|span| span.of(&self.text))
+        names.chain(values).map(|span| span.bytes_of(&self.text))
     }
 
     /// The memory it takes, near enough for a cache.

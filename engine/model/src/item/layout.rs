@@ -168,8 +168,10 @@ impl<'a> Container<'a> {
         let mut low = 0;
         let mut high = self.count;
         while low < high {
-            let middle = low.midpoint(high);
-            match split_name(self.entry(middle)).expect("a verified name").0.cmp(name) {
+            let middle = (low + high) / 2;
+            // A name says how long it is: where its entry ends need not be looked up.
+            let (found, _) = split_name(&self.entries[self.start(middle)..]).expect("a verified name");
+            match found.cmp(name) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
                 Ordering::Equal => return Ok(middle),
@@ -178,11 +180,10 @@ impl<'a> Container<'a> {
         Err(low)
     }
 
-    /// The name of an entry of a verified map.
+    /// The bytes of the name of an entry of a verified map.
     #[inline]
-    pub(crate) fn name(&self, position: usize) -> &'a str {
-        let (name, _) = split_name(self.entry(position)).expect("a verified name");
-        std::str::from_utf8(name).expect("verified text")
+    pub(crate) fn name(&self, position: usize) -> &'a [u8] {
+        split_name(&self.entries[self.start(position)..]).expect("a verified name").0
     }
 
     /// The value of an entry of a verified map.

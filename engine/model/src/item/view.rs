@@ -250,8 +250,26 @@ pub(super) const DOCUMENT_SIZE_BYTES: usize = 3;
 /// What each element of a map or list costs besides itself.
 pub(super) const ELEMENT_SIZE_BYTES: usize = 1;
 
+/// The type of a verified value given by tag and payload, without looking at the payload.
+pub(crate) fn encoded_type(bytes: &[u8]) -> AttributeType {
+    match bytes[0] {
+        TAG_STRING => AttributeType::String,
+        TAG_NUMBER => AttributeType::Number,
+        TAG_BINARY => AttributeType::Binary,
+        TAG_FALSE | TAG_TRUE => AttributeType::Bool,
+        TAG_NULL => AttributeType::Null,
+        tag => match tag & CONTAINER_KIND_MASK {
+            TAG_MAP => AttributeType::Map,
+            TAG_LIST => AttributeType::List,
+            TAG_STRING_SET => AttributeType::StringSet,
+            TAG_NUMBER_SET => AttributeType::NumberSet,
+            _ => AttributeType::BinarySet,
+        },
+    }
+}
+
 /// The size, as DynamoDB counts it, of a verified value given by tag and payload.
-fn encoded_size_bytes(bytes: &[u8]) -> usize {
+pub(crate) fn encoded_size_bytes(bytes: &[u8]) -> usize {
     let (&tag, payload) = bytes.split_first().expect("a verified value has a tag");
     match tag {
         TAG_STRING | TAG_BINARY => payload.len(),

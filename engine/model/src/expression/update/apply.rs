@@ -8,7 +8,7 @@ use super::{Action, ActionKind, UPDATE_TOO_LARGE, Update};
 use crate::expression::path::{BoundPaths, BoundStep, follow_path};
 use crate::expression::substitution::Substitutions;
 use crate::expression::tree::{Function, Node, NodeIndex, Path};
-use crate::item::{CONTAINER_KIND_MASK, Container, TAG_LIST, TAG_MAP};
+use crate::item::{CONTAINER_KIND_MASK, Container, TAG_LIST, TAG_MAP, encoded_type};
 use crate::limits::ITEM_ENCODED_BYTES_MAX;
 use crate::{AttributeType, Error, Item, ItemEncoder, ItemRef, Number, ValueRef};
 use std::cmp::{Ordering, Reverse};
@@ -33,8 +33,13 @@ impl Update {
         }
         let base = old.unwrap_or(key);
         let reader = Reader { update: self, substitutions, base, is_new: old.is_none() };
-        let (paths, outcomes) = reader.outcomes()?;
-        let paths = BoundPaths::of(&self.tree, substitutions, paths.into_iter());
+        let outcomes = reader.outcomes()?;
+        let changed = self
+            .actions
+            .iter()
+            .zip(&outcomes)
+            .map(|(action, outcome)| (!matches!(outcome, Outcome::Keep)).then_some(action.path));
+        let paths = BoundPaths::of_some(&self.tree, substitutions, changed);
         encoder.begin_item();
         let mut writer = Writer { paths: &paths, outcomes: &outcomes, encoder };
         writer.members(&Container::of_verified(base.as_bytes()), 0..paths.len(), 0);
@@ -109,19 +114,16 @@ struct Reader<'e, 'a> {
 }
 
 impl<'e> Reader<'e, '_> {
-    /// The targets that change, and what becomes of each.
-    fn outcomes(&self) -> Result<(Vec<Path>, Vec<Outcome<'e>>), Error> {
-        let count = self.update.actions.len();
-        let (mut paths, mut outcomes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    /// What becomes of the target of each action.
+    fn outcomes(&self) -> Result<Vec<Outcome<'e>>, Error> {
+        let mut outcomes = Vec::with_capacity(self.update.actions.len());
         let mut first_fault: Option<(Fault, u32)> = None;
         // Values that are used again and again add up to more than any request.
         let mut encoded_bytes = self.base.as_bytes().len();
         for action in &self.update.actions {
             match self.outcome(action) {
-                Ok(Outcome::Keep) => {}
                 Ok(outcome) => {
                     encoded_bytes += outcome.encoded_bytes();
-                    paths.push(action.path);
                     outcomes.push(outcome);
                 }
                 Err(fault) => {
@@ -140,7 +142,7 @@ impl<'e> Reader<'e, '_> {
         if encoded_bytes > ITEM_ENCODED_BYTES_MAX {
             return Err(Error::validation(UPDATE_TOO_LARGE));
         }
-        Ok((paths, outcomes))
+        Ok(outcomes)
     }
 
     fn outcome(&self, action: &Action) -> Result<Outcome<'e>, Fault> {
@@ -226,7 +228,7 @@ impl<'e> Reader<'e, '_> {
     fn value(&self, index: NodeIndex) -> &'e [u8] {
         match self.update.tree.node(index) {
             Node::Value(placeholder) => {
-                let value = self.substitutions.value(placeholder.of(&self.update.tree.text));
+                let value = self.substitutions.value(&self.update.tree.text, *placeholder);
                 value.expect("checked: each value is defined")
             }
             other => unreachable!("the parser lets {other:?} be no value"),
@@ -240,14 +242,14 @@ fn add<'v>(present: Option<&'v [u8]>, added: &'v [u8]) -> Result<Outcome<'v>, Fa
     let Some(present) = present else {
         return Ok(Outcome::Copy(added));
     };
-    match (ValueRef::from_encoded(present), ValueRef::from_encoded(added)) {
-        (ValueRef::N(number), ValueRef::N(other)) => {
-            number.checked_add(&other).map(Outcome::Number).map_err(|error| Fault::Number(error.into()))
-        }
-        (ValueRef::Ss(_), ValueRef::Ss(_))
-        | (ValueRef::Ns(_), ValueRef::Ns(_))
-        | (ValueRef::Bs(_), ValueRef::Bs(_)) => Ok(Outcome::Union(present, added)),
-        (ValueRef::L(_), ValueRef::L(_)) => Ok(Outcome::Concatenation(present, added)),
+    if let (ValueRef::N(number), ValueRef::N(other)) = (ValueRef::from_encoded(present), ValueRef::from_encoded(added))
+    {
+        return number.checked_add(&other).map(Outcome::Number).map_err(|error| Fault::Number(error.into()));
+    }
+    match encoded_type(added) {
+        other if other != encoded_type(present) => Err(Fault::WrongType),
+        AttributeType::List => Ok(Outcome::Concatenation(present, added)),
+        other if is_set(other) => Ok(Outcome::Union(present, added)),
         _ => Err(Fault::WrongType),
     }
 }
@@ -257,11 +259,8 @@ fn delete<'v>(present: Option<&'v [u8]>, deleted: &'v [u8]) -> Result<Outcome<'v
     let Some(present) = present else {
         return Ok(Outcome::Keep);
     };
-    match (ValueRef::from_encoded(present), ValueRef::from_encoded(deleted)) {
-        (ValueRef::Ss(_), ValueRef::Ss(_))
-        | (ValueRef::Ns(_), ValueRef::Ns(_))
-        | (ValueRef::Bs(_), ValueRef::Bs(_)) => {}
-        _ => return Err(Fault::WrongType),
+    if encoded_type(present) != encoded_type(deleted) || !is_set(encoded_type(present)) {
+        return Err(Fault::WrongType);
     }
     let (set, others) = (Container::of_verified(present), Container::of_verified(deleted));
     let is_any_left = (0..set.count).any(|position| !others.has_member(set.entry(position)));
@@ -292,12 +291,12 @@ impl Outcome<'_> {
                 encoder.end_list();
             }
             Outcome::Union(left, right) => {
-                encoder.begin_set(set_type(left));
+                encoder.begin_set(encoded_type(left));
                 merge(&Container::of_verified(left), &Container::of_verified(right), encoder);
                 encoder.end_set();
             }
             Outcome::Difference(left, right) => {
-                encoder.begin_set(set_type(left));
+                encoder.begin_set(encoded_type(left));
                 let (set, others) = (Container::of_verified(left), Container::of_verified(right));
                 let members = (0..set.count).map(|position| set.entry(position));
                 members.filter(|member| !others.has_member(member)).for_each(|member| encoder.encoded_member(member));
@@ -307,8 +306,8 @@ impl Outcome<'_> {
     }
 }
 
-fn set_type(encoded: &[u8]) -> AttributeType {
-    ValueRef::from_encoded(encoded).attribute_type()
+fn is_set(attribute_type: AttributeType) -> bool {
+    matches!(attribute_type, AttributeType::StringSet | AttributeType::NumberSet | AttributeType::BinarySet)
 }
 
 /// Writes the members of two sets in order, each once.

@@ -16,7 +16,7 @@ use super::{Action, ActionKind, UPDATE_TOO_LARGE, Update};
 use crate::expression::path::{BoundStep, follow_path};
 use crate::expression::substitution::Substitutions;
 use crate::expression::tree::{Function, Node, NodeIndex, Path};
-use crate::item::Container;
+use crate::item::{Container, encoded_size_bytes, encoded_type};
 use crate::limits::ITEM_SIZE_BYTES_MAX;
 use crate::{Error, ItemRef, ValueRef};
 
@@ -40,6 +40,9 @@ impl Update {
         if self.is_legacy {
             return Ok(());
         }
+        if self.charge_bytes_max(substitutions) <= ITEM_SIZE_BYTES_MAX {
+            return Ok(());
+        }
         let ledger = Ledger { update: self, substitutions, old };
         let mut charged = UPDATE_BYTES;
         for action in &self.actions {
@@ -49,6 +52,14 @@ impl Update {
             }
         }
         Ok(())
+    }
+
+    /// What it is charged at most, reckoned fast: as if every part of it were the dearest, with all names and values.
+    fn charge_bytes_max(&self, substitutions: &Substitutions<'_>) -> usize {
+        const PART_BYTES_MAX: usize = UPDATE_BYTES + WRITE_BYTES + IF_NOT_EXISTS_BYTES;
+        let tree = &self.tree;
+        let part_count = self.actions.len() + tree.nodes.len() + tree.steps.len();
+        part_count * (PART_BYTES_MAX + substitutions.size_bytes_max()) + tree.text.len()
     }
 }
 
@@ -93,7 +104,7 @@ impl Ledger<'_, '_> {
             Node::Minus(left, right) => MINUS_BYTES + operands(&[left, right]),
             Node::Function(Function::IfNotExists, list) => IF_NOT_EXISTS_BYTES + operands(tree.operands(list)),
             Node::Function(Function::ListAppend, list) => LIST_APPEND_BYTES + operands(tree.operands(list)),
-            _ => self.value(index).map_or(0, |encoded| ValueRef::from_encoded(encoded).size_bytes()),
+            _ => self.value(index).map_or(0, encoded_size_bytes),
         }
     }
 
@@ -102,23 +113,21 @@ impl Ledger<'_, '_> {
         let Some(encoded) = self.value(value) else {
             return 0;
         };
-        let added = ValueRef::from_encoded(encoded);
         let present = self.old.and_then(|old| follow_path(&self.update.tree, self.substitutions, path, old));
-        let (ValueRef::Ss(members) | ValueRef::Ns(members) | ValueRef::Bs(members), Some(present)) = (added, present)
-        else {
-            return added.size_bytes();
-        };
-        if ValueRef::from_encoded(present).attribute_type() != added.attribute_type() {
-            return added.size_bytes();
+        let present = present.filter(|present| encoded_type(present) == encoded_type(encoded));
+        match (ValueRef::from_encoded(encoded), present) {
+            (ValueRef::Ss(members) | ValueRef::Ns(members) | ValueRef::Bs(members), Some(present)) => {
+                let (added, present) = (Container::of_verified(encoded), Container::of_verified(present));
+                let is_new = |(position, _): &(usize, ValueRef<'_>)| !present.has_member(added.entry(*position));
+                members.iter().enumerate().filter(is_new).map(|(_, member)| member.size_bytes()).sum()
+            }
+            _ => encoded_size_bytes(encoded),
         }
-        let (added, present) = (Container::of_verified(encoded), Container::of_verified(present));
-        let is_new = |(position, _): &(usize, ValueRef<'_>)| !present.has_member(added.entry(*position));
-        members.iter().enumerate().filter(is_new).map(|(_, member)| member.size_bytes()).sum()
     }
 
     fn value(&self, index: NodeIndex) -> Option<&[u8]> {
         match self.update.tree.node(index) {
-            Node::Value(placeholder) => self.substitutions.value(placeholder.of(&self.update.tree.text)),
+            Node::Value(placeholder) => self.substitutions.value(&self.update.tree.text, *placeholder),
             _ => None,
         }
     }
