@@ -53,7 +53,8 @@ impl Condition {
         Ok(Condition { parameter, tree })
     }
 
-    /// Checks it with what its placeholders stand for. Nothing else may be asked of a condition before.
+    /// Checks it with what its placeholders stand for. Nothing else may be asked of a condition, with those
+    /// placeholders, unless it or an equal one has passed.
     ///
     /// # Errors
     /// Validation: placeholders that are not defined, operands; DynamoDB's texts.

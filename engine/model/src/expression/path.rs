@@ -172,11 +172,12 @@ fn are_roots_distinct(
 }
 
 /// The pair that is told: of the clashes, that of the last path, with the last path before it.
-// DynamoDB: observed: newest first.
+// DynamoDB: observed: newest first. Ours: among many paths only those that are near each other in the order are compared.
 fn last_clash(bound: &BoundPaths<'_>) -> (usize, usize, &'static str) {
+    const COMPARED_PATH_COUNT_MAX: usize = 32;
     let mut found: Option<(usize, usize, &'static str)> = None;
-    for left in 0..bound.len() {
-        for right in left + 1..bound.len() {
+    for right in 1..bound.len() {
+        for left in right.saturating_sub(COMPARED_PATH_COUNT_MAX)..right {
             if let Some(how) = clash(bound.steps(left), bound.steps(right)) {
                 let (one, two) = (bound.position(left), bound.position(right));
                 let pair = (one.min(two), one.max(two), how);

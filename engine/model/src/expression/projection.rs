@@ -52,7 +52,8 @@ impl Projection {
         Projection { tree, paths: paths.into(), is_flat: true }
     }
 
-    /// Checks it with what its placeholders stand for. Nothing else may be asked of a projection before.
+    /// Checks it with what its placeholders stand for. Nothing else may be asked of a projection, with those
+    /// placeholders, unless it or an equal one has passed.
     ///
     /// # Errors
     /// Validation: placeholders that are not defined, paths that overlap or conflict; DynamoDB's texts.

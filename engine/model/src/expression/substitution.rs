@@ -76,7 +76,8 @@ impl<'a> Substitutions<'a> {
         Substitutions { names: Names::Given(&[]), values: Some(values) }
     }
 
-    fn of_checked(names: &'a [(Text, Text)], values: Option<ItemRef<'a>>) -> Substitutions<'a> {
+    /// The placeholders of a request that `new` has passed before, perhaps on another core.
+    pub fn of_checked(names: &'a [(Text, Text)], values: Option<ItemRef<'a>>) -> Substitutions<'a> {
         if names.len() <= SEARCHED_NAME_COUNT_MAX {
             return Substitutions { names: Names::Given(names), values };
         }

@@ -81,7 +81,8 @@ impl Update {
         parse(text).map_err(|fault| Parameter::Update.invalid(fault))
     }
 
-    /// Checks it with what its placeholders stand for. Nothing else may be asked of an update before.
+    /// Checks it with what its placeholders stand for. Nothing else may be asked of an update, with those placeholders,
+    /// unless it or an equal one has passed.
     ///
     /// # Errors
     /// Validation: placeholders that are not defined, paths that overlap or conflict, operands; DynamoDB's texts.

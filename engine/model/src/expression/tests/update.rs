@@ -242,6 +242,10 @@ fn operands_and_paths_are_checked_together() {
             "SET #q = :n",
             "An expression attribute name used in the document path is not defined; attribute name: #q".to_owned(),
         ),
+        (
+            "SET a = b.#q, c = :q",
+            "An expression attribute name used in the document path is not defined; attribute name: #q".to_owned(),
+        ),
         ("SET a = :n + :s", format!("{incorrect}operator or function: +, operand type: S")),
         ("SET a = :l - :n", format!("{incorrect}operator or function: -, operand type: L")),
         ("SET a = list_append(:l, :s)", format!("{incorrect}operator or function: list_append, operand type: S")),

@@ -16,21 +16,30 @@ pub(super) fn check_update(update: &Update, substitutions: &Substitutions<'_>) -
     let paths = update.actions.iter().map(|action| action.path);
     paths.clone().try_for_each(|path| checker.check_names(path))?;
     check_compatible(&update.tree, substitutions, paths)?;
-    for action in update.actions.iter().rev() {
-        visit(&checker, action.value, &|node| match node {
+    let outcome = update.actions.iter().rev().try_for_each(|action| check_action(&checker, action));
+    if outcome.is_err() {
+        // A name that is not defined is told before anything else: looked for only when there is something to tell.
+        check_read_names(&checker, update)?;
+    }
+    outcome
+}
+
+fn check_action(checker: &Checker<'_, '_>, action: &Action) -> Result<(), String> {
+    checker.check_levels(action.path)?;
+    visit(checker, action.value, &|node| {
+        checker.check_placeholders(node)?;
+        checker.check_operation(node)
+    })?;
+    check_added(checker, action)
+}
+
+fn check_read_names(checker: &Checker<'_, '_>, update: &Update) -> Result<(), String> {
+    update.actions.iter().rev().try_for_each(|action| {
+        visit(checker, action.value, &|node| match node {
             Node::Path(path) => checker.check_names(*path),
             _ => Ok(()),
-        })?;
-    }
-    for action in update.actions.iter().rev() {
-        checker.check_levels(action.path)?;
-        visit(&checker, action.value, &|node| {
-            checker.check_placeholders(node)?;
-            checker.check_operation(node)
-        })?;
-        check_added(&checker, action)?;
-    }
-    Ok(())
+        })
+    })
 }
 
 /// Visits the nodes of an action's value, operands before what they are operands of.
