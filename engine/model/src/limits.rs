@@ -77,6 +77,8 @@ pub const BATCH_GET_BYTES_MAX: usize = 16 << 20;
 pub const BATCH_WRITE_COUNT_MAX: usize = 25;
 /// Item sizes in one BatchWriteItem.
 pub const BATCH_WRITE_BYTES_MAX: usize = 16 << 20;
+/// Names in AttributesToGet.
+pub const ATTRIBUTES_TO_GET_COUNT_MAX: usize = 255;
 /// Segments of a parallel Scan.
 pub const SCAN_SEGMENT_COUNT_MAX: i64 = 1_000_000;
 /// An expression's text.

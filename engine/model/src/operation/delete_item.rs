@@ -1,7 +1,7 @@
 //! DeleteItem: remove one item by its primary key; removing what is not there succeeds.
 
-use super::constraint::Constraints;
-use super::put_item::{check_return_values, returns_old};
+use super::constraint::{Constraints, write_fault};
+use super::put_item::{check_return_values, returns_old, value_fault};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
     Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
@@ -29,24 +29,39 @@ pub struct DeleteItem {
 
 impl DeleteItem {
     /// Checks all that needs no table.
-    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         constraints.choice("returnValues", &self.return_values);
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
         constraints.not_null("key", self.key.is_given());
+        if let Some(conditional) = &self.conditional {
+            conditional.constrain(&mut constraints);
+        }
         constraints.finish()?;
-        self.key.check_values()?;
-        check_return_values(&self.return_values)
+        if let Some(conditional) = &self.conditional {
+            conditional.check_style().map_err(write_fault)?;
+        }
+        self.key.check_values().map_err(value_fault)?;
+        check_return_values(&self.return_values)?;
+        match &self.conditional {
+            Some(conditional) => conditional.check_condition_parameters(evaluator).map_err(write_fault),
+            None => Ok(()),
+        }
     }
 
     /// Checks the condition, if there is one, against the item that is to be removed.
     ///
     /// # Errors
-    /// ConditionalCheckFailed.
-    pub fn check_condition(&self, evaluator: &mut Evaluator, old: Option<ItemRef<'_>>) -> Result<(), Error> {
-        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, old))
+    /// Validation. ConditionalCheckFailed.
+    pub fn check_condition(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        old: Option<ItemRef<'_>>,
+    ) -> Result<(), Error> {
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
     }
 
     /// The reply for a delete with that effect.

@@ -4,11 +4,8 @@
 //! One per worker, for as long as it lives; lent to `validate()` and to whatever evaluates a request against items.
 //! Nothing in it outlasts a request but what makes the next one cheaper.
 
+use crate::expression::ExpressionCache;
 use crate::{Item, ItemEncoder, ItemRef};
-
-/// The expressions read lately, by their text.
-#[derive(Debug, Default)]
-pub struct ExpressionCache;
 
 /// What evaluating requests needs. Not shared between cores.
 #[derive(Debug, Default)]

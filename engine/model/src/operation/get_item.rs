@@ -26,13 +26,29 @@ pub struct GetItem {
 
 impl GetItem {
     /// Checks all that needs no table.
-    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        if let Some(selection) = &self.selection {
+            constraints.attributes_to_get("attributesToGet", selection.attributes_to_get.as_deref());
+        }
         constraints.not_null("key", self.key.is_given());
         constraints.finish()?;
-        self.key.check_values()
+        let Some(selection) = &self.selection else {
+            return self.key.check_values();
+        };
+        selection.check_style()?;
+        self.key.check_values()?;
+        selection.check_parameters(evaluator)
+    }
+
+    /// Checks what is selected against the definition of the table.
+    ///
+    /// # Errors
+    /// Validation.
+    pub fn check_selection(&self, evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<(), Error> {
+        self.selection.as_ref().map_or(Ok(()), |selection| selection.check_paths(evaluator, definition))
     }
 
     /// What the request gives of the item. Allocates nothing when it gives all.

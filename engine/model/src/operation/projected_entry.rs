@@ -29,9 +29,14 @@ impl<'a> ProjectedEntry<'a> {
             }
     }
 
+    /// Whether the index holds all attributes.
+    pub(crate) fn holds_all(&self) -> bool {
+        self.index.projection == IndexProjection::All
+    }
+
     /// The size of the item's entry. The item must have the index's sort key.
     pub(crate) fn size_bytes(&self, item: ItemRef<'_>) -> usize {
-        if self.index.projection == IndexProjection::All {
+        if self.holds_all() {
             return item.size_bytes();
         }
         let size = |name: &str| item.attribute(name).map_or(0, |value| name.len() + value.size_bytes());
@@ -40,7 +45,7 @@ impl<'a> ProjectedEntry<'a> {
 
     /// What the index holds of the item, as an item.
     pub(crate) fn project(&self, encoder: &mut ItemEncoder, item: ItemRef<'_>) -> Item {
-        if self.index.projection == IndexProjection::All {
+        if self.holds_all() {
             return encoder.copy(item);
         }
         encoder.begin_item();
@@ -82,7 +87,7 @@ impl<'a> ProjectedEntry<'a> {
 
     /// Whether both images have the same entry.
     fn is_same(&self, old: ItemRef<'_>, new: ItemRef<'_>) -> bool {
-        if self.index.projection == IndexProjection::All {
+        if self.holds_all() {
             return old == new;
         }
         self.names().all(|name| old.encoded_attribute(name) == new.encoded_attribute(name))

@@ -1,8 +1,8 @@
 //! PutItem: write a whole item, replacing the one with the same key.
 
-use super::constraint::{Constraints, enveloped};
+use super::constraint::{Constraints, write_fault};
 use super::table_name::{TableNameWording, check_table_name};
-use super::write_effect::item_too_large;
+use super::write_effect::{check_index_entries, item_too_large};
 use super::{
     Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
     ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
@@ -30,28 +30,42 @@ pub struct PutItem {
 
 impl PutItem {
     /// Checks all that needs no table.
-    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         constraints.not_null("item", self.item.is_given());
         constraints.choice("returnValues", &self.return_values);
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
+        if let Some(conditional) = &self.conditional {
+            conditional.constrain(&mut constraints);
+        }
         constraints.finish()?;
-        self.item.check_values().map_err(envelope_value_error)?;
-        check_return_values(&self.return_values).map_err(|error| enveloped(error.message))?;
-        match self.item.item() {
-            Some(item) => check_item_size(item.as_ref()),
+        if let Some(conditional) = &self.conditional {
+            conditional.check_style().map_err(write_fault)?;
+        }
+        self.item.check_values().map_err(value_fault)?;
+        check_return_values(&self.return_values).map_err(write_fault)?;
+        self.item.item().map_or(Ok(()), |item| check_item_size(item.as_ref()))?;
+        match &self.conditional {
+            Some(conditional) => conditional.check_condition_parameters(evaluator).map_err(write_fault),
             None => Ok(()),
         }
     }
 
-    /// Checks the condition, if there is one, against the item that is to be replaced.
+    /// Checks the item against the table's indexes, then the condition, if there is one, against the item that is to be
+    /// replaced.
     ///
     /// # Errors
-    /// ConditionalCheckFailed.
-    pub fn check_condition(&self, evaluator: &mut Evaluator, old: Option<ItemRef<'_>>) -> Result<(), Error> {
-        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, old))
+    /// Validation. ConditionalCheckFailed.
+    pub fn check_condition(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        old: Option<ItemRef<'_>>,
+    ) -> Result<(), Error> {
+        self.item.item().map_or(Ok(()), |item| check_index_entries(definition, item.as_ref()))?;
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
     }
 
     /// The reply for a put with that effect.
@@ -96,13 +110,11 @@ pub(crate) fn returns_old(return_values: &Choice<ReturnValues>) -> bool {
     return_values.known() == Some(ReturnValues::AllOld)
 }
 
-// DynamoDB: observed (2026): PutItem puts faulty sets and NULLs into the form of a constraint failure, and leaves
-// values without a type, with several, and faulty numbers as they are.
-fn envelope_value_error(error: Error) -> Error {
-    const ENVELOPED: [&str; 5] =
-        ["An string set", "An number set", "Binary sets", "Input collection", "Null attribute value"];
-    let detail = error.message.strip_prefix("One or more parameter values were invalid: ").unwrap_or(&error.message);
-    if ENVELOPED.iter().any(|start| detail.starts_with(start)) { enveloped(error.message) } else { error }
+/// A fault of a value of PutItem, UpdateItem or DeleteItem, as the baseline words it.
+// DynamoDB: observed: of faulty values only sets, numbers and NULLs are worded as other faults of writes are.
+pub(crate) fn value_fault(error: Error) -> Error {
+    const BARE: &str = "Supplied AttributeValue";
+    if error.message.starts_with(BARE) { error } else { write_fault(error) }
 }
 
 /// The reply.

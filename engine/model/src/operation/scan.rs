@@ -1,8 +1,9 @@
 //! Scan: all items of a table, or of one of several segments of it.
 
 use super::constraint::Constraints;
-use super::query::SPECIFIC_WITHOUT_PROJECTION;
-use super::refusal::check_no_substitutions;
+use super::legacy_condition::{check_conditions, constrain_conditions};
+use super::parameter_style::ParameterStyle;
+use super::read_parameters::ReadParameters;
 use super::start_key::{check_start_key_values, encode_scan_start_key, outside_segment};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
@@ -63,29 +64,17 @@ pub struct ScanRange {
 
 impl Scan {
     /// Checks all that needs no table.
-    pub fn validate(&self, _evaluator: &mut Evaluator) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
-        let mut constraints = Constraints::new();
-        constraints.choice("select", &self.select);
-        if let Some(total_segments) = self.total_segments {
-            constraints.value_within("totalSegments", total_segments, 1, SCAN_SEGMENT_COUNT_MAX);
-        }
-        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
-        if let Some(segment) = self.segment {
-            constraints.value_within("segment", segment, 0, SCAN_SEGMENT_COUNT_MAX - 1);
-        }
-        if let Some(limit) = self.limit {
-            constraints.value_within("limit", limit, 1, i64::MAX);
-        }
-        constraints.finish()?;
-        check_no_substitutions(
-            self.expression_attribute_names.is_some(),
-            self.expression_attribute_values.is_given(),
-            "FilterExpression is",
-        )?;
+        self.check_constraints()?;
+        self.check_style()?;
+        let parameters = self.parameters();
+        parameters.check_names()?;
+        check_conditions(self.scan_filter.as_deref())?;
         check_start_key_values(&self.exclusive_start_key)?;
         self.check_segments()?;
-        self.check_select()
+        parameters.check_select()?;
+        parameters.texts().check(evaluator)
     }
 
     /// What to read, of the table or of which local index.
@@ -94,26 +83,30 @@ impl Scan {
     ///
     /// # Errors
     /// Validation: what only the table's definition can tell.
-    pub fn bind(&self, _evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<ScanRange, Error> {
+    pub fn bind(&self, evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<ScanRange, Error> {
+        let parameters = self.parameters();
+        let position = parameters.find_index(definition)?;
+        let index = position.map(|position| &definition.local_indexes[position]);
         let (segment, total_segments) = (self.segment.unwrap_or(0), self.total_segments.unwrap_or(1));
         let hashes = segment_hashes(segment, total_segments);
         let start_item = self.exclusive_start_key.item();
-        let start_key = start_item.map(|key| encode_scan_start_key(key, &definition.key_schema)).transpose()?;
+        let start_key = start_item.map(|key| encode_scan_start_key(key, definition, index)).transpose()?;
         let start_hash = start_key.as_deref().and_then(KeyHash::of_encoded_key);
         if start_hash.is_some_and(|hash| !hashes.contains(hash)) {
             return Err(outside_segment(segment, total_segments));
         }
-        Ok(ScanRange { index: None, hashes, start_key })
+        parameters.check_paths(evaluator, definition, None)?;
+        Ok(ScanRange { index: position, hashes, start_key })
     }
 
     /// What reads the items of the range that `bind` gave. `index` is that range's.
     pub fn reader<'a>(
         &'a self,
-        _evaluator: &mut Evaluator,
+        evaluator: &mut Evaluator,
         definition: &'a TableDefinition,
         index: Option<usize>,
     ) -> PageReader<'a> {
-        PageReader::new(definition, index)
+        PageReader::new(&self.parameters(), evaluator, definition, index)
     }
 
     /// An empty page to fill.
@@ -159,15 +152,56 @@ impl Scan {
         }
     }
 
-    fn check_select(&self) -> Result<(), Error> {
-        match self.select.known() {
-            // DynamoDB: by analogy with Query; not observed.
-            Some(Select::AllProjectedAttributes) => {
-                Err(Error::validation("ALL_PROJECTED_ATTRIBUTES can be used only when Scanning using an IndexName"))
-            }
-            Some(Select::SpecificAttributes) => Err(Error::validation(SPECIFIC_WITHOUT_PROJECTION)),
-            Some(Select::Count | Select::AllAttributes) | None => Ok(()),
+    fn parameters(&self) -> ReadParameters<'_> {
+        ReadParameters {
+            index_name: self.index_name.as_ref(),
+            select: &self.select,
+            filter_expression: self.filter_expression.as_ref(),
+            legacy_filter: self.scan_filter.as_deref(),
+            conditional_operator: &self.conditional_operator,
+            projection_expression: self.projection_expression.as_ref(),
+            attributes_to_get: self.attributes_to_get.as_deref(),
+            names: self.expression_attribute_names.as_deref(),
+            values: &self.expression_attribute_values,
         }
+    }
+
+    fn check_constraints(&self) -> Result<(), Error> {
+        let mut constraints = Constraints::new();
+        constraints.choice("select", &self.select);
+        constraints.index_name(self.index_name.as_ref());
+        if let Some(total_segments) = self.total_segments {
+            constraints.value_within("totalSegments", total_segments, 1, SCAN_SEGMENT_COUNT_MAX);
+        }
+        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        constraints.choice("conditionalOperator", &self.conditional_operator);
+        constrain_conditions(&mut constraints, "scanFilter", self.scan_filter.as_deref());
+        if let Some(segment) = self.segment {
+            constraints.value_within("segment", segment, 0, SCAN_SEGMENT_COUNT_MAX - 1);
+        }
+        if let Some(limit) = self.limit {
+            constraints.value_within("limit", limit, 1, i64::MAX);
+        }
+        constraints.attributes_to_get("attributesToGet", self.attributes_to_get.as_deref());
+        constraints.finish()
+    }
+
+    fn check_style(&self) -> Result<(), Error> {
+        let style = ParameterStyle {
+            legacy: &[
+                ("AttributesToGet", self.attributes_to_get.is_some()),
+                ("ScanFilter", self.scan_filter.is_some()),
+                ("ConditionalOperator", self.conditional_operator.is_given()),
+            ],
+            expressions: &[
+                ("ProjectionExpression", self.projection_expression.is_some()),
+                ("FilterExpression", self.filter_expression.is_some()),
+            ],
+            joined_condition_count: self.parameters().joined_condition_count(),
+            has_names: self.expression_attribute_names.is_some(),
+            has_values: self.expression_attribute_values.is_given(),
+        };
+        style.check()
     }
 }
 

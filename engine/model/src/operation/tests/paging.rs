@@ -50,7 +50,7 @@ fn query_parameters() {
     check(Query { exclusive_start_key: invalid(bad_number), ..query() }, bad_number);
     check(
         Query { select: Choice::Known(Select::AllProjectedAttributes), ..query() },
-        "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
+        "1 validation error detected: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
     );
     check(
         Query { select: Choice::Known(Select::SpecificAttributes), ..query() },
