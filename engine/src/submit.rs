@@ -35,6 +35,7 @@ impl Engine {
         match request {
             Request::GetItem(get) => {
                 let table = Arc::clone(self.router.table(get.table_name.as_ref())?);
+                get.check_selection(&mut self.context.evaluator, &table.definition)?;
                 let (place, key) = self.router.route_key(&table, &get.key)?;
                 self.ask_owner(token, place, Operation::GetItem(key, get));
             }
@@ -56,7 +57,7 @@ impl Engine {
             Request::Query(query) => self.begin_query(token, *query)?,
             Request::Scan(scan) => self.begin_scan(token, *scan)?,
             Request::BatchGetItem(batch) => {
-                let (batch, parts) = BatchGet::begin(&mut self.router, batch)?;
+                let (batch, parts) = BatchGet::begin(&mut self.router, &mut self.context.evaluator, batch)?;
                 self.coordinate(token, Coordination::BatchGet(batch), parts);
             }
             Request::BatchWriteItem(batch) => {

@@ -6,9 +6,8 @@
 
 use crate::table_set::{Content, MemtablesOptions, TableSet};
 use memtable::Entry;
-use model::operation::IndexSize;
-use model::table::{IndexProjection, LocalIndex};
-use model::{ItemRef, KeySchema, TableDefinition};
+use model::operation::{IndexSize, index_entry_bytes};
+use model::{ItemRef, TableDefinition};
 
 /// What becomes of the item with a key.
 #[derive(Clone, Copy)]
@@ -75,11 +74,11 @@ impl LocalIndexes {
             let new = new.filter(|new| schema.encode_entry(index, *new, key, &mut self.new_entry));
             if let Some(old) = old {
                 size.item_count -= 1;
-                size.size_bytes -= entry_size_bytes(schema, index, old);
+                size.size_bytes -= index_entry_bytes(definition, index, old);
             }
             if let Some(new) = new {
                 size.item_count += 1;
-                size.size_bytes += entry_size_bytes(schema, index, new);
+                size.size_bytes += index_entry_bytes(definition, index, new);
             }
             if self.old_entry == self.new_entry {
                 continue;
@@ -93,18 +92,4 @@ impl LocalIndexes {
             }
         }
     }
-}
-
-/// The size of what an index holds of an item: its keys and the attributes that it projects.
-fn entry_size_bytes(schema: &KeySchema, index: &LocalIndex, item: ItemRef<'_>) -> u64 {
-    if index.projection == IndexProjection::All {
-        return item.size_bytes() as u64;
-    }
-    let is_held = |name: &str| {
-        schema.attribute(name).is_some()
-            || index.sort_key.name == name
-            || index.projection.non_key_attributes().iter().any(|projected| projected == name)
-    };
-    let held = item.attributes().filter(|(name, _)| is_held(name));
-    held.map(|(name, value)| (name.len() + value.size_bytes()) as u64).sum()
 }

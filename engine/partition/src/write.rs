@@ -70,9 +70,9 @@ impl Partition {
         Some(CollectionChange { hash: hash_of(key), old_bytes: share(old), new_bytes: share(new) })
     }
 
-    /// What a write costs that is refused for its condition.
-    pub(crate) fn refusal_units(&self, old: Option<ItemRef<'_>>) -> CapacityUnits {
-        let is_paid = self.throughput.is_bounded(Access::Write);
+    /// What a write costs that is refused: nothing but for its condition.
+    pub(crate) fn refusal_units(&self, old: Option<ItemRef<'_>>, error: &Error) -> CapacityUnits {
+        let is_paid = self.throughput.is_bounded(Access::Write) && error.kind == ErrorKind::ConditionalCheckFailed;
         if is_paid { write_units(&self.definition, old, old).total() } else { CapacityUnits::ZERO }
     }
 

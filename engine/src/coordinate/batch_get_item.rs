@@ -5,8 +5,8 @@ use crate::router::Router;
 use control::TableEntry;
 use model::limits::BATCH_GET_BYTES_MAX;
 use model::operation::{
-    AttributeSelection, Attributes, BatchGetItem, BatchGetItemReply, Choice, GetItem, KeysAndAttributes, Reply,
-    ReturnConsumedCapacity, UnitsByIndex, answer_by_table, check_distinct_keys,
+    AttributeSelection, Attributes, BatchGetItem, BatchGetItemReply, Choice, Evaluator, GetItem, KeysAndAttributes,
+    Reply, ReturnConsumedCapacity, UnitsByIndex, answer_by_table, check_distinct_keys,
 };
 use model::{Error, Text};
 use partition::{Operation, Outcome};
@@ -47,7 +47,11 @@ impl BatchGet {
     ///
     /// # Errors
     /// ResourceNotFound, or Validation for a key that does not fit or is there twice.
-    pub(crate) fn begin(router: &mut Router, request: BatchGetItem) -> Result<(Self, Vec<Part>), Error> {
+    pub(crate) fn begin(
+        router: &mut Router,
+        evaluator: &mut Evaluator,
+        request: BatchGetItem,
+    ) -> Result<(Self, Vec<Part>), Error> {
         let tables = request.request_items.expect("validated: tables are named");
         let mut batch = Self {
             asked: request.return_consumed_capacity,
@@ -60,7 +64,9 @@ impl BatchGet {
         };
         let mut parts = Vec::new();
         for (name, wanted) in tables {
-            batch.add_table(router, &mut parts, name, wanted)?;
+            let table = Arc::clone(router.table(Some(&name))?);
+            wanted.check_selection(evaluator, &table.definition)?;
+            batch.add_table(router, &mut parts, (name, table), wanted)?;
         }
         batch.missing_count = parts.len();
         Ok((batch, parts))
@@ -70,10 +76,9 @@ impl BatchGet {
         &mut self,
         router: &mut Router,
         parts: &mut Vec<Part>,
-        name: Text,
+        (name, table): (Text, Arc<TableEntry>),
         wanted: KeysAndAttributes,
     ) -> Result<(), Error> {
-        let table = Arc::clone(router.table(Some(&name))?);
         let mut distinct = Vec::new();
         for key in wanted.keys.expect("validated: keys are given") {
             let (placement, encoded) = router.route_key(&table, &key)?;

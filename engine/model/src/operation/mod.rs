@@ -100,7 +100,7 @@ pub use untag_resource::{UntagResource, UntagResourceReply};
 pub use update_item::{UpdateItem, UpdateItemReply, UpdatedItem};
 pub use update_table::{UpdateTable, UpdateTableReply};
 pub use update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLive, UpdateTimeToLiveReply};
-pub use write_effect::{WriteEffect, check_index_entries, collection_share_bytes, write_units};
+pub use write_effect::{WriteEffect, check_index_entries, collection_share_bytes, index_entry_bytes, write_units};
 
 use crate::Error;
 

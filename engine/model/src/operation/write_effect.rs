@@ -9,7 +9,7 @@ use super::{
     ReturnItemCollectionMetrics, UnitsByIndex,
 };
 use crate::limits::ITEM_SIZE_BYTES_MAX;
-use crate::table::TableDefinition;
+use crate::table::{LocalIndex, TableDefinition};
 use crate::{Error, ItemRef, Text};
 
 /// The item before and after a write.
@@ -73,6 +73,11 @@ pub fn write_units(definition: &TableDefinition, old: Option<ItemRef<'_>>, new: 
 /// What an item adds to the size of its collection: itself and its index entries.
 pub fn collection_share_bytes(definition: &TableDefinition, item: ItemRef<'_>) -> u64 {
     (item.size_bytes() + entries_bytes(definition, item)) as u64
+}
+
+/// The size of the entry that an item has in a local index.
+pub fn index_entry_bytes(definition: &TableDefinition, index: &LocalIndex, item: ItemRef<'_>) -> u64 {
+    ProjectedEntry::new(definition, index).size_bytes(item) as u64
 }
 
 /// Checks what local indexes would hold of an item that is to be written: each index's sort key, if the item has it,

@@ -36,8 +36,8 @@ impl Partition {
         request: &DeleteItem,
     ) -> Result<(Replaced, DeleteItemReply), Error> {
         let old = self.newest(key);
-        if let Err(error) = request.check_condition(&mut context.evaluator, old) {
-            let units = self.refusal_units(old);
+        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
+            let units = self.refusal_units(old, &error);
             return Err(self.charge_refusal(units, error));
         }
         let (replaced, effect) = self.weigh(key, old, None)?;

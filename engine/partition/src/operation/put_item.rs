@@ -26,8 +26,8 @@ impl Partition {
         item: &Item,
     ) -> Result<(Replaced, PutItemReply), Error> {
         let old = self.newest(key);
-        if let Err(error) = request.check_condition(&mut context.evaluator, old) {
-            let units = self.refusal_units(old);
+        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
+            let units = self.refusal_units(old, &error);
             return Err(self.charge_refusal(units, error));
         }
         let (replaced, effect) = self.weigh(key, old, Some(item.as_ref()))?;
