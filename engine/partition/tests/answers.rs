@@ -3,10 +3,11 @@
 
 mod world;
 
-use model::operation::Reply;
-use partition::{Answer, Outcome};
+use model::operation::{Attributes, Choice, ConditionalWrite, PutItem, Reply, ReturnValues, UpdateItem};
+use model::{Error, ErrorKind, Item, Text, Value};
+use partition::{Answer, Operation, Outcome};
 use runtime::simulated::Machine;
-use world::{Owner, item, key, live, number, options, table};
+use world::{Owner, item, key, live, number, options, table, text};
 
 fn removed(outcome: &Outcome) -> Option<model::Item> {
     match outcome {
@@ -64,4 +65,72 @@ fn what_was_not_durable_was_not_answered() {
             assert!(!is_gone || found.is_none(), "seed {seed}: the delete was answered");
         });
     }
+}
+
+/// A put that wants nothing to be there.
+fn put_if_absent(owner: &Owner, item: &Item) -> Operation {
+    let condition = ConditionalWrite {
+        condition_expression: Some(Text::from("attribute_not_exists(p)")),
+        ..ConditionalWrite::default()
+    };
+    let put = PutItem {
+        table_name: Some(Text::from("things")),
+        item: Attributes::Valid(item.clone()),
+        conditional: Some(Box::new(condition)),
+        ..PutItem::default()
+    };
+    Operation::PutItem(owner.key_of(item), put)
+}
+
+/// An update that adds to `n` of the item with key `a`, 1.
+fn add(owner: &Owner, value: Value) -> Operation {
+    let values = Item::from_value_map(&[(":more".to_owned(), value)].into()).unwrap();
+    let update = UpdateItem {
+        table_name: Some(Text::from("things")),
+        key: Attributes::Valid(key("a", 1)),
+        update_expression: Some(Text::from("SET n = n + :more")),
+        return_values: Choice::Known(ReturnValues::AllNew),
+        conditional: ConditionalWrite {
+            expression_attribute_values: Attributes::Valid(values),
+            ..ConditionalWrite::default()
+        },
+        ..UpdateItem::default()
+    };
+    Operation::UpdateItem(owner.key_of(&key("a", 1)), Box::new(update))
+}
+
+fn refusal(outcome: &Outcome) -> &Error {
+    outcome.as_ref().expect_err("it is refused")
+}
+
+#[test]
+fn decisions_see_what_is_in_flight_and_refusals_wait_for_it() {
+    let machine = Machine::new(2);
+    live(&machine, (&table(&[]), options()), async |owner| {
+        let thing = item("a", 1, &[("n", number(1))]);
+        let operations = [
+            put_if_absent(owner, &thing),
+            put_if_absent(owner, &thing),
+            add(owner, number(5)),
+            add(owner, text("five")),
+            add(owner, number(7)),
+        ];
+        let begun: Vec<u64> = operations.into_iter().map(|operation| owner.begin(operation)).collect();
+        assert!(owner.take_outcomes().is_empty(), "each tells of the first put");
+        owner.settle().await;
+        let outcomes = owner.take_outcomes();
+        assert_eq!(outcomes.iter().map(|(number, _)| *number).collect::<Vec<_>>(), begun);
+        assert!(outcomes[0].1.is_ok());
+        assert_eq!(refusal(&outcomes[1].1).kind, ErrorKind::ConditionalCheckFailed);
+        assert_eq!(refusal(&outcomes[3].1).kind, ErrorKind::Validation);
+        for (number_of, expected) in [(2, 6), (4, 13)] {
+            let Ok(Answer::Reply(Reply::UpdateItem(reply))) = &outcomes[number_of].1 else { panic!("{outcomes:?}") };
+            assert_eq!(reply.attributes, Some(item("a", 1, &[("n", number(expected))])));
+        }
+        // Nothing is in flight: refused at once.
+        let put = put_if_absent(owner, &thing);
+        let refused = owner.begin(put);
+        assert_eq!(answered(owner), [refused]);
+        assert_eq!(owner.item(&key("a", 1)).await, Some(item("a", 1, &[("n", number(13))])));
+    });
 }
