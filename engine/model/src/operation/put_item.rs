@@ -2,7 +2,7 @@
 
 use super::constraint::{Constraints, write_fault};
 use super::table_name::{TableNameWording, check_table_name};
-use super::write_effect::{check_index_entries, item_too_large};
+use super::write_effect::item_too_large;
 use super::{
     Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
     ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
@@ -53,8 +53,8 @@ impl PutItem {
         }
     }
 
-    /// Checks the item against the table's indexes, then the condition, if there is one, against the item that is to be
-    /// replaced.
+    /// Checks the condition, if there is one, against the item that is to be replaced. The new item is checked before, when
+    /// its key is encoded ([`super::check_index_entries`]).
     ///
     /// # Errors
     /// Validation. ConditionalCheckFailed.
@@ -64,7 +64,6 @@ impl PutItem {
         definition: &TableDefinition,
         old: Option<ItemRef<'_>>,
     ) -> Result<(), Error> {
-        self.item.item().map_or(Ok(()), |item| check_index_entries(definition, item.as_ref()))?;
         self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
     }
 

@@ -296,7 +296,7 @@ fn key_conditions_are_bound() {
         &[partition(), ("sk", condition(Eq, &[number("1")])), third.clone()],
         "Conditions can be of length 1 or 2 only",
     );
-    check(&[third.clone()], "Query condition missed key schema element: pk");
+    check(std::slice::from_ref(&third), "Query condition missed key schema element: pk");
     check(&[partition(), third], "Query condition missed key schema element: sk");
     check(
         &[partition(), ("sk", condition(Ne, &[number("1")]))],
