@@ -324,6 +324,18 @@ fn what_no_expression_uses_is_told() {
 }
 
 #[test]
+fn many_names_are_found_as_few_are() {
+    for count in [1, 16, 17, 150] {
+        let names: Vec<String> = (0..count).map(|number| format!("#n{number}=x{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let tests: Vec<String> = (0..count).map(|number| format!("#n{number}=:v")).collect();
+        let found = item(&format!("x{}: 1", count - 1));
+        let held = outcome(ConditionKind::Filter, &tests.join(" OR "), (&names, ":v: 1"), Some(&found));
+        assert_eq!(held, Ok(true), "{count} names");
+    }
+}
+
+#[test]
 fn the_attributes_of_a_condition_are_known() {
     let condition = Condition::parse(ConditionKind::Filter, "a = :v AND #b.c > d[1] OR size(e) = :v").unwrap();
     let names = names(&["#b=x"]);

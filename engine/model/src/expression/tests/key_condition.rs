@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{names, values};
 use crate::expression::KeyCondition;
+use crate::table::{IndexProjection, LocalIndex};
 use crate::{Item, KeyAttribute, KeySchema, KeyType, Number, Value};
 
 fn schema() -> KeySchema {
@@ -289,6 +290,8 @@ fn ranges_hold_the_keys_that_pass_the_test() {
     let seed = 0x5eed_0002;
     println!("seed {seed:#x}");
     let mut random = fastrand::Rng::with_seed(seed);
+    let id = KeyAttribute { name: "id".into(), key_type: KeyType::String };
+    let table = KeySchema { sort_key: Some(id), ..schema() };
     for round in 0..4000 {
         let key_type = [KeyType::String, KeyType::Number, KeyType::Binary][round % 3];
         let mut value = || random_key(&mut random, key_type);
@@ -302,6 +305,16 @@ fn ranges_hold_the_keys_that_pass_the_test() {
         let mut encoded = Vec::new();
         let item = map(&[("pk", &partition), ("sk", &key)]);
         schema.encode_key(item.as_ref(), &mut encoded).unwrap();
+        // The same attribute as the sort key of an index.
+        let index = LocalIndex {
+            name: "i".to_owned(),
+            sort_key: KeyAttribute { name: "sk".into(), key_type },
+            projection: IndexProjection::All,
+        };
+        let (mut item_key, mut entry) = (Vec::new(), Vec::new());
+        let item = map(&[("pk", &partition), ("id", &Value::from("x")), ("sk", &key)]);
+        table.encode_item_key(item.as_ref(), &mut item_key).unwrap();
+        assert!(table.encode_entry(&index, item.as_ref(), &item_key, &mut entry));
         for test in TESTS {
             let (expression, used) = match test {
                 "begins_with" if key_type == KeyType::Number => continue,
@@ -322,6 +335,8 @@ fn ranges_hold_the_keys_that_pass_the_test() {
             };
             let range = condition.bind(&schema).unwrap();
             assert_eq!(range.contains(&encoded), expected, "{key:?} {expression} {lower:?} {upper:?}");
+            let range = condition.bind_in_index(&index.key_schema(&table)).unwrap();
+            assert_eq!(range.contains(&entry), expected, "entry {key:?} {expression} {lower:?} {upper:?}");
         }
     }
 }
