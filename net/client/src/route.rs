@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use model::expression::KeyCondition;
-use model::operation::{Query, Request};
-use model::{KeyHash, KeySchema, Text};
+use model::operation::{Query, Request, SINGLE_VALUE_NAME};
+use model::{KeyAttribute, KeyHash, KeySchema, Text};
 use tokio::time::Instant;
 use wire::PartitionMap;
 
@@ -86,9 +86,18 @@ pub(crate) fn routed_table(request: &Request) -> Option<&Text> {
         Request::GetItem(request) => request.table_name.as_ref(),
         Request::PutItem(request) => request.table_name.as_ref(),
         Request::DeleteItem(request) => request.table_name.as_ref(),
-        Request::Query(request) => request.table_name.as_ref(),
+        Request::UpdateItem(request) => request.table_name.as_ref(),
+        Request::Query(request) if tells_partition_key(request) => request.table_name.as_ref(),
         _ => None,
     }
+}
+
+/// Whether the key condition of a query can be read by itself: it is in the form from before expressions, or alone with
+/// its placeholders and on the table's own keys. Any core answers the others.
+fn tells_partition_key(query: &Query) -> bool {
+    let is_alone =
+        query.index_name.is_none() && query.filter_expression.is_none() && query.projection_expression.is_none();
+    query.key_conditions.is_some() || is_alone
 }
 
 /// The hash of the request's partition key; none when the request is not well formed, which the server then tells.
@@ -98,12 +107,22 @@ fn key_hash(schema: &KeySchema, request: &Request) -> Option<KeyHash> {
         Request::GetItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
         Request::PutItem(request) => schema.encode_item_key(request.item.item()?.as_ref(), &mut encoded).ok(),
         Request::DeleteItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
+        Request::UpdateItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
         Request::Query(request) => query_hash(schema, request),
         _ => None,
     }
 }
 
 fn query_hash(schema: &KeySchema, query: &Query) -> Option<KeyHash> {
+    if let Some(conditions) = &query.key_conditions {
+        let (_, condition) = conditions.iter().find(|(name, _)| **name == *schema.partition_key.name)?;
+        let Some([value]) = condition.attribute_value_list.as_deref() else { return None };
+        // The value is an item of its own: the key of a table whose partition key has the item's name for it.
+        let partition_key =
+            KeyAttribute { name: SINGLE_VALUE_NAME.to_owned(), key_type: schema.partition_key.key_type };
+        let of_value = KeySchema { partition_key, sort_key: None };
+        return of_value.encode_key(value.item()?.as_ref(), &mut Vec::new()).ok();
+    }
     let expression = query.key_condition_expression.as_deref()?;
     let names = query.expression_attribute_names.as_deref();
     let values = query.expression_attribute_values.item().map(|item| item.as_ref());
