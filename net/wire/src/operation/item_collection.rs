@@ -9,6 +9,9 @@ use crate::generated as fbs;
 use crate::payload::Payload;
 use crate::writer::{REFERENCE, Shape, Table, WORD, Writer};
 
+/// What a batch has changed in one table.
+type TableMetrics = (Text, Vec<ItemCollectionMetrics>);
+
 static SHAPE: Shape<3> = Shape::new([REFERENCE, WORD, WORD]);
 static TABLE_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
@@ -19,12 +22,7 @@ pub(super) fn encode(metrics: Option<&ItemCollectionMetrics>, table: Table, fiel
     }
 }
 
-pub(super) fn encode_by_table(
-    tables: Option<&[(Text, Vec<ItemCollectionMetrics>)]>,
-    table: Table,
-    field: u16,
-    writer: &mut Writer<'_>,
-) {
+pub(super) fn encode_by_table(tables: Option<&[TableMetrics]>, table: Table, field: u16, writer: &mut Writer<'_>) {
     let Some(tables) = tables else { return };
     let vector = writer.vector(table, field, tables.len());
     for (index, (table_name, list)) in tables.iter().enumerate() {
@@ -55,7 +53,7 @@ pub(super) fn decode<'a>(
 pub(super) fn decode_by_table<'a>(
     payload: Payload<'a>,
     tables: Option<Vector<'a, ForwardsUOffset<fbs::TableMetrics<'a>>>>,
-) -> Result<Option<Vec<(Text, Vec<ItemCollectionMetrics>)>>, ProtocolError> {
+) -> Result<Option<Vec<TableMetrics>>, ProtocolError> {
     let of_table = |payload: Payload<'a>, table: fbs::TableMetrics<'a>| {
         let metrics = table.metrics().ok_or_else(|| payload.missing("metrics"))?;
         Ok((payload.text_required("table_name", table.table_name())?, payload.list(metrics, read)?))
