@@ -54,7 +54,7 @@ fn answers_are_the_same_over_both_protocols() {
     let seed = 20_120_810;
     println!("seed {seed}");
     let mut random = Rng::with_seed(seed);
-    for number in 0..1_500 {
+    for number in 0..4_000 {
         let (operation, body) = request(&mut random, PREFIXES[0]);
         let answer = http.call(operation, &body);
         let same_body = body.replace(PREFIXES[0], PREFIXES[1]);
