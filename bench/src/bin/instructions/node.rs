@@ -38,7 +38,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
         let numbers = (0..ITEM_COUNT).step_by(DEPTH);
         numbers.map(|first| batch(protocol, operation, first..first + DEPTH)).collect::<Vec<Vec<u8>>>()
     };
-    for bytes in batches(Operation::PutItem) {
+    for bytes in batches(Operation::Put) {
         core.exchange(&bytes).await;
     }
     let batches = batches(operation);
