@@ -95,6 +95,12 @@ mod tests {
              have length greater than or equal to 1",
         );
         check(tagging(&[("k", "1"), ("k", "2")]), "One or more parameter values were invalid: Duplicate tag key: k");
+        check(tagging(&[("a Ä9+-=._:/@", "")]), "");
+        let wrong = "One or more parameter values were invalid: Tag keys and values may contain only letters, white \
+                     space, numbers and the signs + - = . _ : / @: ";
+        for (key, value) in [("hi!", "v"), ("k", "hi!")] {
+            check(tagging(&[(key, value)]), &format!("{wrong}hi!"));
+        }
         check(Request::UntagResource(untag(&["k"])), "");
         check(Request::UntagResource(UntagResource::default()), "Invalid TableArn");
         check(Request::UntagResource(untag(&[])), "Atleast one Tag Key needs to be provided as Input.");

@@ -3,7 +3,7 @@
 //! In the way of a request: part of `validate()`, then of the owner's decision about the catalog. Deliberately not
 //! here: which resource is meant (`resource_arn.rs`).
 
-use super::constraint::Constraints;
+use super::constraint::{Constraints, echo};
 use crate::limits::{TAG_COUNT_MAX, TAG_KEY_CHARACTER_COUNT_MAX, TAG_VALUE_CHARACTER_COUNT_MAX};
 use crate::table::Tag;
 use crate::{Error, Text};
@@ -48,6 +48,7 @@ pub(crate) fn check_tags(tags: &[TagParameter]) -> Result<(), Error> {
     check_count(tags.len())?;
     let mut keys: Vec<&str> = tags.iter().filter_map(|tag| tag.key.as_deref()).collect();
     keys.iter().try_for_each(|key| check_not_reserved(key))?;
+    keys.iter().copied().chain(tags.iter().filter_map(|tag| tag.value.as_deref())).try_for_each(check_characters)?;
     keys.sort_unstable();
     match keys.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Error::invalid_parameter(format_args!("Duplicate tag key: {}", pair[0]))),
@@ -62,6 +63,20 @@ pub(crate) fn check_not_reserved(key: &str) -> Result<(), Error> {
         return Err(Error::invalid_parameter(format_args!("Tag keys starting with aws: are reserved: {key}")));
     }
     Ok(())
+}
+
+/// Refuses a key or value with a character that no tag has.
+// DynamoDB: developer guide, "Tagging restrictions": letters, white space, numbers, and these signs.
+fn check_characters(text: &str) -> Result<(), Error> {
+    let is_allowed =
+        |character: char| character.is_alphanumeric() || character.is_whitespace() || "+-=._:/@".contains(character);
+    if text.chars().all(is_allowed) {
+        return Ok(());
+    }
+    Err(Error::invalid_parameter(format_args!(
+        "Tag keys and values may contain only letters, white space, numbers and the signs + - = . _ : / @: {}",
+        echo(text)
+    )))
 }
 
 /// Refuses more tags than a table may have.
