@@ -158,6 +158,12 @@ impl CreateTable {
     /// Every attribute that is defined is part of a key.
     fn check_definitions_are_used(&self) -> Result<(), Error> {
         let defined = self.defined_names();
+        if let Some((_, name)) = defined.iter().enumerate().find(|(place, name)| defined[..*place].contains(name)) {
+            return Err(Error::invalid_parameter(format_args!(
+                "Duplicate AttributeName in AttributeDefinitions: {}",
+                echo(name)
+            )));
+        }
         let mut used = Vec::new();
         let keys = self.key_schema.iter().chain(self.indexes().filter_map(|index| index.key_schema.as_ref()));
         for name in keys.flatten().filter_map(|element| element.attribute_name.as_deref()) {

@@ -276,6 +276,10 @@ fn local_indexes_have_the_partition_key_of_the_table_and_a_sort_key() {
         &with_local("a S, b N, c B, d S", keys, all("a HASH, c RANGE")),
         &invalid("Some AttributeDefinitions are not used. AttributeDefinitions: [a, b, c, d], keys used: [a, b, c]"),
     );
+    check(
+        &with_local("a S, b N, c B, b S", keys, all("a HASH, c RANGE")),
+        &invalid("Duplicate AttributeName in AttributeDefinitions: b"),
+    );
 }
 
 #[test]
