@@ -228,7 +228,12 @@ fn check_names(names: &[(Text, Text)]) -> Result<(), Error> {
     let mut size_bytes = 0;
     for (placeholder, name) in names {
         let name_bytes = name.bytes().len();
-        if name_bytes == 0 || name_bytes > ATTRIBUTE_NAME_BYTES_MAX {
+        if name_bytes == 0 {
+            return Err(Error::validation(format!(
+                "ExpressionAttributeNames contains invalid value: Empty attribute name for key {placeholder}"
+            )));
+        }
+        if name_bytes > ATTRIBUTE_NAME_BYTES_MAX {
             return Err(Error::validation(format!(
                 "ExpressionAttributeNames contains invalid value: Attribute name must have at least 1 and at most \
                  {ATTRIBUTE_NAME_BYTES_MAX} bytes; for key {placeholder}"
