@@ -26,6 +26,8 @@ pub(crate) enum UnpackError {
 pub(crate) fn unpack(body: Bytes, encoding: ContentEncoding) -> Result<Bytes, UnpackError> {
     match encoding {
         ContentEncoding::Identity => Ok(body),
+        // DynamoDB: observed: the same answer as for a body that does not unpack.
+        ContentEncoding::Unknown => Err(UnpackError::Malformed),
         // DynamoDB: observed: several gzip members behind one another are one body.
         ContentEncoding::Gzip => read_bounded(MultiGzDecoder::new(&body[..])),
         ContentEncoding::Deflate => {
@@ -79,6 +81,7 @@ mod tests {
     #[test]
     fn bodies_unpack() {
         check(b"plain".to_vec(), ContentEncoding::Identity, Ok(b"plain"));
+        check(b"plain".to_vec(), ContentEncoding::Unknown, Err(UnpackError::Malformed));
         check(gzip(b"{}"), ContentEncoding::Gzip, Ok(b"{}"));
         check([gzip(b"{\"a\""), gzip(b":1}")].concat(), ContentEncoding::Gzip, Ok(b"{\"a\":1}"));
         check(deflate(b"{}"), ContentEncoding::Deflate, Ok(b"{}"));

@@ -57,6 +57,8 @@ pub(crate) enum ContentEncoding {
     Identity,
     Gzip,
     Deflate,
+    /// In a way that nobody here knows.
+    Unknown,
 }
 
 /// A parsed head.
@@ -219,8 +221,10 @@ fn content_encoding(value: &[u8]) -> ContentEncoding {
         ContentEncoding::Gzip
     } else if value.eq_ignore_ascii_case(b"deflate") {
         ContentEncoding::Deflate
-    } else {
+    } else if value.is_empty() || value.eq_ignore_ascii_case(b"identity") {
         ContentEncoding::Identity
+    } else {
+        ContentEncoding::Unknown
     }
 }
 
