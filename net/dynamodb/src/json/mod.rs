@@ -20,7 +20,7 @@ use serde::Deserializer as _;
 use serde::de::IgnoredAny;
 
 use self::members::{Members, Payload};
-use self::shape::{Reading, Shaped};
+use self::shape::{Place, Reading, Shaped};
 
 /// Reads a whole body as the structure `M`.
 ///
@@ -28,6 +28,10 @@ use self::shape::{Reading, Shaped};
 /// `SerializationException`: without a text when the body is no JSON, with DynamoDB's text when a value has the wrong
 /// type. Faults in attribute values are no errors here: they wait in `model::operation::Attributes`.
 pub(crate) fn read<M: Members>(body: &Bytes, encoder: &mut ItemEncoder, scratch: &mut Vec<u8>) -> Result<M, Error> {
+    if body.trim_ascii() == b"null" {
+        // DynamoDB: observed: elsewhere null is as good as nothing; a body it is not.
+        return Err(Error::serialization(Place::Element.wrong_scalar()));
+    }
     let text = std::str::from_utf8(body).map_err(|_| not_json())?;
     let mut reading = Reading::new(body, encoder, scratch);
     let mut deserializer = serde_json::Deserializer::from_str(text);
