@@ -91,9 +91,11 @@ fn cross_origin() {
     let origin = "Origin: whatever\r\n";
     let got = check("POST", origin, "", (400, UNKNOWN_OPERATION));
     assert_eq!(got.header("Access-Control-Allow-Origin"), Some("*"));
+    assert!(got.header("Access-Control-Expose-Headers").is_some_and(|names| names.contains("x-amz-crc32")));
     assert_eq!(check("POST", "", "", (400, UNKNOWN_OPERATION)).header("Access-Control-Allow-Origin"), None);
     let got = check("GET", origin, "", (200, "healthy: dynamodb.us-east-1.amazonaws.com "));
     assert_eq!(got.header("Access-Control-Allow-Origin"), Some("*"));
+    assert!(got.header("Access-Control-Expose-Headers").is_some_and(|names| names.contains("x-amz-crc32")));
     let got = check("OPTIONS", origin, "", (200, ""));
     assert_eq!(got.header("Access-Control-Max-Age"), Some("172800"));
     assert_eq!((got.header("Access-Control-Allow-Headers"), got.header("Access-Control-Allow-Methods")), (None, None));
@@ -102,6 +104,7 @@ fn cross_origin() {
     );
     let got = check("OPTIONS", &lines, "", (200, ""));
     assert_eq!(got.header("Access-Control-Allow-Origin"), Some("*"));
+    assert!(got.header("Access-Control-Expose-Headers").is_some_and(|names| names.contains("x-amz-crc32")));
     assert_eq!(got.header("Access-Control-Allow-Headers"), Some("a, b, c"));
     assert_eq!(got.header("Access-Control-Allow-Methods"), Some("d"));
     assert_eq!(got.header("Content-Length"), Some("0"));
