@@ -291,7 +291,7 @@ fn replies_about_tables() {
         |definition| TableDescription { item_count: 3, table_size_bytes: 99, ..TableDescription::of_empty(definition) };
     let keys = concat!(
         r#""AttributeDefinitions":[{"AttributeName":"sk","AttributeType":"N"},{"AttributeName":"pk","AttributeType":"S"}],"#,
-        r#""KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"TableName":"abc","#,
+        r#""KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],"CreationDateTime":1700000000.042,"#,
     );
     let size = concat!(
         r#""TableSizeBytes":99,"ItemCount":3,"TableArn":"arn:aws:dynamodb:us-east-1:123456789012:table/abc","#,
@@ -301,7 +301,7 @@ fn replies_about_tables() {
         Reply::DescribeTable(Box::new(DescribeTableReply { table: table(definition(BillingMode::Provisioned)) })),
         &format!(
             concat!(
-                r#"{{"Table":{{{keys}"TableStatus":"ACTIVE","CreationDateTime":1700000000.042,"#,
+                r#"{{"Table":{{{keys}"TableName":"abc","TableStatus":"ACTIVE","#,
                 r#""ProvisionedThroughput":{{"NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6}},"#,
                 r#""WarmThroughput":{{"ReadUnitsPerSecond":5,"WriteUnitsPerSecond":6,"Status":"ACTIVE"}},"#,
                 r#"{size}"DeletionProtectionEnabled":false}}}}"#
@@ -314,10 +314,10 @@ fn replies_about_tables() {
     on_demand.history.on_demand_since_ms = Some(1_700_000_000_042);
     on_demand.table_class = TableClass::StandardInfrequentAccess;
     on_demand.deletion_protection = true;
-    let expect = |status: &str, since: &str| {
+    let expect = |keys: &str, status: &str, since: &str| {
         format!(
             concat!(
-                r#"{{"TableDescription":{{{keys}"TableStatus":"{status}","CreationDateTime":1700000000.042,"#,
+                r#"{{"TableDescription":{{{keys}"TableName":"abc","TableStatus":"{status}","#,
                 r#""ProvisionedThroughput":{{"NumberOfDecreasesToday":0,"ReadCapacityUnits":0,"WriteCapacityUnits":0}},"#,
                 r#""BillingModeSummary":{{"BillingMode":"PAY_PER_REQUEST"{since}}},"#,
                 r#""WarmThroughput":{{"ReadUnitsPerSecond":12000,"WriteUnitsPerSecond":4000,"Status":"{status}"}},"#,
@@ -332,12 +332,12 @@ fn replies_about_tables() {
     on_demand.status = TableStatus::Creating;
     check_reply(
         Reply::CreateTable(Box::new(CreateTableReply { table: table(on_demand.clone()) })),
-        &expect("CREATING", ""),
+        &expect(keys, "CREATING", ""),
     );
     on_demand.status = TableStatus::Deleting;
     check_reply(
         Reply::DeleteTable(Box::new(DeleteTableReply { table: table(on_demand) })),
-        &expect("DELETING", r#","LastUpdateToPayPerRequestDateTime":1700000000.042"#),
+        &expect("", "DELETING", r#","LastUpdateToPayPerRequestDateTime":1700000000.042"#),
     );
 }
 

@@ -20,6 +20,6 @@ impl Members for DeleteTable {
 pub(super) fn write(reply: &DeleteTableReply, writer: &mut Writer<'_>) {
     writer.object(|writer| {
         writer.known_name("\"TableDescription\":");
-        table_description::write(&reply.table, writer);
+        table_description::write_deleted(&reply.table, writer);
     });
 }

@@ -10,26 +10,37 @@ pub(super) fn write(table: &TableDescription, writer: &mut Writer<'_>) {
     let definition = &table.definition;
     writer.object(|writer| {
         write_keys(definition, writer);
-        writer.known_name("\"TableName\":");
-        writer.string(&definition.name);
-        writer.known_name("\"TableStatus\":");
-        writer.string(definition.status.token());
         writer.known_name("\"CreationDateTime\":");
         writer.epoch_seconds(definition.created_at_ms);
-        write_throughput(definition, writer);
-        writer.known_name("\"TableSizeBytes\":");
-        writer.unsigned(table.table_size_bytes);
-        writer.known_name("\"ItemCount\":");
-        writer.unsigned(table.item_count);
-        writer.known_name("\"TableArn\":");
-        writer.string(&definition.arn());
-        writer.known_name("\"TableId\":");
-        writer.string(&definition.uuid);
+        write_what_stays(table, writer);
         write_local_indexes(table, writer);
-        write_table_class(definition, writer);
-        writer.known_name("\"DeletionProtectionEnabled\":");
-        writer.boolean(definition.deletion_protection);
     });
+}
+
+/// What DeleteTable tells of the table that goes.
+// DynamoDB: observed: neither its keys and indexes nor when it was made.
+pub(super) fn write_deleted(table: &TableDescription, writer: &mut Writer<'_>) {
+    writer.object(|writer| write_what_stays(table, writer));
+}
+
+fn write_what_stays(table: &TableDescription, writer: &mut Writer<'_>) {
+    let definition = &table.definition;
+    writer.known_name("\"TableName\":");
+    writer.string(&definition.name);
+    writer.known_name("\"TableStatus\":");
+    writer.string(definition.status.token());
+    write_throughput(definition, writer);
+    writer.known_name("\"TableSizeBytes\":");
+    writer.unsigned(table.table_size_bytes);
+    writer.known_name("\"ItemCount\":");
+    writer.unsigned(table.item_count);
+    writer.known_name("\"TableArn\":");
+    writer.string(&definition.arn());
+    writer.known_name("\"TableId\":");
+    writer.string(&definition.uuid);
+    write_table_class(definition, writer);
+    writer.known_name("\"DeletionProtectionEnabled\":");
+    writer.boolean(definition.deletion_protection);
 }
 
 fn write_keys(definition: &TableDefinition, writer: &mut Writer<'_>) {
