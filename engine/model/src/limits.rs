@@ -83,6 +83,13 @@ pub const ATTRIBUTES_TO_GET_COUNT_MAX: usize = 255;
 pub const SCAN_SEGMENT_COUNT_MAX: i64 = 1_000_000;
 /// An expression's text.
 pub const EXPRESSION_BYTES_MAX: usize = 4096;
+/// Attributes and values in QueryFilter, ScanFilter or KeyConditions. Ours: they are looked at for every item of a page,
+/// and an expression of legal length has no more.
+pub const FILTER_PART_COUNT_MAX: usize = 1024;
+/// Attributes and values in Expected. Ours.
+pub const EXPECTED_PART_COUNT_MAX: usize = 16_384;
+/// Attributes and values in AttributeUpdates. Ours.
+pub const ATTRIBUTE_UPDATES_PART_COUNT_MAX: usize = 32_768;
 /// All of ExpressionAttributeNames or ExpressionAttributeValues of one request.
 pub const EXPRESSION_SUBSTITUTION_BYTES_MAX: usize = 2 << 20;
 /// The name of a substitution: `#name` or `:value`.

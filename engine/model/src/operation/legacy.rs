@@ -4,11 +4,17 @@
 //! In the way of a request: filled by the protocols' decoders, checked by `validate()`, then turned into the conditions
 //! and updates that expressions make, so that one evaluator serves both (`expression/legacy.rs`).
 
+use super::constraint::echo;
 use super::{Attributes, Choice, Parameter};
+use crate::limits::ITEM_ENCODED_BYTES_MAX;
+use crate::{Error, Text};
 
 /// The attribute under which a single value travels: a request's map of attributes is encoded as an item, and so is
 /// each value of a legacy parameter, as an item of this one attribute.
 pub const SINGLE_VALUE_NAME: &str = "value";
+
+/// What a name and placeholder add at most to a value in the item that all values of a parameter are put into.
+const VALUE_OVERHEAD_BYTES: usize = 32;
 
 /// What one attribute must be: an entry of `KeyConditions`, `QueryFilter` or `ScanFilter`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -121,4 +127,48 @@ impl Parameter for AttributeAction {
     // DynamoDB: observed: the set is printed in this order.
     const CHOICES: &'static [(&'static str, Self)] =
         &[("ADD", AttributeAction::Add), ("PUT", AttributeAction::Put), ("DELETE", AttributeAction::Delete)];
+}
+
+/// How much there is in one of the parameters: each entry and each value counts.
+#[derive(Debug, Default)]
+pub(crate) struct Extent {
+    part_count: usize,
+    value_bytes: usize,
+}
+
+impl Extent {
+    /// One more entry.
+    pub(crate) fn add<'v>(&mut self, values: impl IntoIterator<Item = &'v Attributes>) {
+        self.part_count += 1;
+        for value in values {
+            self.part_count += 1;
+            self.value_bytes += VALUE_OVERHEAD_BYTES + value.item().map_or(0, |item| item.bytes().len());
+        }
+    }
+
+    /// Refuses what is more than it takes a reasonable time to evaluate, or than fits into one item.
+    // Ours: DynamoDB bounds the request alone.
+    pub(crate) fn check(&self, parameter: &str, part_count_max: usize) -> Result<(), Error> {
+        if self.part_count > part_count_max {
+            return Err(Error::invalid_parameter(format_args!(
+                "Too many attributes and values in {parameter}; the limit is {part_count_max}"
+            )));
+        }
+        if self.value_bytes > ITEM_ENCODED_BYTES_MAX {
+            return Err(Error::invalid_parameter(format_args!("The values in {parameter} are too large together")));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a map that names an attribute twice: bodies in JSON cannot, the binary protocol's lists can.
+pub(crate) fn check_named_once<'n>(parameter: &str, names: impl Iterator<Item = &'n Text>) -> Result<(), Error> {
+    let mut names: Vec<&Text> = names.collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => {
+            Err(Error::invalid_parameter(format_args!("{parameter} names an attribute twice: {}", echo(pair[0]))))
+        }
+    }
 }

@@ -4,11 +4,13 @@
 //! In the way of a request: checked in `validate()`, made into conditions by the owner. How they evaluate is not here.
 
 use super::constraint::Constraints;
+use super::legacy::{Extent, check_named_once};
 use super::{
     Attributes, Choice, ComparisonOperator, ConditionalOperator, ExpectedAttribute, LegacyCondition, Parameter,
     SINGLE_VALUE_NAME,
 };
 use crate::expression::{BoundCondition, Comparator, ConditionBuilder, Join, KeyCondition, KeyConditionBuilder};
+use crate::limits::{EXPECTED_PART_COUNT_MAX, FILTER_PART_COUNT_MAX};
 use crate::{AttributeType, Error, Text, ValueRef};
 
 /// A comparison operator with its operands.
@@ -44,15 +46,30 @@ pub(crate) fn constrain_expected(constraints: &mut Constraints, expected: Option
     }
 }
 
-/// Checks a map of conditions: values, operand counts, types.
-pub(crate) fn check_conditions(conditions: Option<&[(Text, LegacyCondition)]>) -> Result<(), Error> {
-    conditions.unwrap_or_default().iter().try_for_each(|(_, condition)| condition.test()?.check())
+/// Checks a map of conditions: how many, then values, operand counts, types.
+pub(crate) fn check_conditions(parameter: &str, conditions: Option<&[(Text, LegacyCondition)]>) -> Result<(), Error> {
+    let conditions = conditions.unwrap_or_default();
+    let mut extent = Extent::default();
+    for (_, condition) in conditions {
+        extent.add(condition.attribute_value_list.iter().flatten());
+    }
+    extent.check(parameter, FILTER_PART_COUNT_MAX)?;
+    check_named_once(parameter, conditions.iter().map(|(name, _)| name))?;
+    conditions.iter().try_for_each(|(_, condition)| condition.test()?.check())
 }
 
-/// Checks `Expected`: which of its members go together, then as conditions.
+/// Checks `Expected`: how many, then which of its members go together, then as conditions.
 // DynamoDB: observed: attribute by attribute.
 pub(crate) fn check_expected(expected: Option<&[(Text, ExpectedAttribute)]>) -> Result<(), Error> {
-    expected.unwrap_or_default().iter().try_for_each(|(name, attribute)| attribute.check(name))
+    let expected = expected.unwrap_or_default();
+    let mut extent = Extent::default();
+    for (_, attribute) in expected {
+        let value = Some(&attribute.value).filter(|value| value.is_given());
+        extent.add(value.into_iter().chain(attribute.attribute_value_list.iter().flatten()));
+    }
+    extent.check("Expected", EXPECTED_PART_COUNT_MAX)?;
+    check_named_once("Expected", expected.iter().map(|(name, _)| name))?;
+    expected.iter().try_for_each(|(name, attribute)| attribute.check(name))
 }
 
 /// The condition of a checked `Expected`; none when it is empty.
@@ -109,7 +126,7 @@ fn finish(builder: ConditionBuilder, operator: &Choice<ConditionalOperator>) -> 
         Some(ConditionalOperator::Or) => Join::Any,
         Some(ConditionalOperator::And) | None => Join::All,
     };
-    builder.finish(join).expect("the values of one request fit into one item")
+    builder.finish(join).expect("validated: the values fit into one item")
 }
 
 impl LegacyCondition {

@@ -3,9 +3,11 @@
 //! In the way of a request: checked in `validate()`, made into an update by the owner. How it is applied is not here.
 
 use super::constraint::Constraints;
+use super::legacy::{Extent, check_named_once};
 use super::legacy_condition::value;
 use super::{AttributeAction, AttributeUpdate};
 use crate::expression::{BoundUpdate, UpdateBuilder};
+use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_UPDATES_PART_COUNT_MAX};
 use crate::{AttributeType, Error, Text};
 
 /// The constraints of `AttributeUpdates`.
@@ -18,10 +20,27 @@ pub(crate) fn constrain_updates(constraints: &mut Constraints, updates: Option<&
     }
 }
 
-/// Checks values and what actions can do with them.
+/// Checks how many there are, then names, values and what actions can do with them.
 // DynamoDB: observed: attribute by attribute.
 pub(crate) fn check_updates(updates: Option<&[(Text, AttributeUpdate)]>) -> Result<(), Error> {
-    updates.unwrap_or_default().iter().try_for_each(|(_, update)| update.check())
+    let updates = updates.unwrap_or_default();
+    let mut extent = Extent::default();
+    for (_, update) in updates {
+        extent.add(Some(&update.value).filter(|value| value.is_given()));
+    }
+    extent.check("AttributeUpdates", ATTRIBUTE_UPDATES_PART_COUNT_MAX)?;
+    check_named_once("AttributeUpdates", updates.iter().map(|(name, _)| name))?;
+    updates.iter().try_for_each(|(name, update)| check_name(name).and_then(|()| update.check()))
+}
+
+/// Refuses a name that no attribute of an item can have: the update may write it.
+// Ours: worded as for the attributes of an item.
+fn check_name(name: &Text) -> Result<(), Error> {
+    match name.bytes().len() {
+        0 => Err(Error::validation("Empty attribute name")),
+        1..=ATTRIBUTE_NAME_BYTES_MAX => Ok(()),
+        _ => Err(Error::validation("Attribute name is too large, must be less than 65536 bytes")),
+    }
 }
 
 /// The update of checked `AttributeUpdates`.
@@ -39,7 +58,7 @@ pub(crate) fn bind_updates(updates: &[(Text, AttributeUpdate)]) -> BoundUpdate {
             AttributeAction::Delete => builder.delete(name, value),
         }
     }
-    builder.finish().expect("the values of one request fit into one item")
+    builder.finish().expect("validated: the values fit into one item")
 }
 
 impl AttributeUpdate {

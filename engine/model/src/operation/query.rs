@@ -94,7 +94,7 @@ impl Query {
         self.check_constraints()?;
         self.check_style()?;
         let parameters = self.parameters();
-        check_conditions(self.query_filter.as_deref())?;
+        check_conditions("QueryFilter", self.query_filter.as_deref())?;
         parameters.check_names()?;
         check_start_key_values(&self.exclusive_start_key)?;
         if self.key_conditions.is_none() && self.key_condition_expression.is_none() {
@@ -105,7 +105,7 @@ impl Query {
         let key_condition = self.key_condition_expression.as_ref();
         ExpressionTexts { key_condition, ..parameters.texts() }.check(evaluator)?;
         if let Some(conditions) = &self.key_conditions {
-            check_conditions(Some(conditions))?;
+            check_conditions("KeyConditions", Some(conditions))?;
             bind_key_conditions(conditions)?;
         }
         Ok(())

@@ -70,7 +70,7 @@ impl Scan {
         self.check_style()?;
         let parameters = self.parameters();
         parameters.check_names()?;
-        check_conditions(self.scan_filter.as_deref())?;
+        check_conditions("ScanFilter", self.scan_filter.as_deref())?;
         check_start_key_values(&self.exclusive_start_key)?;
         self.check_segments()?;
         parameters.check_select()?;

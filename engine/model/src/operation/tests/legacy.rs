@@ -308,3 +308,74 @@ fn key_conditions_are_bound() {
     );
     check(&[("pk", condition(Gt, &strings(&["a"])))], "Query key condition not supported");
 }
+
+/// A name that the encoder cannot write, in AttributeUpdates, ended the process at the owner.
+#[test]
+fn updates_name_attributes_that_items_can_have() {
+    let check = |name: &str, expected: &str| {
+        let update = AttributeUpdate { action: Choice::Absent, value: single(string("v")) };
+        let request = UpdateItem {
+            table_name: text("table"),
+            key: key("a"),
+            attribute_updates: Some(vec![(Text::from(name), update)]),
+            ..UpdateItem::default()
+        };
+        super::check(Request::UpdateItem(Box::new(request)), expected);
+    };
+    check(&"n".repeat(65_535), "");
+    check(&"n".repeat(65_536), "Attribute name is too large, must be less than 65536 bytes");
+    check("", "Empty attribute name");
+}
+
+/// Values that share their bytes, as lists of the binary protocol may, added up to more than one item holds: that ended
+/// the process at the owner. Very many made a page of a query a matter of minutes.
+#[test]
+fn parameters_from_before_expressions_have_limits() {
+    let binary = single(Value::B(vec![0; 5 << 20]));
+    let filters = |count: usize, values: &[Attributes]| -> Vec<(Text, LegacyCondition)> {
+        let condition =
+            LegacyCondition { comparison_operator: Choice::Known(In), attribute_value_list: Some(values.to_vec()) };
+        (0..count).map(|number| (Text::from(number.to_string()), condition.clone())).collect()
+    };
+    let check = |count: usize, values: &[Attributes], expected: &str| {
+        let scan_filter = Some(filters(count, values));
+        let scan = Scan { table_name: text("table"), scan_filter, ..Scan::default() };
+        super::check(Request::Scan(Box::new(scan)), expected);
+    };
+    let too_many = invalid_parameter("Too many attributes and values in ScanFilter; the limit is 1024");
+    check(1, &vec![single(string("v")); 1023], "");
+    check(1, &vec![single(string("v")); 1024], &too_many);
+    check(512, &[single(string("v"))], "");
+    check(513, &[single(string("v"))], &too_many);
+    check(6, std::slice::from_ref(&binary), "");
+    check(7, std::slice::from_ref(&binary), &invalid_parameter("The values in ScanFilter are too large together"));
+
+    let update = AttributeUpdate { action: Choice::Absent, value: binary };
+    let names = (0..7).map(|number| Text::from(number.to_string()));
+    let request = UpdateItem {
+        table_name: text("table"),
+        key: key("a"),
+        attribute_updates: Some(names.map(|name| (name, update.clone())).collect()),
+        ..UpdateItem::default()
+    };
+    let expected = invalid_parameter("The values in AttributeUpdates are too large together");
+    super::check(Request::UpdateItem(Box::new(request)), &expected);
+}
+
+#[test]
+fn attributes_are_named_once() {
+    let twice = Some(vec![(Text::from("a"), condition(Eq, &strings(&["v"]))); 2]);
+    let scan = Scan { table_name: text("table"), scan_filter: twice, ..Scan::default() };
+    super::check(Request::Scan(Box::new(scan)), &invalid_parameter("ScanFilter names an attribute twice: a"));
+    let update = AttributeUpdate { action: Choice::Absent, value: single(string("v")) };
+    let request = UpdateItem {
+        table_name: text("table"),
+        key: key("a"),
+        attribute_updates: Some(vec![(Text::from("a"), update); 2]),
+        ..UpdateItem::default()
+    };
+    super::check(
+        Request::UpdateItem(Box::new(request)),
+        &invalid_parameter("AttributeUpdates names an attribute twice: a"),
+    );
+}
