@@ -68,7 +68,9 @@ impl<'a> Substitutions<'a> {
         if let Some(values) = values {
             check_values(values)?;
         }
-        Ok(Substitutions::of_checked(names.unwrap_or_default(), values))
+        let substitutions = Substitutions::of_checked(names.unwrap_or_default(), values);
+        substitutions.check_names_distinct()?;
+        Ok(substitutions)
     }
 
     /// Without placeholders for names; values that this crate has made.
@@ -157,6 +159,27 @@ impl<'a> Substitutions<'a> {
             Names::Sorted(sorted) => sorted.iter().map(|(_, name)| name.len()).sum(),
         };
         names_bytes + self.values.map_or(0, |values| VALUE_BYTES_MAX * values.as_bytes().len())
+    }
+
+    /// Refuses a placeholder that is given twice: bodies in JSON cannot, the binary protocol's lists can. So no request
+    /// keeps more names than its expressions use.
+    fn check_names_distinct(&self) -> Result<(), Error> {
+        let repeated = match &self.names {
+            Names::Given(names) => {
+                let placeholder = |position: usize| names[position].0.bytes();
+                (1..names.len()).map(placeholder).enumerate().find_map(|(before, own)| {
+                    (0..=before).any(|earlier| placeholder(earlier) == own).then_some(&own[..])
+                })
+            }
+            Names::Sorted(names) => names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0),
+        };
+        match repeated {
+            None => Ok(()),
+            Some(placeholder) => Err(Error::validation(format!(
+                "ExpressionAttributeNames contains invalid key: The key is given twice; key: \"{}\"",
+                echo(&String::from_utf8_lossy(placeholder))
+            ))),
+        }
     }
 
     fn name_count(&self) -> usize {

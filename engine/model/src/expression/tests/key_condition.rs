@@ -248,6 +248,11 @@ fn placeholders_are_well_formed_defined_and_used() {
     );
     check("", &["a=pk"], p, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"a\"");
     check("", &["#=pk"], p, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"#\"");
+    let twice = "ExpressionAttributeNames contains invalid key: The key is given twice; key: \"#n\"";
+    check("", &["#n=pk", "#m=sk", "#n=pk"], p, twice);
+    let many: Vec<String> = (0..40).map(|number| format!("#n{number}=pk")).collect();
+    let many: Vec<&str> = ["#n=pk"].into_iter().chain(many.iter().map(String::as_str)).chain(["#n=sk"]).collect();
+    check("", &many, p, twice);
     check("", &["#a-b=pk"], p, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"#a-b\"");
     check("", &[], &["p=x"], "ExpressionAttributeValues contains invalid key: Syntax error; key: \"p\"");
     let empty = KeyCondition::parse("", Some(&[]), None).unwrap_err();
