@@ -81,5 +81,5 @@ impl ExpressionTexts<'_> {
 
 /// What the placeholders of a validated request stand for.
 pub(crate) fn substitutions<'a>(names: Option<&'a [(Text, Text)]>, values: &'a Attributes) -> Substitutions<'a> {
-    Substitutions::new(names, values.item().map(Item::as_ref)).expect("validated: the placeholders are well formed")
+    Substitutions::of_checked(names.unwrap_or_default(), values.item().map(Item::as_ref))
 }
