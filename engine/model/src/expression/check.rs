@@ -1,7 +1,7 @@
 //! The checks that need to know what placeholders stand for: definitions, operand counts and types.
 //!
 //! In the way of a request: run by `validate()` on every request, on conditions here and on updates in
-//! `update_check.rs`. Comparison by comparison, in the order of the text: placeholders, operand counts, operands that
+//! `update/check.rs`. Comparison by comparison, in the order of the text: placeholders, operand counts, operands that
 //! are the same, types. What needs no placeholder was told by the parser.
 
 use super::path::compare_paths;
