@@ -57,13 +57,6 @@ impl ThroughputBucket {
         self.balance = self.balance.saturating_sub(half_units.saturating_mul(GRAINS));
     }
 
-    /// Gives back what was taken for a request that did less than was thought.
-    pub fn give_back(&mut self, units: CapacityUnits) {
-        let half_units = i64::try_from(units.half_unit_count()).unwrap_or(i64::MAX);
-        let balance = self.balance.saturating_add(half_units.saturating_mul(GRAINS));
-        self.balance = balance.min(burst(self.rate));
-    }
-
     fn fill(&mut self, now_ms: u64) {
         let elapsed_ms = now_ms.saturating_sub(self.filled_at_ms);
         let grains = i64::try_from(elapsed_ms).unwrap_or(i64::MAX).saturating_mul(self.rate);
@@ -127,8 +120,6 @@ mod tests {
         bucket.take(units(100));
         assert!(!bucket.admits(5_000), "five seconds of debt end now");
         assert!(bucket.admits(5_001));
-        bucket.give_back(units(1 << 40));
-        assert_eq!(admitted_count(&mut bucket, units(20), 5_001), 300);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use condition::{Condition, ConditionKind};
 pub use key_condition::KeyCondition;
 pub use legacy::{BoundCondition, BoundUpdate, ConditionBuilder, Join, KeyConditionBuilder, UpdateBuilder};
 pub use mention::Mention;
-pub use projection::{BoundProjection, Projection};
+pub use projection::Projection;
 pub use substitution::{ExpressionRef, Substitutions};
 pub use tree::Comparator;
 pub use update::{UPDATE_TOO_LARGE, Update};

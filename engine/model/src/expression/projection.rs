@@ -86,11 +86,6 @@ impl Projection {
         encoder.finish()
     }
 
-    /// The projection with its names resolved, to be applied to many items of one request.
-    pub fn bind<'e>(&'e self, substitutions: &'e Substitutions<'_>) -> BoundProjection<'e> {
-        BoundProjection { paths: BoundPaths::of(&self.tree, substitutions, self.paths.iter().copied()) }
-    }
-
     /// The top-level attributes that it mentions, in the order of the text, as often as it does.
     pub fn mentions<'e>(&'e self, substitutions: &'e Substitutions<'_>) -> impl Iterator<Item = Mention<'e>> {
         self.paths.iter().map(move |path| mention(&self.tree, *path, substitutions))
@@ -107,19 +102,6 @@ impl Projection {
             checker.check_placeholders(&Node::Path(*path))?;
         }
         check_compatible(&self.tree, substitutions, self.paths.iter().copied())
-    }
-}
-
-/// A projection whose names are known.
-#[derive(Debug)]
-pub struct BoundProjection<'e> {
-    paths: BoundPaths<'e>,
-}
-
-impl BoundProjection<'_> {
-    /// As [`Projection::apply`].
-    pub fn apply(&self, item: ItemRef<'_>, encoder: &mut ItemEncoder) -> Result<Item, Error> {
-        project(&self.paths, item, encoder)
     }
 }
 

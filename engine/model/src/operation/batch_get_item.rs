@@ -2,12 +2,10 @@
 
 use super::batch::{check_table_names, duplicate_keys, too_many_items};
 use super::constraint::{Constraints, echo, enveloped};
-use super::{
-    AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity,
-};
+use super::{AttributeSelection, Attributes, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
 use crate::table::TableDefinition;
-use crate::{Error, Item, ItemRef, Text};
+use crate::{Error, Item, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,19 +52,6 @@ impl KeysAndAttributes {
     /// The keys; none when they were not given.
     pub fn keys(&self) -> &[Attributes] {
         self.keys.as_deref().unwrap_or_default()
-    }
-
-    /// What the request gives of one of the items. Allocates nothing when it gives all.
-    pub fn select(&self, evaluator: &mut Evaluator, item: ItemRef<'_>) -> Item {
-        match &self.selection {
-            None => evaluator.copy(item),
-            Some(selection) => selection.select(evaluator, item),
-        }
-    }
-
-    /// What reading one of the items costs; a missing item costs as much as the smallest.
-    pub fn units(&self, item: Option<ItemRef<'_>>) -> CapacityUnits {
-        CapacityUnits::for_read(item.map_or(0, |item| item.size_bytes()), self.consistent_read)
     }
 
     /// Checks what is selected against the definition of the table.

@@ -80,11 +80,6 @@ impl PageBuilder {
         self.scanned_count >= self.scanned_count_max || self.size_bytes + self.fetched_bytes >= PAGE_BYTES_MAX
     }
 
-    /// How many more items may be evaluated.
-    pub fn remaining_count(&self) -> u64 {
-        self.scanned_count_max - self.scanned_count.min(self.scanned_count_max)
-    }
-
     /// What the page has cost: the sum of the sizes of all that was evaluated, rounded up once, of the table or of the
     /// local index with that place in the definition; what was fetched is the table's.
     pub fn units(&self, local_index: Option<usize>, is_consistent: bool) -> UnitsByIndex {

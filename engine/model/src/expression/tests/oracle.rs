@@ -68,14 +68,12 @@ fn projections_give_what_they_give_of_trees() {
             if outcome.is_err() {
                 return;
             }
-            let bound = parsed.bind(substitutions);
             for _ in 0..ITEM_COUNT {
                 let item = generator.item();
                 let encoded = encode(&item);
                 let expected = naive::project(&paths, &item);
                 let found = parsed.apply(substitutions, encoded.as_ref(), &mut encoder).unwrap();
                 assert_eq!(found, encode(&expected), "{rendered:?} of {item:?}");
-                assert_eq!(bound.apply(encoded.as_ref(), &mut encoder).unwrap(), found);
                 pair_count += 1;
                 full_count += usize::from(!expected.is_empty());
             }

@@ -15,7 +15,6 @@ fn project(expression: &str, given: &[&str]) -> Result<Item, Error> {
     projection.check(&substitutions)?;
     let (found, mut encoder) = (item(ITEM), ItemEncoder::new());
     let projected = projection.apply(&substitutions, found.as_ref(), &mut encoder)?;
-    assert_eq!(projection.bind(&substitutions).apply(found.as_ref(), &mut encoder).unwrap(), projected);
     assert!(Item::verify(projected.bytes().clone()).is_ok(), "{expression}: not canonical");
     Ok(projected)
 }

@@ -229,7 +229,7 @@ fn a_page_ends_at_its_limit_or_at_one_megabyte() {
     let request =
         Query { limit: Some(2), return_consumed_capacity: Choice::Known(ReturnConsumedCapacity::Total), ..query() };
     let mut page = request.page();
-    assert_eq!((read(&request, &mut page), page.remaining_count(), read(&request, &mut page)), (true, 1, false));
+    assert_eq!((read(&request, &mut page), read(&request, &mut page)), (true, false));
     let reply = request.reply(definition, &range, page, Some(small.clone()));
     assert_eq!((reply.count, reply.scanned_count, reply.items.unwrap().len()), (2, 2, 2));
     assert_eq!(reply.consumed.unwrap().capacity_units.as_f64(), 0.5);
