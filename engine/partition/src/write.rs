@@ -6,7 +6,7 @@
 use crate::collections::{CollectionChange, hash_of};
 use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
 use model::error::THROTTLED;
-use model::operation::{CapacityUnits, WriteEffect, collection_share_bytes, write_units};
+use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
 use model::{Access, Error, ErrorKind, ItemRef};
 use replication::ProposeError;
 
@@ -129,23 +129,13 @@ impl Partition {
         Ok(())
     }
 
-    /// Answers a decision about `key` that writes nothing. If it saw a write that is still in flight it is told when that
-    /// is durable, for it tells of it.
+    /// Answers a decision about `key` that writes nothing: refused, or nothing to do. If it saw a write that is still in
+    /// flight it is told when that is durable, for it tells of it.
     pub(crate) fn answer_unwritten(&mut self, context: &mut Context, ticket: Ticket, key: &[u8], outcome: Outcome) {
-        if self.in_flight.newest(key).is_none() {
+        if self.in_flight.newest(key).is_none() && !tells_of_collection(&outcome) {
             context.answer(ticket, outcome);
         } else {
             self.answer_behind_writes(context, ticket, outcome);
-        }
-    }
-
-    /// Refuses a write of `key` for what was found when it was decided.
-    pub(crate) fn refuse(&mut self, context: &mut Context, ticket: Ticket, key: &[u8], error: Error) {
-        if error.kind == ErrorKind::ItemCollectionSizeLimitExceeded {
-            // It tells of other items as well.
-            self.answer_behind_writes(context, ticket, Err(error));
-        } else {
-            self.answer_unwritten(context, ticket, key, Err(error));
         }
     }
 
@@ -156,5 +146,15 @@ impl Partition {
         } else if let Some((ticket, outcome)) = self.in_flight.park(ticket, outcome) {
             context.answer(ticket, outcome);
         }
+    }
+}
+
+/// Whether an answer tells of other items than the one that was asked about.
+fn tells_of_collection(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(Answer::Reply(Reply::DeleteItem(reply))) => reply.item_collection_metrics.is_some(),
+        Ok(Answer::Reply(Reply::UpdateItem(reply))) => reply.item_collection_metrics.is_some(),
+        Ok(_) => false,
+        Err(error) => error.kind == ErrorKind::ItemCollectionSizeLimitExceeded,
     }
 }

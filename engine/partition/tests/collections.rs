@@ -3,7 +3,7 @@
 
 mod world;
 
-use model::operation::{Attributes, Choice, PutItem, Reply, ReturnItemCollectionMetrics};
+use model::operation::{Attributes, Choice, DeleteItem, PutItem, Reply, ReturnItemCollectionMetrics};
 use model::table::IndexProjection;
 use model::{Error, ErrorKind, Item, KeyType, TableDefinition, Text, Value};
 use partition::{Answer, Operation, PartitionOptions};
@@ -76,6 +76,33 @@ fn writes_in_flight_count_and_refusals_wait_for_them() {
             .map(|(number, _)| number)
             .collect();
         assert_eq!(refused, [6]);
+    });
+}
+
+/// A delete of nothing told how large the collection is with a write that a crash could still take back.
+#[test]
+fn what_is_told_of_a_collection_waits_for_its_writes() {
+    let machine = Machine::new(5);
+    live(&machine, (&indexed(), options()), async |owner| {
+        let delete = |owner: &Owner| {
+            let delete = DeleteItem {
+                table_name: Some(Text::from("things")),
+                key: Attributes::Valid(key("a", 9)),
+                return_item_collection_metrics: Choice::Known(ReturnItemCollectionMetrics::Size),
+                ..DeleteItem::default()
+            };
+            Operation::DeleteItem(owner.key_of(&key("a", 9)), delete)
+        };
+        let put = owner.put_of(&large("a", 1));
+        let asked = delete(owner);
+        let begun = [owner.begin(put), owner.begin(asked)];
+        assert!(owner.take_outcomes().is_empty(), "the put is in flight");
+        owner.settle().await;
+        let told: Vec<u64> = owner.take_outcomes().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(told, begun);
+        let asked = delete(owner);
+        let asked = owner.begin(asked);
+        assert_eq!(owner.take_outcomes()[0].0, asked, "nothing is in flight");
     });
 }
 

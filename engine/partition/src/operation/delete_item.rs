@@ -25,7 +25,7 @@ impl Partition {
                     self.answer_unwritten(context, ticket, key, Ok(answer));
                 }
             }
-            Err(error) => self.refuse(context, ticket, key, error),
+            Err(error) => self.answer_unwritten(context, ticket, key, Err(error)),
         }
     }
 

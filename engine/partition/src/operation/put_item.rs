@@ -14,7 +14,7 @@ impl Partition {
                 let write = Write { key, image: Some(item.bytes()), replaced, cause: Cause::Caller };
                 self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
             }
-            Err(error) => self.refuse(context, ticket, key, error),
+            Err(error) => self.answer_unwritten(context, ticket, key, Err(error)),
         }
     }
 
