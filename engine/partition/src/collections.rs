@@ -1,10 +1,13 @@
 //! How large the item collections of a partition are: all items of one partition key, on a table with local indexes.
 //!
 //! One for each partition of such a table, on its core. Kept as decisions are made, not as they are applied: the next
-//! decision counts with all writes in flight. Deliberately not here: what an item adds (`local_indexes.rs`).
+//! decision counts with all writes in flight. Deliberately not here: what an item adds (`model`).
 
 use model::KeyHash;
 use std::collections::BTreeMap;
+
+/// What a collection takes in the map, near enough: its two numbers, and the room that nodes leave free.
+const COLLECTION_BYTES: usize = 32;
 
 /// Bytes by collection. See the front page.
 ///
@@ -40,6 +43,11 @@ impl Collections {
     pub(crate) fn bytes_after(&self, change: CollectionChange) -> u64 {
         let before = self.bytes.get(&change.hash).copied().unwrap_or(0);
         before + change.new_bytes - change.old_bytes
+    }
+
+    /// Bytes that all this takes in memory, near enough.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.len() * COLLECTION_BYTES
     }
 
     /// An item that was there before anything is decided, and what it takes.

@@ -1,7 +1,7 @@
 //! The items of one partition, as of the last applied change.
 //!
 //! One a partition, on its core. What a table holds for a key is in FORMAT.md; how tables become one is in
-//! `table_set.rs`. Deliberately not here: the indexes over the items (`indexes.rs`).
+//! `table_set.rs`. Deliberately not here: the indexes over the items (`local_indexes.rs`).
 
 use crate::image::{Image, image_of};
 use crate::merge::{MergeTarget, MergeWork};

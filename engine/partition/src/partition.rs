@@ -124,7 +124,8 @@ impl Partition {
 
     /// Bytes that it holds in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.memtables.bytes() + self.local_indexes.bytes() + self.due_times.as_ref().map_or(0, DueTimes::bytes)
+        let due_times = self.due_times.as_ref().map_or(0, DueTimes::bytes);
+        self.memtables.bytes() + self.local_indexes.bytes() + self.collections.memory_bytes() + due_times
     }
 
     /// Notes whether its worker has it on the list of those with proposals; returns what was noted before.

@@ -106,6 +106,23 @@ fn what_is_told_of_a_collection_waits_for_its_writes() {
     });
 }
 
+/// A collection for each item outgrew the budget of memory unseen.
+#[test]
+fn collections_count_as_memory() {
+    let growth = |seed, partition_keys: &[&str]| {
+        let machine = Machine::new(seed);
+        live(&machine, (&indexed(), options()), async |owner| {
+            owner.put(&key("a", 1)).await.unwrap();
+            let before = owner.partition.memory_bytes();
+            for (sort_key, partition_key) in (2..).zip(partition_keys) {
+                owner.put(&key(partition_key, sort_key)).await.unwrap();
+            }
+            owner.partition.memory_bytes() - before
+        })
+    };
+    assert!(growth(6, &["b", "c", "d", "e"]) > growth(6, &["a", "a", "a", "a"]));
+}
+
 #[test]
 fn tables_without_local_indexes_have_no_collections() {
     let machine = Machine::new(3);
