@@ -6,6 +6,7 @@ use super::key_paths::check_key_paths;
 use super::parameter_style::ParameterStyle;
 use super::{Attributes, Evaluator};
 use crate::expression::{Projection, Substitutions};
+use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
 use crate::table::TableDefinition;
 use crate::{Error, Item, ItemRef, Text};
 
@@ -79,13 +80,24 @@ impl AttributeSelection {
     }
 }
 
-/// Refuses names in AttributesToGet that are given twice.
+/// Refuses names in AttributesToGet that no attribute can have, or that are given twice.
 pub(crate) fn check_distinct_names(names: Option<&[Text]>) -> Result<(), Error> {
     let names = names.unwrap_or_default();
+    names.iter().try_for_each(check_attribute_name)?;
     match names.iter().enumerate().find(|(position, name)| names[..*position].contains(name)) {
         None => Ok(()),
         Some((_, name)) => {
             Err(Error::invalid_parameter(format_args!("Duplicate value in attribute name: {}", echo(name))))
         }
+    }
+}
+
+/// Refuses a name that no attribute of an item can have.
+// Ours: worded as for the attributes of an item.
+pub(crate) fn check_attribute_name(name: &Text) -> Result<(), Error> {
+    match name.bytes().len() {
+        0 => Err(Error::validation("Empty attribute name")),
+        1..=ATTRIBUTE_NAME_BYTES_MAX => Ok(()),
+        _ => Err(Error::validation("Attribute name is too large, must be less than 65536 bytes")),
     }
 }

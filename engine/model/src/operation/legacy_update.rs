@@ -2,12 +2,13 @@
 //!
 //! In the way of a request: checked in `validate()`, made into an update by the owner. How it is applied is not here.
 
+use super::attribute_selection::check_attribute_name;
 use super::constraint::Constraints;
 use super::legacy::{Extent, check_named_once};
 use super::legacy_condition::value;
 use super::{AttributeAction, AttributeUpdate};
 use crate::expression::{BoundUpdate, UpdateBuilder};
-use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_UPDATES_PART_COUNT_MAX};
+use crate::limits::ATTRIBUTE_UPDATES_PART_COUNT_MAX;
 use crate::{AttributeType, Error, Text};
 
 /// The constraints of `AttributeUpdates`.
@@ -30,17 +31,7 @@ pub(crate) fn check_updates(updates: Option<&[(Text, AttributeUpdate)]>) -> Resu
     }
     extent.check("AttributeUpdates", ATTRIBUTE_UPDATES_PART_COUNT_MAX)?;
     check_named_once("AttributeUpdates", updates.iter().map(|(name, _)| name))?;
-    updates.iter().try_for_each(|(name, update)| check_name(name).and_then(|()| update.check()))
-}
-
-/// Refuses a name that no attribute of an item can have: the update may write it.
-// Ours: worded as for the attributes of an item.
-fn check_name(name: &Text) -> Result<(), Error> {
-    match name.bytes().len() {
-        0 => Err(Error::validation("Empty attribute name")),
-        1..=ATTRIBUTE_NAME_BYTES_MAX => Ok(()),
-        _ => Err(Error::validation("Attribute name is too large, must be less than 65536 bytes")),
-    }
+    updates.iter().try_for_each(|(name, update)| check_attribute_name(name).and_then(|()| update.check()))
 }
 
 /// The update of checked `AttributeUpdates`.

@@ -171,6 +171,7 @@ fn selections_of_attributes() {
         AttributeSelection { attributes_to_get: wanted(&["a", "b", "a"]), ..none() },
         "One or more parameter values were invalid: Duplicate value in attribute name: a",
     );
+    check(AttributeSelection { attributes_to_get: wanted(&["b", "", "b"]), ..none() }, "Empty attribute name");
     check(expression(""), "Invalid ProjectionExpression: The expression can not be empty;");
     check(expression("!!! INVALID !!!"), "Invalid ProjectionExpression: Syntax error; token: \"!\", near: \"!!\"");
     check(
