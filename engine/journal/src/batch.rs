@@ -47,8 +47,8 @@ pub(crate) struct Flush {
     pub(crate) buffer: Buffer,
     /// What `durable()` is once this is written.
     pub(crate) position: Position,
-    /// The oldest segment that it names.
-    pub(crate) oldest: SegmentId,
+    /// Where the log begins, as it says.
+    pub(crate) replay_start: SegmentId,
 }
 
 impl Batch {
@@ -93,7 +93,7 @@ impl Batch {
     }
 
     /// Completes the batch: pads it, writes its header.
-    pub(crate) fn finish(mut self, kind: FlushKind, oldest: SegmentId, position: Position) -> Flush {
+    pub(crate) fn finish(mut self, kind: FlushKind, replay_start: SegmentId, position: Position) -> Flush {
         let total = self.flush_bytes();
         let records_bytes = self.used - self.flush_at - HEADER_BYTES;
         self.buffer.as_mut_slice()[self.used..total].fill(0);
@@ -104,7 +104,7 @@ impl Batch {
             records_bytes: u32::try_from(records_bytes).expect("a batch is shorter than 4 GiB"),
             record_count: self.record_count,
             chain: self.chain,
-            oldest,
+            replay_start,
             kind,
         };
         let flush_offset = self.place.offset + u32::try_from(self.flush_at).expect("it is zero or one block");
@@ -116,7 +116,7 @@ impl Batch {
             offset: self.place.offset,
             buffer: self.buffer,
             position,
-            oldest,
+            replay_start,
         }
     }
 }

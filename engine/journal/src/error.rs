@@ -32,6 +32,11 @@ pub enum JournalError {
         /// The last one of the gap.
         last: SegmentId,
     },
+    /// Segments before the log that an owner names records of are not in any of the directories.
+    MissingStore {
+        /// Which ones, ascending.
+        segments: Vec<SegmentId>,
+    },
     /// Two files claim to be one segment.
     DuplicateSegment {
         /// Which one.
@@ -109,6 +114,14 @@ impl fmt::Display for JournalError {
                 formatter,
                 "journal segments {first} to {last} are missing; give all data directories, with all their files"
             ),
+            JournalError::MissingStore { segments } => {
+                let names: Vec<String> = segments.iter().map(SegmentId::to_string).collect();
+                write!(
+                    formatter,
+                    "journal segments {} are missing and hold live items; give all data directories, with all their files",
+                    names.join(", ")
+                )
+            }
             JournalError::DuplicateSegment { segment, first, second } => write!(
                 formatter,
                 "{} and {} both claim to be journal segment {segment}; remove the copy",

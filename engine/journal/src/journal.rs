@@ -6,11 +6,13 @@
 use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32};
 use crate::committer;
 use crate::directory::Directories;
+use crate::directory::remove;
 use crate::error::{AppendRefused, JournalError, ReadError};
-use crate::liveness::{Liveness, SegmentUsage};
-use crate::position::{Location, Position};
+use crate::liveness::{Liveness, RecordSum, SegmentUsage};
+use crate::position::{Location, Position, SegmentId};
 use crate::record::{self, BadRecord, Record, encoded_bytes};
-use crate::recovery::{self, RecoveryReport};
+use crate::recovery::{self, DoubtfulFile, RecoveryReport, doubtful_rot};
+use crate::scan::Scan;
 use crate::state::State;
 use crate::walk::{Damage, DamageKind};
 use bytes::Bytes;
@@ -40,7 +42,7 @@ impl JournalOptions {
     }
 }
 
-/// What recovery calls with every record, in order. It may release records that turn out to be dead, this one included.
+/// What recovery calls with every record of the log, in order. It may release records that turn out to be dead, this one included.
 /// An `Err` ends the recovery with these words.
 pub type Visitor<'v> = dyn FnMut(Record<'_>, Location, &mut Liveness) -> Result<(), String> + 'v;
 
@@ -63,17 +65,39 @@ pub(crate) struct Shared {
     is_work_announced: Cell<bool>,
     durable_signal: RefCell<Option<Signal>>,
     report: RecoveryReport,
+    doubtful: RefCell<Vec<DoubtfulFile>>,
 }
 
 impl Journal {
-    /// Opens the journal of a core, creating it if there is none: reads back all its records, calls `visit` with each in order,
+    /// Opens the journal of a core, creating it if there is none: reads back its log, calls `visit` with each record in order,
     /// and starts its tasks. When this returns, whatever was visited is durable.
     pub async fn open(
         runtime: &Runtime,
         options: JournalOptions,
         visit: &mut Visitor<'_>,
     ) -> Result<Journal, JournalError> {
-        let recovered = recovery::recover(runtime, &options, visit).await?;
+        let journal = Journal::open_unsettled(runtime, options, false, visit).await?;
+        journal.remove_doubtful().await?;
+        Ok(journal)
+    }
+
+    /// Opens the journal for owners that name records before the log by their locations: what the log says shows which. Nothing
+    /// of the store is given back until they have called `retain` for each segment that they name records of, and then `settle_store`.
+    pub async fn open_with_store(
+        runtime: &Runtime,
+        options: JournalOptions,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Journal, JournalError> {
+        Journal::open_unsettled(runtime, options, true, visit).await
+    }
+
+    async fn open_unsettled(
+        runtime: &Runtime,
+        options: JournalOptions,
+        has_store: bool,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Journal, JournalError> {
+        let recovered = recovery::recover(runtime, &options, has_store, visit).await?;
         let shared = Rc::new(Shared {
             runtime: runtime.clone(),
             directories: recovered.directories,
@@ -84,9 +108,38 @@ impl Journal {
             is_work_announced: Cell::new(false),
             durable_signal: RefCell::new(None),
             report: recovered.report,
+            doubtful: RefCell::new(recovered.doubtful),
         });
         committer::start(&shared);
         Ok(Journal { shared })
+    }
+
+    /// Says that its caller names so many records of a segment by their locations, beside those that were visited and not released. Between
+    /// `open_with_store` and `settle_store`, as often as there are callers and segments.
+    pub fn retain(&self, segment: SegmentId, sum: RecordSum) {
+        self.shared.state.borrow_mut().retain(segment, sum);
+    }
+
+    /// All that is named was retained: makes sure that it is there, and gives back the rest of the store.
+    ///
+    /// # Errors
+    /// If segments are missing; nothing was changed then.
+    pub async fn settle_store(&self) -> Result<(), JournalError> {
+        let settled = self.shared.state.borrow_mut().settle_store();
+        if let Err(segments) = settled {
+            let doubtful = self.shared.doubtful.borrow();
+            return Err(doubtful_rot(&doubtful).unwrap_or(JournalError::MissingStore { segments }));
+        }
+        self.shared.preparation.notify();
+        self.remove_doubtful().await
+    }
+
+    /// Removes the files that were never part of the log.
+    async fn remove_doubtful(&self) -> Result<(), JournalError> {
+        for doubtful in self.shared.doubtful.take() {
+            remove(&self.shared.runtime, &doubtful.path).await?;
+        }
+        Ok(())
     }
 
     /// What the opening found.
@@ -130,25 +183,52 @@ impl Journal {
     }
 
     /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
-    /// When all of the oldest segment is dead its file is used again.
+    /// When all of a segment before the log is dead its file is used again.
     pub fn release(&self, location: Location) {
-        let mut state = self.shared.state.borrow_mut();
-        state.liveness.release(location);
-        state.collect_dead();
-        let wants_mark = state.wants_mark();
-        drop(state);
-        if wants_mark {
-            self.shared.announce_work();
-        }
+        self.release_sum(location.segment, RecordSum::of_one(location.len));
     }
 
-    /// The oldest segment. It is given back only when all in it is dead, so whoever has a newest copy there (the state of
-    /// a quiet group) has to append it again and release the old one when this segment is mostly dead.
-    pub fn oldest_segment(&self) -> Option<SegmentUsage> {
-        self.shared.state.borrow().liveness.usage().next()
+    /// The same of several records of a segment at once.
+    pub fn release_sum(&self, segment: SegmentId, sum: RecordSum) {
+        self.change(|state| state.release(segment, sum));
     }
 
-    /// Use of each segment, oldest first.
+    /// Says that all records of a segment before the log are dead, whether they were released or not; later releases of them change
+    /// nothing. For who has looked at each of them and appended again what was live.
+    pub fn release_segment(&self, segment: SegmentId) {
+        self.change(|state| state.release_segment(segment));
+    }
+
+    /// Lets the log begin with this segment: what is before it is not visited at the next start. Durable with the next flush. What is needed
+    /// from those segments (FORMAT.md, "Writing") is durable behind them when this is called. It never goes back.
+    pub fn set_replay_start(&self, segment: SegmentId) {
+        self.change(|state| state.set_replay_start(segment));
+    }
+
+    /// The first segment of the log.
+    pub fn replay_start(&self) -> SegmentId {
+        self.shared.state.borrow().liveness.replay_start()
+    }
+
+    /// How many segments the log has.
+    pub fn log_segment_count(&self) -> usize {
+        self.shared.state.borrow().liveness.log.len()
+    }
+
+    /// Bytes of a segment file.
+    pub fn segment_bytes(&self) -> u64 {
+        self.shared.directories.segment_bytes()
+    }
+
+    /// Reads a segment of the log from its beginning; `None` if it is not in the log, or still being written.
+    pub fn scan(&self, segment: SegmentId) -> Option<Scan> {
+        let state = self.shared.state.borrow();
+        let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
+        let found = state.liveness.find(segment).filter(|_| is_complete && segment >= state.liveness.replay_start())?;
+        (found.durable_end == found.end).then(|| Scan::new(state.journal_id, found))
+    }
+
+    /// Use of each segment: those before the log and then the log's, each oldest first.
     pub fn usage(&self) -> Vec<SegmentUsage> {
         self.shared.state.borrow().liveness.usage().collect()
     }
@@ -185,6 +265,19 @@ impl Journal {
             Err(BadRecord::Checksum { expected, found }) => Err(rot(DamageKind::RecordChecksum { expected, found })),
             Err(BadRecord::Kind(kind)) => Err(rot(DamageKind::RecordKind(kind))),
             Err(BadRecord::Padding { .. }) => Err(rot(DamageKind::Padding)),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.shared.state.borrow_mut();
+        change(&mut state);
+        let (wants_mark, wants_preparation) = (state.wants_mark(), state.wants_preparation());
+        drop(state);
+        if wants_mark {
+            self.shared.announce_work();
+        }
+        if wants_preparation {
+            self.shared.preparation.notify();
         }
     }
 

@@ -1,7 +1,7 @@
 //! A record: what owners append and what recovery hands back.
 //!
 //! On the way of a request this is the encoding of step "durable". Pure: bytes in, bytes out, by `FORMAT.md`. The journal does not look
-//! into payloads: their meaning is their owner's (`replication` for both kinds).
+//! into payloads: their meaning is their owner's.
 
 use crate::block::{ChecksumKey, first_nonzero, put, u32_at, u64_at};
 use crate::position::{GroupId, LogIndex, Term};
@@ -24,6 +24,11 @@ pub enum RecordKind {
     /// An entry that is committed once it is durable, because its group has one voter: recovery can apply it as it
     /// reads it.
     CommittedEntry = 3,
+    /// All that the group's entries up to this index have made, in an encoding of the owner's. The newest one counts.
+    Checkpoint = 4,
+    /// A copy of an entry, applied before, that cleaning took out of its segment. It makes what the entry made unless its key has
+    /// a newer change.
+    Moved = 5,
 }
 
 /// One record, borrowing its payload.
@@ -35,7 +40,7 @@ pub struct Record<'a> {
     pub group: GroupId,
     /// The entry's term (for a group state: the group's term).
     pub term: Term,
-    /// The entry's index (for a group state: the last one that was applied).
+    /// The entry's index (for a group state: the last one that was applied; for a checkpoint: the last one that is in it).
     pub index: LogIndex,
     /// At most [`RECORD_PAYLOAD_BYTES_MAX`].
     pub payload: &'a [u8],
@@ -113,6 +118,8 @@ fn kind_of(byte: u8) -> Option<RecordKind> {
         1 => Some(RecordKind::Entry),
         2 => Some(RecordKind::GroupState),
         3 => Some(RecordKind::CommittedEntry),
+        4 => Some(RecordKind::Checkpoint),
+        5 => Some(RecordKind::Moved),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a journal back: which files are the log, where it ends, whether that end may be, and then every record in order.
+//! Reading a journal back: which files are the log and the store, where the log ends, whether that end may be, and then every record of the log in order.
 //!
 //! Runs once, before the journal's tasks start, in the order of `FORMAT.md`, "Reading it back". First it plans (headers, the last
 //! segment's end, proof of damage), then it visits, then it writes a mark: a crash at any point leaves what was there. The checks of bytes are in
@@ -7,7 +7,7 @@
 use crate::block::{
     ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
 };
-use crate::directory::{Directories, SegmentFile, remove};
+use crate::directory::{Directories, SegmentFile};
 use crate::error::JournalError;
 use crate::journal::{JournalOptions, Visitor};
 use crate::liveness::{Liveness, Segment};
@@ -56,9 +56,11 @@ pub(crate) struct Recovered {
     pub(crate) directories: Directories,
     pub(crate) state: State,
     pub(crate) report: RecoveryReport,
+    /// Left where they are as long as the store is not settled.
+    pub(crate) doubtful: Vec<DoubtfulFile>,
 }
 
-/// A file of the log, by its header.
+/// A file of the log or the store, by its header.
 struct LogFile {
     header: ActiveHeader,
     file: File,
@@ -66,8 +68,8 @@ struct LogFile {
 }
 
 /// A file whose header tells nothing.
-struct DoubtfulFile {
-    path: PathBuf,
+pub(crate) struct DoubtfulFile {
+    pub(crate) path: PathBuf,
     /// `None` when it is too short to hold a flush.
     file: Option<File>,
     damage: Damage,
@@ -76,7 +78,7 @@ struct DoubtfulFile {
 /// All segment files, sorted by what they are.
 #[derive(Default)]
 struct Files {
-    /// By segment id.
+    /// By segment id. Those that may be part of the store come first.
     log: Vec<LogFile>,
     spares: Vec<(File, u32)>,
     doubtful: Vec<DoubtfulFile>,
@@ -89,14 +91,15 @@ struct End {
     offset: u32,
     /// The next flush's.
     sequence: u64,
-    /// The oldest segment that is needed.
-    oldest: SegmentId,
+    /// The first segment of the log.
+    replay_start: SegmentId,
     tail: Tail,
 }
 
 pub(crate) async fn recover(
     runtime: &Runtime,
     options: &JournalOptions,
+    has_store: bool,
     visit: &mut Visitor<'_>,
 ) -> Result<Recovered, JournalError> {
     let is_whole = options.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
@@ -109,18 +112,28 @@ pub(crate) async fn recover(
     let journal_id = directories.identify(runtime, core, !listed.is_empty()).await?;
     let mut files = sort_files(runtime, journal_id, &listed).await?;
     let end = find_end(journal_id, &files).await?;
-    forget_released(&mut files, end.oldest)?;
+    let store = split_store(&mut files, end.replay_start)?;
 
     let mut state = State::new(journal_id, core, options.segment_bytes);
     state.next_file_number = files.highest_number + 1;
     state.next_sequence = end.sequence;
+    for log_file in store {
+        let segment = segment_of(journal_id, &log_file, file_bytes(&log_file.file));
+        state.liveness.store.insert(segment.id, segment);
+    }
     let report = visit_log(journal_id, &files.log, &end, &mut state.liveness, visit).await?;
     if let Some(last) = files.log.last() {
         // What was read may still be in a volatile cache: a process can die and leave it there.
         last.file.sync().await?;
     }
-    settle(runtime, &directories, files, &mut state).await?;
-    Ok(Recovered { directories, state, report })
+    let doubtful = std::mem::take(&mut files.doubtful);
+    give_places(runtime, &directories, files, &mut state).await?;
+    if !has_store {
+        // Nothing is retained: on a full disk the mark may need one of these files.
+        state.settle_store().expect("nothing is retained");
+    }
+    write_mark(runtime, &directories, &mut state).await?;
+    Ok(Recovered { directories, state, report, doubtful })
 }
 
 async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) -> Result<Files, JournalError> {
@@ -185,7 +198,7 @@ fn header_damage(bad: BadHeader) -> Damage {
 async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
     let Some(last) = files.log.last() else {
         refuse_proven(journal_id, files, 1).await?;
-        return Ok(End { offset: 0, sequence: 1, oldest: SegmentId(1), tail: Tail::New });
+        return Ok(End { offset: 0, sequence: 1, replay_start: SegmentId(1), tail: Tail::New });
     };
     let mut walk = walk_of(journal_id, last, file_bytes(&last.file));
     let mut reader = Reader::new(&last.file);
@@ -227,8 +240,8 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
         }
         _ => Tail::Torn { path: last.file.path().to_path_buf(), damage },
     };
-    let oldest = newest.map_or(last.header.segment, |header| header.oldest);
-    Ok(End { offset: walk.offset, sequence: walk.sequence, oldest, tail })
+    let replay_start = newest.map_or(last.header.segment, |header| header.replay_start);
+    Ok(End { offset: walk.offset, sequence: walk.sequence, replay_start, tail })
 }
 
 /// Whether the block at `offset` is a whole flush header of an earlier use of the file.
@@ -304,30 +317,28 @@ async fn find_proof(
     Ok(None)
 }
 
-/// Sets aside what is older than the oldest segment needed, and makes sure that all others are there.
-fn forget_released(files: &mut Files, oldest: SegmentId) -> Result<(), JournalError> {
-    let needed = files.log.partition_point(|file| file.header.segment < oldest);
-    for released in files.log.drain(..needed) {
-        files.spares.push((released.file, released.number));
-    }
-    let mut expected = oldest;
+/// Takes out what is before the log, and makes sure that all of the log is there.
+fn split_store(files: &mut Files, replay_start: SegmentId) -> Result<Vec<LogFile>, JournalError> {
+    let store_count = files.log.partition_point(|file| file.header.segment < replay_start);
+    let log = files.log.split_off(store_count);
+    let store = std::mem::replace(&mut files.log, log);
+    let mut expected = replay_start;
     for log_file in &files.log {
         if log_file.header.segment != expected {
-            // A file with a bad header is the likely one: name it.
-            if let Some(doubtful) = files.doubtful.iter().find(|doubtful| doubtful.file.is_some()) {
-                return Err(JournalError::Rot {
-                    path: doubtful.path.clone(),
-                    segment: None,
-                    damage: doubtful.damage,
-                    proven_by: None,
-                });
-            }
             let last = SegmentId(log_file.header.segment.0 - 1);
-            return Err(JournalError::MissingSegments { first: expected, last });
+            let missing = JournalError::MissingSegments { first: expected, last };
+            return Err(doubtful_rot(&files.doubtful).unwrap_or(missing));
         }
         expected.0 += 1;
     }
-    Ok(())
+    Ok(store)
+}
+
+/// A file with a bad header is the likely one when a segment is missing.
+pub(crate) fn doubtful_rot(doubtful: &[DoubtfulFile]) -> Option<JournalError> {
+    let doubtful = doubtful.iter().find(|doubtful| doubtful.file.is_some())?;
+    let (path, damage) = (doubtful.path.clone(), doubtful.damage);
+    Some(JournalError::Rot { path, segment: None, damage, proven_by: None })
 }
 
 /// Fills the table of segments and visits every record. All of it is proven durable or was just walked, so whatever is bad is rot.
@@ -349,7 +360,7 @@ async fn visit_log(
             let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
             return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
         }
-        liveness.segments.push_back(segment_of(journal_id, log_file, segment_end));
+        liveness.log.push_back(segment_of(journal_id, log_file, segment_end));
         let mut walk = walk_of(journal_id, log_file, segment_end);
         let mut reader = Reader::new(&log_file.file);
         while walk.offset < walk.end {
@@ -374,25 +385,25 @@ async fn visit_log(
     Ok(report)
 }
 
-/// Writes the mark, gives the files that are left their places, and removes those that were never part of the log.
-async fn settle(
+/// Makes spares of the files that are, and removes those that are too many.
+async fn give_places(
     runtime: &Runtime,
     directories: &Directories,
     files: Files,
     state: &mut State,
 ) -> Result<(), JournalError> {
-    let Files { log, spares, doubtful, .. } = files;
-    drop(log);
-    for doubtful in doubtful {
-        remove(runtime, &doubtful.path).await?;
-    }
-    for (file, file_number) in spares {
+    for (file, file_number) in files.spares {
         if state.spares.len() < SPARE_COUNT_MAX && file.len_bytes() == directories.segment_bytes() {
             state.spares.push_back(Spare { file, file_number, epoch: runtime.chance() });
         } else {
             directories.remove_segment(runtime, &file).await?;
         }
     }
+    Ok(())
+}
+
+/// Writes the mark behind which the log goes on, and waits for it.
+async fn write_mark(runtime: &Runtime, directories: &Directories, state: &mut State) -> Result<(), JournalError> {
     loop {
         if let CommitStep::Flush(mut flush) = state.take_flush() {
             let (buffer, result) = flush.file.write_durable_at(u64::from(flush.offset), flush.buffer).await;
@@ -406,7 +417,6 @@ async fn settle(
         state.next_file_number += 1;
         let spare = directories.create_spare(runtime, state.journal_id, state.core, number).await?;
         state.handle_prepared(spare);
-        state.want_mark();
     }
 }
 
@@ -428,6 +438,7 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         file_number: log_file.number,
         epoch: log_file.header.epoch,
         key: ChecksumKey::new(journal_id, log_file.header.epoch),
+        first_sequence: log_file.header.first_sequence,
         end,
         durable_end: end,
         live_bytes: 0,
@@ -439,21 +450,27 @@ fn file_bytes(file: &File) -> u32 {
 }
 
 /// Reads a segment in windows.
-struct Reader<'f> {
-    file: &'f File,
+pub(crate) struct Reader {
+    file: File,
+    /// Bytes read at a time.
+    window_bytes: usize,
     /// Where in the file the window begins, in bytes.
     base: u32,
     window: Option<Buffer>,
 }
 
-impl Reader<'_> {
-    fn new(file: &File) -> Reader<'_> {
-        Reader { file, base: 0, window: None }
+impl Reader {
+    fn new(file: &File) -> Reader {
+        Reader::with_window(file, WINDOW_BYTES)
+    }
+
+    pub(crate) fn with_window(file: &File, window_bytes: usize) -> Reader {
+        Reader { file: file.clone(), window_bytes, base: 0, window: None }
     }
 
     /// The bytes from `offset` on: at least `least` of them (or all up to the end of the file).
     async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
-        let left = (file_bytes(self.file) - offset) as usize;
+        let left = (file_bytes(&self.file) - offset) as usize;
         let least = least.min(left);
         let is_there = self
             .window
@@ -461,7 +478,7 @@ impl Reader<'_> {
             .is_some_and(|window| offset >= self.base && (offset - self.base) as usize + least <= window.len());
         if !is_there {
             self.window = None;
-            let length = WINDOW_BYTES.max(least).min(left);
+            let length = self.window_bytes.max(least).min(left);
             self.window = Some(self.file.read_at(u64::from(offset), length).await?);
             self.base = offset;
         }
@@ -470,7 +487,7 @@ impl Reader<'_> {
     }
 
     /// The walk's next step, with as many bytes as it takes; the inner result is the walk's.
-    async fn step(&mut self, walk: &mut Walk) -> Result<Result<Flush<'_>, Damage>, FileError> {
+    pub(crate) async fn step(&mut self, walk: &mut Walk) -> Result<Result<Flush<'_>, Damage>, FileError> {
         let least = walk.needed_bytes(self.window(walk.offset, BLOCK_BYTES).await?);
         let window = self.window(walk.offset, least.max(BLOCK_BYTES)).await?;
         Ok(walk.step(window))

@@ -7,7 +7,7 @@ use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
-use crate::liveness::{Liveness, Segment};
+use crate::liveness::{Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
 use runtime::{Buffer, File};
@@ -21,7 +21,7 @@ pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 /// Spare segments kept ready.
 const SPARE_COUNT: usize = 1;
-/// Dead segments kept for use again; further ones are removed.
+/// Segment files kept for use again; further ones are removed.
 pub(crate) const SPARE_COUNT_MAX: usize = 4;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
@@ -61,7 +61,7 @@ enum Phase {
 /// Invariants:
 /// 1. Segments' `end` only grows, and every batch in `filled` lies below it; the one in `filling` begins at it.
 /// 2. At most one flush is between `take_flush` and `handle_flushed`.
-/// 3. A file in `spares` is named by no durable flush as needed.
+/// 3. A file in `spares` or `surplus` holds nothing live, and a durable flush names a replay start behind it.
 pub(crate) struct State {
     pub(crate) journal_id: u64,
     pub(crate) core: u16,
@@ -71,8 +71,12 @@ pub(crate) struct State {
     pub(crate) next_file_number: u32,
     pub(crate) next_sequence: u64,
     pub(crate) spares: VecDeque<Spare>,
-    /// Dead segments until a durable flush names a later oldest one.
-    dead: VecDeque<(SegmentId, Spare)>,
+    /// Dead segments until a durable flush names a replay start behind them.
+    dead: Vec<(SegmentId, Spare)>,
+    /// As the last durable flush names it.
+    durable_replay_start: SegmentId,
+    /// Whether owners have said what they retain: before that nothing of the store is given back.
+    is_store_settled: bool,
     surplus: Vec<File>,
     filling: Option<Batch>,
     filled: VecDeque<Flush>,
@@ -96,7 +100,9 @@ impl State {
             next_file_number: 1,
             next_sequence: 1,
             spares: VecDeque::new(),
-            dead: VecDeque::new(),
+            dead: Vec::new(),
+            durable_replay_start: SegmentId(1),
+            is_store_settled: false,
             surplus: Vec::new(),
             filling: None,
             filled: VecDeque::new(),
@@ -139,7 +145,7 @@ impl State {
         if self.complete_filling() {
             return CommitStep::Flush(self.filled.pop_front().expect("a batch was completed"));
         }
-        if std::mem::take(&mut self.wants_mark)
+        if self.wants_mark
             && let Ok(batch) = self.begin_batch(0, 0)
         {
             return CommitStep::Flush(self.complete(batch, FlushKind::Mark));
@@ -171,25 +177,88 @@ impl State {
         let mut buffer = flush.buffer;
         buffer.restore();
         self.buffers.push(buffer);
-        while self.dead.front().is_some_and(|(id, _)| *id < flush.oldest) {
-            let (_, spare) = self.dead.pop_front().expect("there is one");
-            if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
-                self.is_disk_full = false;
-                self.spares.push_back(spare);
+        for (id, spare) in std::mem::take(&mut self.dead) {
+            if id < flush.replay_start {
+                self.give_back(spare);
             } else {
-                self.surplus.push(spare.file);
+                self.dead.push((id, spare));
             }
         }
-        self.collect_dead();
+        self.durable_replay_start = flush.replay_start;
+        self.collect_dead(flush.segment);
     }
 
-    /// Takes whole dead segments off the old end of the log. They are used again once a durable flush no longer names them.
-    pub(crate) fn collect_dead(&mut self) {
-        while let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead() {
+    /// Says that owners name records of a segment.
+    pub(crate) fn retain(&mut self, segment: SegmentId, sum: RecordSum) {
+        assert!(!self.is_store_settled, "retained after the store was settled: segment {segment}");
+        self.liveness.retain(segment, sum);
+    }
+
+    /// Gives back what is before the log and not retained. `Err`: these are retained and not there.
+    pub(crate) fn settle_store(&mut self) -> Result<(), Vec<SegmentId>> {
+        if !self.liveness.missing.is_empty() {
+            return Err(self.liveness.missing.iter().copied().collect());
+        }
+        self.is_store_settled = true;
+        // The flush with which the log ended when it was opened names its beginning.
+        self.durable_replay_start = self.durable_replay_start.max(self.liveness.replay_start());
+        let ids: Vec<SegmentId> = self.liveness.store.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.collect_dead(id));
+        Ok(())
+    }
+
+    /// Says that records of a segment are dead.
+    pub(crate) fn release(&mut self, segment: SegmentId, sum: RecordSum) {
+        self.liveness.release_sum(segment, sum);
+        self.collect_dead(segment);
+    }
+
+    /// Says that all records of a segment of the store are dead, released or not.
+    pub(crate) fn release_segment(&mut self, id: SegmentId) {
+        assert!(id < self.liveness.replay_start(), "segment {id} is part of the log");
+        assert!(self.is_store_settled, "released before the store is settled: segment {id}");
+        if let Some(segment) = self.liveness.find_mut(id) {
+            assert!(segment.durable_end == segment.end, "segment {id} is being written");
+            segment.live_bytes = 0;
+            self.collect_dead(id);
+        }
+    }
+
+    /// Lets the log begin with this segment.
+    pub(crate) fn set_replay_start(&mut self, start: SegmentId) {
+        assert!(self.is_store_settled, "the log is to begin with {start} before the store is settled");
+        let earlier = self.liveness.replay_start();
+        if start == earlier {
+            return;
+        }
+        self.liveness.set_replay_start(start);
+        (earlier.0..start.0).for_each(|id| self.collect_dead(SegmentId(id)));
+    }
+
+    /// Takes the segment out of the store if it is dead. It is used again once a durable flush says that the log begins behind it.
+    fn collect_dead(&mut self, id: SegmentId) {
+        if !self.is_store_settled {
+            return;
+        }
+        if let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead(id) {
             // The next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by the id.
             let epoch = ChecksumKey::new(epoch, self.journal_id).checksum(id.0, &epoch.to_le_bytes());
-            self.dead.push_back((id, Spare { file, file_number, epoch }));
-            self.wants_mark = true;
+            let spare = Spare { file, file_number, epoch };
+            if id < self.durable_replay_start {
+                self.give_back(spare);
+            } else {
+                self.dead.push((id, spare));
+                self.wants_mark = true;
+            }
+        }
+    }
+
+    fn give_back(&mut self, spare: Spare) {
+        if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
+            self.is_disk_full = false;
+            self.spares.push_back(spare);
+        } else {
+            self.surplus.push(spare.file);
         }
     }
 
@@ -220,10 +289,6 @@ impl State {
 
     pub(crate) fn wants_mark(&self) -> bool {
         self.wants_mark
-    }
-
-    pub(crate) fn want_mark(&mut self) {
-        self.wants_mark = true;
     }
 
     pub(crate) fn begin_close(&mut self) {
@@ -264,7 +329,9 @@ impl State {
     }
 
     fn complete(&mut self, batch: Batch, kind: FlushKind) -> Flush {
-        let flush = batch.finish(kind, self.liveness.oldest(), self.appended);
+        let flush = batch.finish(kind, self.liveness.replay_start(), self.appended);
+        // Whatever its kind, it says where the log begins.
+        self.wants_mark = false;
         let segment = self.liveness.find_mut(flush.segment).expect("a batch's segment is being written");
         segment.end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
         flush
@@ -331,8 +398,9 @@ impl State {
             room: file_bytes - reserve_bytes,
             segment_header: Some(header),
         };
-        let segment = Segment { id, file, file_number, epoch, key, end: 0, durable_end: 0, live_bytes: 0 };
-        self.liveness.segments.push_back(segment);
+        let (end, durable_end, live_bytes) = (0, 0, 0);
+        let segment = Segment { id, file, file_number, epoch, key, first_sequence, end, durable_end, live_bytes };
+        self.liveness.log.push_back(segment);
         place
     }
 }
@@ -358,9 +426,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_segment_waits_for_a_durable_flush_that_no_longer_names_it() {
+    fn a_dead_segment_waits_for_a_durable_flush_that_begins_the_log_behind_it() {
         let machine = Machine::new(1);
         let mut state = State::new(1, 0, SEGMENT_BYTES_MIN);
+        state.settle_store().unwrap();
         for file_number in 1..=2 {
             let runtime = machine.runtime();
             let path = format!("/segment-{file_number}");
@@ -376,18 +445,19 @@ mod tests {
         state.append(&record(&[2; 20_000])).unwrap();
         let names_first = take(&mut state);
         assert_eq!(
-            (first.segment, names_first.segment, names_first.oldest),
+            (first.segment, names_first.segment, names_first.replay_start),
             (SegmentId(1), SegmentId(2), SegmentId(1))
         );
         // It dies while a flush is on its way that still names it.
-        state.liveness.release(first);
-        state.collect_dead();
+        state.release(first.segment, RecordSum::of_one(first.len));
+        assert_eq!(state.liveness.usage().count(), 2, "what is visited at a start is not given back");
+        state.set_replay_start(SegmentId(2));
         state.handle_flushed(names_first);
         assert_eq!((state.spares.len(), state.dead.len()), (0, 1));
         assert_eq!(state.append(&record(&[3; 60_000])), Err(AppendRefused::TooLarge { payload_bytes: 60_000 }));
         assert_eq!(state.append(&record(&[3; 40_000])), Err(AppendRefused::NoSpace));
         let names_second = take(&mut state);
-        assert_eq!(names_second.oldest, SegmentId(2));
+        assert_eq!(names_second.replay_start, SegmentId(2));
         state.handle_flushed(names_second);
         assert_eq!((state.spares.len(), state.dead.len()), (1, 0));
         assert_ne!(state.spares[0].epoch, 1, "its next use has another epoch");

@@ -7,6 +7,7 @@ use crate::block::{
     BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, chain_next,
     first_nonzero,
 };
+use crate::liveness::Segment;
 use crate::position::{Location, SegmentId};
 use crate::record::{self, BadRecord, Record};
 
@@ -152,6 +153,18 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// At the beginning of a segment, of all that is durable in it.
+    pub(crate) fn begin(journal_id: u64, segment: &Segment) -> Walk {
+        Walk {
+            journal_id,
+            epoch: segment.epoch,
+            segment: segment.id,
+            offset: BLOCK_BYTES_U32,
+            end: segment.durable_end,
+            sequence: segment.first_sequence,
+        }
+    }
+
     /// How many bytes from the walk's offset on `step` needs; 0 when it will find nothing good, which it then says.
     pub(crate) fn needed_bytes(&self, window: &[u8]) -> usize {
         self.check_header(window).map_or(0, |header| header.block_count as usize * BLOCK_BYTES)
@@ -274,7 +287,7 @@ mod tests {
             records_bytes: u32::try_from(bytes.len() - HEADER_BYTES).unwrap(),
             record_count: u32::try_from(payloads.len()).unwrap(),
             chain,
-            oldest: SegmentId(1),
+            replay_start: SegmentId(1),
             kind: FlushKind::Records,
         };
         bytes.resize(bytes.len().next_multiple_of(BLOCK_BYTES), 0);

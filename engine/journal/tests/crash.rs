@@ -9,7 +9,7 @@ use runtime::simulated::{Halt, Machine, MachineOptions, NodeId};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use world::{Oracle, Owned, SEGMENT_BYTES, live, open_with, options};
+use world::{Oracle, Owned, SEGMENT_BYTES, advance, live, open_with, options};
 
 const SEED_COUNT: u64 = 24;
 const RECORD_COUNT: usize = 150;
@@ -75,7 +75,7 @@ fn no_power_cut_loses_or_halves_or_revives_a_record() {
         }
     }
     println!("{SEED_COUNT} workloads, {cut_count} cuts");
-    assert!(cut_count > 2000);
+    assert!(cut_count > 1500);
 }
 
 #[test]
@@ -143,6 +143,7 @@ fn release_all_but(journal: &Journal, oracle: &RefCell<Oracle>, kept_count: usiz
         journal.release(oracle.appended[oracle.released_count].1);
         oracle.released_count += 1;
     }
+    advance(journal);
 }
 
 #[test]

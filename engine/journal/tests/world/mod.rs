@@ -98,8 +98,12 @@ pub(crate) async fn open(runtime: &Runtime) -> Result<(Journal, Vec<(Owned, Loca
 
 /// Appends, waiting as long as the journal is busy or has no space.
 pub(crate) async fn append(journal: &Journal, signal: &Signal, owned: &Owned) -> Location {
+    append_record(journal, signal, owned.record()).await
+}
+
+pub(crate) async fn append_record(journal: &Journal, signal: &Signal, record: Record<'_>) -> Location {
     loop {
-        match journal.append(owned.record()) {
+        match journal.append(record) {
             Ok(location) => return location,
             Err(AppendRefused::Busy | AppendRefused::NoSpace) => signal.wait().await,
             Err(refused) => panic!("{refused}"),
@@ -167,6 +171,16 @@ fn release_old(journal: &Journal, oracle: &RefCell<Oracle>, end: usize) {
         journal.release(oracle.appended[oracle.released_count].1);
         oracle.released_count += 1;
     }
+    drop(oracle);
+    advance(journal);
+}
+
+/// Lets the log begin with the first segment that holds something live, as an owner does that needs nothing else.
+pub(crate) fn advance(journal: &Journal) {
+    let usage = journal.usage();
+    let mut log = usage.iter().filter(|usage| usage.is_visited);
+    let first = log.find(|usage| usage.live_bytes > 0).or(usage.last()).expect("there is a segment");
+    journal.set_replay_start(first.segment);
 }
 
 /// The paths of the segment files in `directory`.
