@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
+use crate::cleaning::Cleaning;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
 use crate::merging::Merging;
 use crate::message::{Batch, Message};
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) merging: Merging,
+    pub(crate) cleaning: Cleaning,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
@@ -89,6 +91,7 @@ impl Engine {
         let core_count = parts.runtime.core_count();
         Self {
             merging: Merging::new(&parts.signal),
+            cleaning: Cleaning::default(),
             outbox: Outbox::new(core_count),
             runtime: parts.runtime,
             journal: parts.journal,
@@ -157,6 +160,7 @@ impl Engine {
         self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
         self.deliver_outcomes();
+        self.clean();
         self.collect();
         if !self.outbox.send(&self.mesh) {
             self.merging.wake_later(&self.runtime, &self.signal);
@@ -367,6 +371,19 @@ impl Engine {
             self.settling.push(owner.id());
         }
         self.closing.insert(owner.id(), owner);
+    }
+
+    /// The partition waits for the journal's next flush.
+    pub(crate) fn settle_soon(&mut self, partition: PartitionId) {
+        let owner = self.partitions.get_mut(&partition).expect("it waits");
+        if !owner.set_settling(true) {
+            self.settling.push(partition);
+        }
+    }
+
+    /// Whether the partition is of a table that is gone, and something of it is on its way.
+    pub(crate) fn is_closing(&self, partition: PartitionId) -> bool {
+        self.closing.contains_key(&partition)
     }
 
     /// The partition has entries on their way through the journal.

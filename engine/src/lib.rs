@@ -12,6 +12,7 @@
 
 mod admission;
 mod catalog;
+mod cleaning;
 mod coordinate;
 mod engine;
 mod merging;

@@ -9,4 +9,6 @@ pub struct Metrics {
     pub forwarded_count: u64,
     /// Requests refused because a limit of the node was reached.
     pub refused_count: u64,
+    /// Segments of the journal that were emptied.
+    pub cleaned_segment_count: u64,
 }

@@ -12,6 +12,7 @@
 
 mod apply;
 mod change;
+mod clean;
 mod context;
 mod image;
 mod in_flight;

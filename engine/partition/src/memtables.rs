@@ -37,7 +37,7 @@ impl MemtablesOptions {
 ///
 /// Invariants:
 /// 1. Every version in `active` is newer than every version of the same key in `frozen`, and those are newer than
-///    the one in `base`.
+///    the one in `base`; or it is the same version, with the newer location.
 /// 2. `frozen` is in the order of freezing, newest first.
 /// 3. `base` holds one version a key and no deletion; its tables do not overlap and are in the order of their keys.
 /// 4. At most one merge runs. Its inputs are the base and the last tables of `frozen`.
@@ -65,13 +65,21 @@ impl Memtables {
 
     /// The newest image of the key, as its stored encoding; `None` if there is no such item.
     pub(crate) fn find(&self, key: &[u8]) -> Option<&[u8]> {
+        image_of(self.find_newest(key)?).item
+    }
+
+    /// The newest version of the key, be it a deletion: its index and its image.
+    pub(crate) fn find_version(&self, key: &[u8]) -> Option<(LogIndex, Image<'_>)> {
+        self.find_newest(key).map(|found| (LogIndex(found.version), image_of(found)))
+    }
+
+    fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
         let found = self.active.find_newest(key);
         let found = found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)));
-        let found = found.or_else(|| {
+        found.or_else(|| {
             let after = self.base.partition_point(|base| base.first_key.as_slice() <= key);
             self.base[after.checked_sub(1)?].table.find_newest(key)
-        });
-        image_of(found?).item
+        })
     }
 
     /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
@@ -87,10 +95,24 @@ impl Memtables {
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
         Image { location, item }.encode(&mut self.value);
+        self.insert_value(key, index);
+    }
+
+    /// The record of the newest version of a key lies elsewhere from now on: the version comes once more into the newest table,
+    /// and hides itself in an older one. A merge leaves that one behind without telling of it.
+    pub(crate) fn set_location(&mut self, key: &[u8], location: Location) {
+        let mut value = std::mem::take(&mut self.value);
+        let (index, image) = self.find_version(key).expect("asked for a key that has a version");
+        Image { location, item: image.item }.encode(&mut value);
+        self.value = value;
+        self.insert_value(key, index);
+    }
+
+    fn insert_value(&mut self, key: &[u8], index: LogIndex) {
         loop {
             match self.active.insert(key, index.0, Entry::Put(&self.value)) {
                 Ok(()) => return,
-                Err(InsertRefused::Full) => self.freeze(),
+                Err(InsertRefused::Full | InsertRefused::Present) => self.freeze(),
                 Err(error) => panic!("a change of at most 400 KB with an index of its own: {error}"),
             }
         }
@@ -211,6 +233,17 @@ mod tests {
             };
         }
 
+        /// The record of some item is copied elsewhere, and released where it was.
+        fn relocate(&mut self) {
+            let place = self.random.usize(..self.oracle.len().max(1));
+            let Some(key) = self.oracle.keys().nth(place).cloned() else { return };
+            let location = Location { segment: SegmentId(1), offset: self.next, len: 1 };
+            self.next += 1;
+            self.tables.set_location(&key, location);
+            let earlier = self.live.insert(key, location).expect("it was written");
+            assert!(self.told.insert(earlier), "told twice: {earlier}");
+        }
+
         fn work(&mut self) {
             if self.merge.is_none() {
                 self.merge = self.tables.take_merge_work(self.oracle.len() as u64);
@@ -248,6 +281,9 @@ mod tests {
             let mut merge_count = 0;
             for step in 0..20_000 {
                 world.write();
+                if step % 5 == 0 {
+                    world.relocate();
+                }
                 let was_merging = world.merge.is_some();
                 world.work();
                 merge_count += u32::from(was_merging && world.merge.is_none());

@@ -83,7 +83,8 @@ impl MergeWork {
         false
     }
 
-    /// Notes every version of `key` older than `version`.
+    /// Notes every version of `key` older than `version`. A version that is in several tables is noted as the newest of them has it: where it
+    /// lay before is not known to the journal any more.
     fn leave_superseded(&mut self, inputs: &[Reader], key: &[u8], mut version: u64) {
         for table in inputs {
             while let Some(older) = version.checked_sub(1).and_then(|before| older_version(table, key, before)) {

@@ -1,5 +1,6 @@
 //! A partition: its group, its memtables, and what is in flight between the two.
 
+use crate::clean::Moving;
 use crate::in_flight::InFlight;
 use crate::memtables::Memtables;
 use crate::merge::MergeWork;
@@ -8,7 +9,11 @@ use journal::Journal;
 use model::table::PartitionId;
 use model::{EncodedKey, Error, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress, ProposeError};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Bytes of a journal record beside the item's size, about: the headers of record and change, the key, what the encodings add.
+const RECORD_OVERHEAD_BYTES: u64 = 96;
 
 /// Owner of a hash range of a table. One a range, on the core of its worker; dropped when its table is deleted.
 ///
@@ -29,6 +34,8 @@ pub struct Partition {
     pub(crate) is_blocked: bool,
     is_proposing: bool,
     is_settling: bool,
+    /// Copies of its records that are not known to be durable, in the order of the journal.
+    pub(crate) moving: VecDeque<Moving>,
 }
 
 /// A write that was decided: what the log shall carry.
@@ -59,6 +66,7 @@ impl Partition {
             is_blocked: false,
             is_proposing: false,
             is_settling: false,
+            moving: VecDeque::new(),
         }
     }
 
@@ -80,6 +88,11 @@ impl Partition {
     /// How much it holds, as of the last applied change.
     pub fn statistics(&self) -> Statistics {
         self.statistics
+    }
+
+    /// About how many bytes of the journal's log its items need.
+    pub fn log_bytes(&self) -> u64 {
+        self.statistics.size_bytes + self.statistics.item_count * RECORD_OVERHEAD_BYTES
     }
 
     /// Bytes that it holds in memory.
@@ -107,9 +120,10 @@ impl Partition {
         std::mem::replace(&mut self.is_settling, is_settling)
     }
 
-    /// Whether everything that was proposed is applied.
+    /// Whether everything that was proposed is applied, and everything that was moved has its place.
     pub fn is_settled(&self) -> bool {
-        self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked && self.group.waits_for().is_none()
+        let is_applied = self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked;
+        is_applied && self.moving.is_empty() && self.group.waits_for().is_none()
     }
 
     /// Asks for the memory that an operation on the key looks at. Whoever has several of them asks for all, then for all
