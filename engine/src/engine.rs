@@ -7,9 +7,10 @@ use crate::merging::Merging;
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::rotation::Rotations;
 use crate::router::Router;
 use control::TableEntry;
-use journal::{Journal, Position};
+use journal::{GroupId, Journal, Position};
 use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
@@ -52,6 +53,8 @@ pub struct Engine {
     /// The journal had no room for what was proposed; `apply_durable` hands it over again.
     pub(crate) is_blocked: bool,
     replies: Vec<Replied>,
+    /// On worker 0 alone.
+    pub(crate) rotations: Rotations,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
@@ -77,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) mesh: Mesh<Batch>,
     pub(crate) signal: Signal,
+    pub(crate) outbox: Outbox,
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
@@ -86,10 +90,9 @@ pub(crate) struct Parts {
 
 impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
-        let core_count = parts.runtime.core_count();
         Self {
             merging: Merging::new(&parts.signal),
-            outbox: Outbox::new(core_count),
+            outbox: parts.outbox,
             runtime: parts.runtime,
             journal: parts.journal,
             mesh: parts.mesh,
@@ -108,6 +111,7 @@ impl Engine {
             durable: Position::default(),
             is_blocked: false,
             replies: Vec::new(),
+            rotations: Rotations::default(),
             endpoint: parts.endpoint,
             table_delay_ms: parts.table_delay_ms,
             _locks: parts.locks,
@@ -156,6 +160,7 @@ impl Engine {
         self.drain_inbox();
         self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
+        self.announce_changes();
         self.deliver_outcomes();
         self.collect();
         if !self.outbox.send(&self.mesh) {
@@ -360,6 +365,7 @@ impl Engine {
     /// Gives back the space of a partition that is of no table any more, once its log is applied.
     pub(crate) fn close_when_settled(&mut self, mut owner: Partition) {
         if owner.is_settled() {
+            self.journal.forget_keys(GroupId(owner.id().0));
             self.merging.release(&self.runtime, &self.journal, owner.into_release_work());
             return;
         }

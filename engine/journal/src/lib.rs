@@ -25,9 +25,11 @@ mod position;
 mod record;
 mod recovery;
 mod state;
+#[cfg(test)]
+mod test_keys;
 mod walk;
 
-pub use error::{AppendRefused, JournalError, ReadError};
+pub use error::{AppendRefused, JournalError, ReadError, Unopened};
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
 pub use liveness::{Liveness, SegmentUsage};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
