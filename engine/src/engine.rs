@@ -8,9 +8,10 @@ use crate::merging::Merging;
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::rotation::Rotations;
 use crate::router::Router;
 use control::TableEntry;
-use journal::{Journal, Position};
+use journal::{GroupId, Journal, Position};
 use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
@@ -54,6 +55,8 @@ pub struct Engine {
     /// The journal had no room for what was proposed; `apply_durable` hands it over again.
     pub(crate) is_blocked: bool,
     replies: Vec<Replied>,
+    /// On worker 0 alone.
+    pub(crate) rotations: Rotations,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
@@ -79,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) mesh: Mesh<Batch>,
     pub(crate) signal: Signal,
+    pub(crate) outbox: Outbox,
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
@@ -88,11 +92,10 @@ pub(crate) struct Parts {
 
 impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
-        let core_count = parts.runtime.core_count();
         Self {
             merging: Merging::new(&parts.signal),
             cleaning: Cleaning::default(),
-            outbox: Outbox::new(core_count),
+            outbox: parts.outbox,
             runtime: parts.runtime,
             journal: parts.journal,
             mesh: parts.mesh,
@@ -111,6 +114,7 @@ impl Engine {
             durable: Position::default(),
             is_blocked: false,
             replies: Vec::new(),
+            rotations: Rotations::default(),
             endpoint: parts.endpoint,
             table_delay_ms: parts.table_delay_ms,
             _locks: parts.locks,
@@ -159,6 +163,7 @@ impl Engine {
         self.drain_inbox();
         self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
+        self.announce_changes();
         self.deliver_outcomes();
         self.clean();
         self.collect();
@@ -364,6 +369,7 @@ impl Engine {
     /// Gives back the space of a partition that is of no table any more, once its log is applied.
     pub(crate) fn close_when_settled(&mut self, mut owner: Partition) {
         if owner.is_settled() {
+            self.journal.forget_keys(GroupId(owner.id().0));
             self.merging.release(&self.runtime, &self.journal, owner.into_release_work());
             return;
         }

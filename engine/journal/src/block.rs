@@ -13,7 +13,7 @@ pub(crate) const BLOCK_BYTES_U32: u32 = 4096;
 /// Bytes of a segment's header and of a flush's header.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Version of everything in `FORMAT.md`.
-pub(crate) const FORMAT_VERSION: u16 = 1;
+pub(crate) const FORMAT_VERSION: u16 = 2;
 
 const SEGMENT_MAGIC: u32 = u32::from_le_bytes(*b"STSG");
 const FLUSH_MAGIC: u32 = u32::from_le_bytes(*b"STFL");
@@ -192,6 +192,8 @@ pub(crate) struct FlushHeader {
     pub(crate) chain: u64,
     pub(crate) replay_start: SegmentId,
     pub(crate) kind: FlushKind,
+    /// Of the process that wrote it: a part of the key of its records.
+    pub(crate) opening: u64,
 }
 
 impl FlushHeader {
@@ -207,6 +209,7 @@ impl FlushHeader {
         put(block, 40, &self.chain.to_le_bytes());
         put(block, 48, &self.replay_start.0.to_le_bytes());
         put(block, 52, &(self.kind as u16).to_le_bytes());
+        put(block, 56, &self.opening.to_le_bytes());
         let checksum = key.checksum(offset, &block[8..HEADER_BYTES]);
         put(block, 0, &checksum.to_le_bytes());
     }
@@ -238,6 +241,7 @@ impl FlushHeader {
             chain: u64_at(block, 40),
             replay_start: SegmentId(u32_at(block, 48)),
             kind,
+            opening: u64_at(block, 56),
         })
     }
 }
@@ -277,6 +281,7 @@ mod tests {
             chain: 0xFEED,
             replay_start: SegmentId(2),
             kind: FlushKind::Records,
+            opening: 0xABCD,
         };
         let mut block = [0; HEADER_BYTES];
         flush.encode(ChecksumKey::new(77, 5), 4096, &mut block);

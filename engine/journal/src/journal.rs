@@ -3,23 +3,26 @@
 //! On the way of a request this is step "durable": `replication` appends, the committer flushes, the engine's loop is woken. One
 //! journal per core; handles are clones of one. Deliberately not here: what a record means, and the decision when a record is dead.
 
-use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32};
+use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey};
 use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
-use crate::error::{AppendRefused, JournalError, ReadError};
+use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
-use crate::position::{Location, Position, SegmentId};
-use crate::record::{self, BadRecord, Record, encoded_bytes};
-use crate::recovery::{self, DoubtfulFile, RecoveryReport, doubtful_rot};
+use crate::openings::read_openings;
+use crate::position::{GroupId, Location, Position, SegmentId};
+use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
+use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::scan::Scan;
 use crate::state::State;
-use crate::walk::{Damage, DamageKind};
-use bytes::Bytes;
+use crate::walk::{Damage, DamageKind, Walk};
+use bytes::{Bytes, BytesMut};
 use runtime::{CoreId, FileError, Runtime, Signal};
+use security::{GroupKeys, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Bytes of a segment file, unless the options say otherwise.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
@@ -69,14 +72,15 @@ pub(crate) struct Shared {
 }
 
 impl Journal {
-    /// Opens the journal of a core, creating it if there is none: reads back its log, calls `visit` with each record in order,
-    /// and starts its tasks. When this returns, whatever was visited is durable.
+    /// Opens the journal of a core, creating it if there is none: reads back its log, opens its records with `keys`, calls `visit` with each
+    /// in order, and starts its tasks. When this returns, whatever was visited is durable.
     pub async fn open(
         runtime: &Runtime,
         options: JournalOptions,
+        keys: GroupKeys,
         visit: &mut Visitor<'_>,
     ) -> Result<Journal, JournalError> {
-        let journal = Journal::open_unsettled(runtime, options, false, visit).await?;
+        let journal = Journal::open_unsettled(runtime, &options, Source { keys, has_store: false }, visit).await?;
         journal.remove_doubtful().await?;
         Ok(journal)
     }
@@ -86,18 +90,19 @@ impl Journal {
     pub async fn open_with_store(
         runtime: &Runtime,
         options: JournalOptions,
+        keys: GroupKeys,
         visit: &mut Visitor<'_>,
     ) -> Result<Journal, JournalError> {
-        Journal::open_unsettled(runtime, options, true, visit).await
+        Journal::open_unsettled(runtime, &options, Source { keys, has_store: true }, visit).await
     }
 
     async fn open_unsettled(
         runtime: &Runtime,
-        options: JournalOptions,
-        has_store: bool,
+        options: &JournalOptions,
+        source: Source,
         visit: &mut Visitor<'_>,
     ) -> Result<Journal, JournalError> {
-        let recovered = recovery::recover(runtime, &options, has_store, visit).await?;
+        let recovered = recovery::recover(runtime, options, source, visit).await?;
         let shared = Rc::new(Shared {
             runtime: runtime.clone(),
             directories: recovered.directories,
@@ -147,7 +152,17 @@ impl Journal {
         &self.shared.report
     }
 
-    /// Appends a record: copies it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
+    /// The table's groups seal what is appended from now on with its newest key. Before a group's first record; and that key has to be durable.
+    pub fn grant_keys(&self, table: &Arc<TableKeys>) {
+        self.shared.state.borrow_mut().keys.grant(table);
+    }
+
+    /// Nothing of the group is appended or read any more: its keys need not be kept.
+    pub fn forget_keys(&self, group: GroupId) {
+        self.shared.state.borrow_mut().keys.forget(group.0);
+    }
+
+    /// Appends a record: seals it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
     pub fn append(&self, record: Record<'_>) -> Result<Location, AppendRefused> {
         let appended = self.shared.state.borrow_mut().append(&record);
         // Refused or not: a batch that is full may have been completed.
@@ -225,7 +240,7 @@ impl Journal {
         let state = self.shared.state.borrow();
         let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
         let found = state.liveness.find(segment).filter(|_| is_complete && segment >= state.liveness.replay_start())?;
-        (found.durable_end == found.end).then(|| Scan::new(state.journal_id, found))
+        (found.durable_end == found.end).then(|| Scan::new(Rc::clone(&self.shared), state.journal_id, found))
     }
 
     /// Use of each segment: those before the log and then the log's, each oldest first.
@@ -233,20 +248,16 @@ impl Journal {
         self.shared.state.borrow().liveness.usage().collect()
     }
 
-    /// Reads the payload of a durable record from the disk and checks it.
+    /// Reads the payload of a durable record from the disk, checks it and opens it.
     pub async fn read(&self, location: Location) -> Result<Bytes, ReadError> {
-        let (file, key) = {
+        self.learn_openings(location.segment).await?;
+        let (file, key, key_place) = {
             let state = self.shared.state.borrow();
             let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
             if location.offset >= segment.durable_end {
                 return Err(ReadError::NotDurable(location));
             }
-            (segment.file.clone(), segment.key)
-        };
-        let rot = |kind| ReadError::Rot {
-            path: file.path().to_path_buf(),
-            location,
-            damage: Damage { offset: location.offset, kind },
+            (segment.file.clone(), segment.key, segment.key_place(state.journal_id, location.offset))
         };
         let total = encoded_bytes(location.len as usize);
         let first = (location.offset / BLOCK_BYTES_U32) * BLOCK_BYTES_U32;
@@ -254,18 +265,34 @@ impl Journal {
         let length = (inside + total).next_multiple_of(BLOCK_BYTES);
         let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
         let bytes = &buffer.as_slice()[inside..inside + total];
-        match record::decode(key, location.offset, bytes) {
-            Ok((record, ..)) if record.payload.len() == location.len as usize => {
-                Ok(Bytes::copy_from_slice(record.payload))
-            }
-            Ok((record, ..)) => {
-                Err(rot(DamageKind::RecordLength { found: u32::try_from(record.payload.len()).unwrap_or(u32::MAX) }))
-            }
-            Err(BadRecord::Length { found }) => Err(rot(DamageKind::RecordLength { found })),
-            Err(BadRecord::Checksum { expected, found }) => Err(rot(DamageKind::RecordChecksum { expected, found })),
-            Err(BadRecord::Kind(kind)) => Err(rot(DamageKind::RecordKind(kind))),
-            Err(BadRecord::Padding { .. }) => Err(rot(DamageKind::Padding)),
+        let sealed = check_record(key, location, bytes).map_err(|kind| ReadError::Rot {
+            path: file.path().to_path_buf(),
+            location,
+            damage: Damage { offset: location.offset, kind },
+        })?;
+        let unopened = |reason: Unopened| ReadError::Sealed { path: file.path().to_path_buf(), location, reason };
+        let mut payload = BytesMut::zeroed(location.len as usize);
+        let mut state = self.shared.state.borrow_mut();
+        let key = state.keys.opening(sealed.group.0, sealed.version, key_place);
+        let key = key.map_err(|error| unopened(error.into()))?;
+        sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
+        Ok(payload.freeze())
+    }
+
+    /// Makes sure that it is known who wrote which part of a segment.
+    async fn learn_openings(&self, segment: SegmentId) -> Result<(), ReadError> {
+        let source = {
+            let state = self.shared.state.borrow();
+            let unknown = state.liveness.find(segment).filter(|found| !found.are_openings_known);
+            unknown.map(|found| (found.file.clone(), Walk::begin(state.journal_id, found)))
+        };
+        let Some((file, walk)) = source else { return Ok(()) };
+        let openings = read_openings(&file, walk).await.map_err(ReadError::File)?;
+        // It may be gone since.
+        if let Some(found) = self.shared.state.borrow_mut().liveness.find_mut(segment) {
+            (found.openings, found.are_openings_known) = (openings, true);
         }
+        Ok(())
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -289,6 +316,18 @@ impl Journal {
         self.shared.closed.wait().await;
         // Whoever else waits, or calls again, passes too.
         self.shared.closed.notify();
+    }
+}
+
+/// The record at a location, if the bytes there are that record's.
+fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
+    match record::decode(key, location.offset, bytes) {
+        Ok(sealed) if sealed.payload_bytes() == location.len => Ok(sealed),
+        Ok(sealed) => Err(DamageKind::RecordLength { found: sealed.payload_bytes() }),
+        Err(BadRecord::Length { found }) => Err(DamageKind::RecordLength { found }),
+        Err(BadRecord::Checksum { expected, found }) => Err(DamageKind::RecordChecksum { expected, found }),
+        Err(BadRecord::Kind(kind)) => Err(DamageKind::RecordKind(kind)),
+        Err(BadRecord::Padding { .. }) => Err(DamageKind::Padding),
     }
 }
 

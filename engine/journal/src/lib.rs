@@ -22,14 +22,17 @@ mod error;
 mod identity;
 mod journal;
 mod liveness;
+mod openings;
 mod position;
 mod record;
 mod recovery;
 mod scan;
 mod state;
+#[cfg(test)]
+mod test_keys;
 mod walk;
 
-pub use error::{AppendRefused, JournalError, ReadError};
+pub use error::{AppendRefused, JournalError, ReadError, Unopened};
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};

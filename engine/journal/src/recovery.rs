@@ -8,14 +8,15 @@ use crate::block::{
     ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
 };
 use crate::directory::{Directories, SegmentFile};
-use crate::error::JournalError;
+use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
-use crate::liveness::{Liveness, Segment};
+use crate::liveness::Segment;
 use crate::position::SegmentId;
 use crate::state::{CommitStep, SEGMENT_BYTES_MIN, SPARE_COUNT_MAX, Spare, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
-use std::path::PathBuf;
+use security::{GroupKeys, NoKey};
+use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -49,6 +50,16 @@ pub struct RecoveryReport {
     pub record_count: u64,
     /// Bytes of their payloads.
     pub payload_bytes: u64,
+    /// Records of deleted tables, whose keys are gone: not visited, dead.
+    pub shredded_count: u64,
+}
+
+/// What an opening is given to read with.
+pub(crate) struct Source {
+    /// Of the records' groups.
+    pub(crate) keys: GroupKeys,
+    /// Whether owners will say what they name before the log.
+    pub(crate) has_store: bool,
 }
 
 /// An opened journal without its tasks.
@@ -99,7 +110,7 @@ struct End {
 pub(crate) async fn recover(
     runtime: &Runtime,
     options: &JournalOptions,
-    has_store: bool,
+    source: Source,
     visit: &mut Visitor<'_>,
 ) -> Result<Recovered, JournalError> {
     let is_whole = options.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
@@ -114,21 +125,24 @@ pub(crate) async fn recover(
     let end = find_end(journal_id, &files).await?;
     let store = split_store(&mut files, end.replay_start)?;
 
-    let mut state = State::new(journal_id, core, options.segment_bytes);
+    let mut opening = [0; 8];
+    runtime.fill_secret(&mut opening);
+    let mut state = State::new((journal_id, core), options.segment_bytes, u64::from_le_bytes(opening), source.keys);
     state.next_file_number = files.highest_number + 1;
     state.next_sequence = end.sequence;
     for log_file in store {
-        let segment = segment_of(journal_id, &log_file, file_bytes(&log_file.file));
+        let mut segment = segment_of(journal_id, &log_file, file_bytes(&log_file.file));
+        segment.are_openings_known = false;
         state.liveness.store.insert(segment.id, segment);
     }
-    let report = visit_log(journal_id, &files.log, &end, &mut state.liveness, visit).await?;
+    let report = visit_log(&files.log, &end, &mut state, visit).await?;
     if let Some(last) = files.log.last() {
         // What was read may still be in a volatile cache: a process can die and leave it there.
         last.file.sync().await?;
     }
     let doubtful = std::mem::take(&mut files.doubtful);
     give_places(runtime, &directories, files, &mut state).await?;
-    if !has_store {
+    if !source.has_store {
         // Nothing is retained: on a full disk the mark may need one of these files.
         state.settle_store().expect("nothing is retained");
     }
@@ -343,14 +357,21 @@ pub(crate) fn doubtful_rot(doubtful: &[DoubtfulFile]) -> Option<JournalError> {
 
 /// Fills the table of segments and visits every record. All of it is proven durable or was just walked, so whatever is bad is rot.
 async fn visit_log(
-    journal_id: u64,
     log: &[LogFile],
     end: &End,
-    liveness: &mut Liveness,
+    state: &mut State,
     visit: &mut Visitor<'_>,
 ) -> Result<RecoveryReport, JournalError> {
-    let mut report =
-        RecoveryReport { tail: end.tail.clone(), segment_count: log.len(), record_count: 0, payload_bytes: 0 };
+    let mut report = RecoveryReport {
+        tail: end.tail.clone(),
+        segment_count: log.len(),
+        record_count: 0,
+        payload_bytes: 0,
+        shredded_count: 0,
+    };
+    let journal_id = state.journal_id;
+    // Where payloads are opened, one after the other.
+    let mut opened = Vec::new();
     let mut sequence = log.first().map_or(end.sequence, |first| first.header.first_sequence);
     for (place, log_file) in log.iter().enumerate() {
         let next = log.get(place + 1);
@@ -360,20 +381,18 @@ async fn visit_log(
             let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
             return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
         }
-        liveness.log.push_back(segment_of(journal_id, log_file, segment_end));
+        state.liveness.log.push_back(segment_of(journal_id, log_file, segment_end));
         let mut walk = walk_of(journal_id, log_file, segment_end);
         let mut reader = Reader::new(&log_file.file);
         while walk.offset < walk.end {
+            let offset = walk.offset;
             let flush = match reader.step(&mut walk).await? {
                 Ok(flush) => flush,
                 Err(damage) => return Err(rot(log_file, damage, proven_by)),
             };
-            flush.visit(|record, location| {
-                report.record_count += 1;
-                report.payload_bytes += record.payload.len() as u64;
-                liveness.add(location);
-                visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })
-            })?;
+            let segment = state.liveness.log.back_mut().expect("pushed a moment ago");
+            segment.note_opening(offset, flush.header.opening);
+            visit_flush(&flush, state, (&mut report, &mut opened), log_file.file.path(), visit)?;
         }
         sequence = walk.sequence;
     }
@@ -383,6 +402,36 @@ async fn visit_log(
         return Err(rot(last, Damage { offset: end.offset, kind }, end.sequence));
     }
     Ok(report)
+}
+
+/// Opens and visits every record of a flush of the file at `path`. `opened` is where payloads are opened.
+fn visit_flush(
+    flush: &Flush<'_>,
+    state: &mut State,
+    (report, opened): (&mut RecoveryReport, &mut Vec<u8>),
+    path: &Path,
+    visit: &mut Visitor<'_>,
+) -> Result<(), JournalError> {
+    let State { liveness, keys, journal_id, .. } = state;
+    let key_place = flush.key_place(*journal_id);
+    flush.visit(|record, location| {
+        let unopened = |reason: Unopened| JournalError::Sealed { path: path.to_path_buf(), location, reason };
+        liveness.add(location);
+        let key = match keys.opening(record.group.0, record.version, key_place) {
+            Ok(key) => key,
+            Err(NoKey::Shredded) => {
+                report.shredded_count += 1;
+                liveness.release(location);
+                return Ok(());
+            }
+            Err(reason) => return Err(unopened(reason.into())),
+        };
+        opened.resize(record.payload_bytes() as usize, 0);
+        let record = record.open(key, location.offset, opened).map_err(|error| unopened(error.into()))?;
+        report.record_count += 1;
+        report.payload_bytes += record.payload.len() as u64;
+        visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })
+    })
 }
 
 /// Makes spares of the files that are, and removes those that are too many.
@@ -442,6 +491,8 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         end,
         durable_end: end,
         live_bytes: 0,
+        openings: Vec::new(),
+        are_openings_known: true,
     }
 }
 
@@ -469,7 +520,7 @@ impl Reader {
     }
 
     /// The bytes from `offset` on: at least `least` of them (or all up to the end of the file).
-    async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
+    pub(crate) async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
         let left = (file_bytes(&self.file) - offset) as usize;
         let least = least.min(left);
         let is_there = self

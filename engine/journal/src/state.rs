@@ -11,6 +11,7 @@ use crate::liveness::{Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
 use runtime::{Buffer, File};
+use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
 
 /// Batches that may be filled, waiting or on their way to the disk at one time: the bound on bytes that wait.
@@ -65,6 +66,9 @@ enum Phase {
 pub(crate) struct State {
     pub(crate) journal_id: u64,
     pub(crate) core: u16,
+    /// Drawn by this process: a part of the key of all that it writes.
+    opening: u64,
+    pub(crate) keys: GroupKeys,
     /// Bytes of new segment files.
     segment_bytes: u64,
     pub(crate) liveness: Liveness,
@@ -90,11 +94,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(journal_id: u64, core: u16, segment_bytes: u64) -> State {
+    pub(crate) fn new((journal_id, core): (u64, u16), segment_bytes: u64, opening: u64, keys: GroupKeys) -> State {
         assert!(segment_bytes >= SEGMENT_BYTES_MIN);
         State {
             journal_id,
             core,
+            opening,
+            keys,
             segment_bytes,
             liveness: Liveness::default(),
             next_file_number: 1,
@@ -131,7 +137,8 @@ impl State {
             self.filling = Some(self.begin_batch(encoded_bytes(payload_bytes), BLOCK_BYTES)?);
         }
         let batch = self.filling.as_mut().expect("a batch was begun");
-        let location = batch.push(record);
+        let sealing = self.keys.sealing(record.group.0, batch.key_place());
+        let location = batch.push(record, sealing.expect("a group has its keys before its first record"));
         self.appended.0 += 1;
         self.liveness.add(location);
         Ok(location)
@@ -333,6 +340,7 @@ impl State {
         // Whatever its kind, it says where the log begins.
         self.wants_mark = false;
         let segment = self.liveness.find_mut(flush.segment).expect("a batch's segment is being written");
+        segment.note_opening(flush.offset, self.opening);
         segment.end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
         flush
     }
@@ -353,6 +361,10 @@ impl State {
         Ok(Batch::begin(place, buffer, sequence))
     }
 
+    fn key_place(&self, epoch: u64, segment: SegmentId) -> KeyPlace {
+        KeyPlace { journal_id: self.journal_id, epoch, opening: self.opening, segment: segment.0 }
+    }
+
     fn find_place(&mut self, needed_bytes: usize, reserve_bytes: usize) -> Option<BatchPlace> {
         let mut previous_end = 0;
         let mut id = SegmentId(1);
@@ -363,8 +375,8 @@ impl State {
                 return Some(BatchPlace {
                     file: last.file.clone(),
                     segment: last.id,
-                    epoch: last.epoch,
                     key: last.key,
+                    key_place: self.key_place(last.epoch, last.id),
                     offset: last.end,
                     room,
                     segment_header: None,
@@ -392,14 +404,25 @@ impl State {
         let place = BatchPlace {
             file: file.clone(),
             segment: id,
-            epoch,
             key,
+            key_place: self.key_place(epoch, id),
             offset: 0,
             room: file_bytes - reserve_bytes,
             segment_header: Some(header),
         };
-        let (end, durable_end, live_bytes) = (0, 0, 0);
-        let segment = Segment { id, file, file_number, epoch, key, first_sequence, end, durable_end, live_bytes };
+        let segment = Segment {
+            id,
+            file,
+            file_number,
+            epoch,
+            key,
+            first_sequence,
+            end: 0,
+            durable_end: 0,
+            live_bytes: 0,
+            openings: Vec::new(),
+            are_openings_known: true,
+        };
         self.liveness.log.push_back(segment);
         place
     }
@@ -410,6 +433,7 @@ mod tests {
     use super::*;
     use crate::position::{GroupId, LogIndex, Term};
     use crate::record::RecordKind;
+    use crate::test_keys::keys_of;
     use runtime::simulated::Machine;
     use std::path::Path;
 
@@ -428,7 +452,7 @@ mod tests {
     #[test]
     fn a_dead_segment_waits_for_a_durable_flush_that_begins_the_log_behind_it() {
         let machine = Machine::new(1);
-        let mut state = State::new(1, 0, SEGMENT_BYTES_MIN);
+        let mut state = State::new((1, 0), SEGMENT_BYTES_MIN, 5, keys_of(1));
         state.settle_store().unwrap();
         for file_number in 1..=2 {
             let runtime = machine.runtime();

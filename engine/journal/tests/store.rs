@@ -7,6 +7,7 @@ mod world;
 use journal::{JournalError, SegmentId};
 use owner::{History, KEY_COUNT, Owner};
 use runtime::simulated::{Halt, Machine, NodeId};
+use std::path::Path;
 use world::segment_paths;
 
 const STEP_COUNT: usize = 90;
@@ -156,41 +157,48 @@ fn only_the_log_is_visited_and_the_store_is_read() {
         .expect("nothing goes down");
 }
 
+/// Opens it in a new life, so that nothing of the life before still works on the files.
+fn reopen(machine: &Machine, history: &mut History) -> Result<(), JournalError> {
+    machine.kill(NodeId(0));
+    machine.restart();
+    machine.run(Owner::open(&machine.runtime(), true, history)).expect("nothing goes down").map(drop)
+}
+
 #[test]
 fn a_segment_that_is_named_and_missing_or_damaged_is_said_to_be() {
     let (machine, mut history) = worked_machine(true);
-    machine
-        .run(async {
-            let runtime = machine.runtime();
-            let owner = Owner::open(&runtime, true, &mut history).await.expect("it opens");
-            let usage = owner.journal.usage();
-            let store = usage.iter().find(|usage| !usage.is_visited && owner.segments().contains(&usage.segment));
-            let store = store.expect("some keys lie before the log").segment;
-            owner.journal.close().await;
-            let mut named_count = 0;
-            for path in segment_paths(&machine.disk().files()) {
-                let elsewhere = std::path::Path::new("/data0/journal-0/elsewhere");
-                runtime.rename(&path, elsewhere).await.expect("it is there");
-                match Owner::open(&runtime, true, &mut history).await.map(drop) {
-                    Err(JournalError::MissingStore { segments }) => {
-                        named_count += usize::from(segments.contains(&store))
-                    }
-                    // Part of the log, or a spare.
-                    Err(JournalError::MissingSegments { .. }) | Ok(()) => {}
-                    other => panic!("{}: {other:?}", path.display()),
-                }
-                runtime.rename(elsewhere, &path).await.expect("it is there");
-                machine.disk().flip(&path, 24, 1);
-                match Owner::open(&runtime, true, &mut history).await.map(drop) {
-                    Err(JournalError::Rot { path: found, .. }) => assert_eq!(found, path),
-                    Ok(()) => {}
-                    other => panic!("{}: {other:?}", path.display()),
-                }
-                if machine.disk().files().iter().any(|(found, _)| *found == path) {
-                    machine.disk().flip(&path, 24, 1);
-                }
-            }
-            assert_eq!(named_count, 1);
-        })
-        .expect("nothing goes down");
+    let named = machine.run(async {
+        let owner = Owner::open(&machine.runtime(), true, &mut history).await.expect("it opens");
+        let usage = owner.journal.usage();
+        let store = usage.iter().find(|usage| !usage.is_visited && owner.segments().contains(&usage.segment));
+        store.expect("some keys lie before the log").segment
+    });
+    let named = named.expect("nothing goes down");
+    let elsewhere = Path::new("/data0/journal-0/elsewhere");
+    let rename = |from: &Path, to: &Path| {
+        let renamed = machine.run(async { machine.runtime().rename(from, to).await });
+        renamed.expect("nothing goes down").expect("it is there");
+    };
+    let mut named_count = 0;
+    for path in segment_paths(&machine.disk().files()) {
+        rename(&path, elsewhere);
+        match reopen(&machine, &mut history) {
+            Err(JournalError::MissingStore { segments }) => named_count += usize::from(segments.contains(&named)),
+            // Part of the log, or a spare.
+            Err(JournalError::MissingSegments { .. }) | Ok(()) => {}
+            other => panic!("{}: {other:?}", path.display()),
+        }
+        rename(elsewhere, &path);
+        machine.disk().flip(&path, 24, 1);
+        match reopen(&machine, &mut history) {
+            Err(JournalError::Rot { path: found, .. }) => assert_eq!(found, path),
+            // It was a spare.
+            Ok(()) => {}
+            other => panic!("{}: {other:?}", path.display()),
+        }
+        if machine.disk().files().iter().any(|(found, _)| *found == path) {
+            machine.disk().flip(&path, 24, 1);
+        }
+    }
+    assert_eq!(named_count, 1);
 }

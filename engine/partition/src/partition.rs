@@ -12,8 +12,8 @@ use replication::{CommittedEntry, Group, Progress, ProposeError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Bytes of a journal record beside the item's size, about: the headers of record and change, the key, what the encodings add.
-const RECORD_OVERHEAD_BYTES: u64 = 96;
+/// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, the key, what the encodings add.
+const RECORD_OVERHEAD_BYTES: u64 = 112;
 
 /// Owner of a hash range of a table. One a range, on the core of its worker; dropped when its table is deleted.
 ///

@@ -8,6 +8,7 @@ use partition::{Answer, Context, MemtablesOptions, Opening, Operation, Partition
 use replication::Cleaned;
 use runtime::simulated::Machine;
 use runtime::{CoreId, Runtime, Signal};
+use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ impl World {
             JournalOptions { segment_bytes: 64 << 10, ..JournalOptions::new(CoreId(0), vec!["/data".into()]) };
         runtime.create_directory(Path::new("/data")).await.expect("the simulated disk works");
         let mut opening = Opening::new(PartitionId(1), MemtablesOptions { table_bytes_max: 1 << 20, seed: 1 });
-        let journal = Journal::open(runtime, options, &mut |record, location, liveness| {
+        let journal = Journal::open(runtime, options, keys(), &mut |record, location, liveness| {
             opening.visit(record, location, liveness)
         })
         .await
@@ -127,6 +128,16 @@ impl World {
     fn live_bytes(&self) -> u64 {
         self.journal.usage().iter().map(|usage| usage.live_bytes).sum()
     }
+}
+
+/// The keys of the partition's group, the same in each life.
+fn keys() -> GroupKeys {
+    let mut random = |out: &mut [u8]| out.fill(7);
+    let keyring = Keyring::draw(&mut random);
+    let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+    let mut table = KeyTable::new(0, &mut wrapping);
+    table.add(KeyOwner(1), vec![1], &mut wrapping);
+    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
 }
 
 fn item(key: &str, value: Option<&str>) -> Item {

@@ -3,7 +3,7 @@
 //! With files, a checkpoint names the records of all keys by their locations, as sstables do; without, all that is live is visited again at
 //! each start. It keeps the rules of `FORMAT.md`, "What the kinds are for", and nothing else protects its records.
 
-use crate::world::{append_record, flush, options};
+use crate::world::{append_record, flush, keys, options};
 use journal::{
     GroupId, Journal, JournalError, Liveness, Location, LogIndex, Record, RecordKind, RecordSum, SegmentId, Term,
 };
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 pub(crate) const KEY_COUNT: u8 = 24;
-const GROUP: GroupId = GroupId(5);
+const GROUP: GroupId = GroupId(1);
 const ENTRY_BYTES: usize = 10;
 
 /// A change: what a key is from this index on; `None`: deleted.
@@ -105,9 +105,9 @@ impl Owner {
                 Ok(())
             };
             if has_files {
-                Journal::open_with_store(runtime, options(1), &mut visit).await?
+                Journal::open_with_store(runtime, options(1), keys(), &mut visit).await?
             } else {
-                Journal::open(runtime, options(1), &mut visit).await?
+                Journal::open(runtime, options(1), keys(), &mut visit).await?
             }
         };
         let mut named_dead = Vec::new();

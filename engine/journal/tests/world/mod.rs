@@ -5,6 +5,7 @@ use journal::{
     AppendRefused, GroupId, Journal, JournalError, JournalOptions, Location, LogIndex, Record, RecordKind, Term,
 };
 use runtime::{CoreId, Runtime, Signal};
+use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -75,6 +76,24 @@ pub(crate) fn options(directory_count: usize) -> JournalOptions {
     JournalOptions { segment_bytes: u64::from(SEGMENT_BYTES), ..JournalOptions::new(CoreId(0), data_directories) }
 }
 
+thread_local! {
+    /// Made once: made again it would wrap the same keys under the same nonces, which the ledger takes for the mistake that it looks for.
+    static TABLE: KeyTable = {
+        let mut random = fastrand::Rng::with_seed(99);
+        let mut random = |out: &mut [u8]| random.fill(out);
+        let keyring = Keyring::draw(&mut random);
+        let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+        let mut table = KeyTable::new(0, &mut wrapping);
+        table.add(KeyOwner(1), vec![1, 2], &mut wrapping);
+        table
+    };
+}
+
+/// The keys of the groups of [`Owned::new`], the same in each life.
+pub(crate) fn keys() -> GroupKeys {
+    TABLE.with(|table| GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group()))
+}
+
 /// Opens the journal and gives every record with its location.
 pub(crate) async fn open_with(
     runtime: &Runtime,
@@ -84,7 +103,7 @@ pub(crate) async fn open_with(
         runtime.create_directory(directory).await?;
     }
     let mut found = Vec::new();
-    let journal = Journal::open(runtime, options, &mut |record, location, _| {
+    let journal = Journal::open(runtime, options, keys(), &mut |record, location, _| {
         found.push((Owned::of(&record), location));
         Ok(())
     })
