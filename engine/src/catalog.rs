@@ -9,7 +9,7 @@ use crate::coordinate::described;
 use crate::key_keeper::KeyKeeper;
 use crate::message::{KeyGrant, Message};
 use crate::submit::CATALOG_CORE;
-use control::{Applied, Birth, Control, Effect, TableEntry};
+use control::{Applied, Birth, Control, Effect, Placement, TableEntry};
 use journal::{GroupId, LogIndex};
 use model::operation::{
     CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
@@ -160,8 +160,8 @@ impl Engine {
     /// Opens this core's partitions of the table. From now on it can be found here.
     fn open_table(&mut self, table: &Arc<TableEntry>) {
         for placement in table.partitions_of(self.core()) {
-            let opening = Opening::new(placement.partition, self.memtables_options());
-            self.open_partition(table, opening).expect("a new group of one member opens");
+            let opening = Opening::new(placement.partition, self.partition_options());
+            self.open_partition(table, placement, opening).expect("a new group of one member opens");
         }
         self.router.open(Arc::clone(table));
     }
@@ -170,9 +170,15 @@ impl Engine {
     ///
     /// # Errors
     /// If what was recovered of its group contradicts itself.
-    pub(crate) fn open_partition(&mut self, table: &Arc<TableEntry>, opening: Opening) -> Result<(), OpenError> {
-        let partition = opening.open(Arc::new(table.definition.clone()))?;
+    pub(crate) fn open_partition(
+        &mut self,
+        table: &TableEntry,
+        placement: &Placement,
+        opening: Opening,
+    ) -> Result<(), OpenError> {
+        let partition = opening.open(Arc::new(table.definition.clone()), placement.range)?;
         let id = partition.id();
+        self.expiring.look_at(&self.runtime, &partition);
         self.partitions.insert(id, partition);
         // Its group has just begun its term.
         self.settle_later(id);
@@ -182,9 +188,11 @@ impl Engine {
     /// From now on the table is otherwise here.
     fn change_table(&mut self, table: &Arc<TableEntry>) {
         let definition = Arc::new(table.definition.clone());
+        let now_ms = self.context.now_us / 1_000;
         for placement in table.partitions_of(self.core()) {
             if let Some(partition) = self.partitions.get_mut(&placement.partition) {
-                partition.set_definition(Arc::clone(&definition));
+                partition.set_definition(Arc::clone(&definition), now_ms);
+                self.expiring.look_at(&self.runtime, partition);
             }
         }
         self.router.open(Arc::clone(table));
@@ -195,7 +203,10 @@ impl Engine {
         self.router.close(table);
         for placement in &table.partitions {
             match self.partitions.remove(&placement.partition) {
-                Some(partition) => self.close_when_settled(partition),
+                Some(partition) => {
+                    self.expiring.forget(placement.partition);
+                    self.close_when_settled(partition);
+                }
                 // Another core's: here its keys were granted and never used.
                 None => self.journal.forget_keys(GroupId(placement.partition.0)),
             }

@@ -4,6 +4,7 @@ use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
 use crate::cleaning::Cleaning;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
+use crate::expiring::Expiring;
 use crate::merging::Merging;
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
@@ -45,6 +46,7 @@ pub struct Engine {
     pub(crate) metrics: Metrics,
     pub(crate) merging: Merging,
     pub(crate) cleaning: Cleaning,
+    pub(crate) expiring: Expiring,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
@@ -61,6 +63,8 @@ pub struct Engine {
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
     pub(crate) table_delay_ms: u64,
+    /// How long items stay after their time.
+    pub(crate) expiry_delay_ms: u64,
     /// Held until the worker ends: no second process may use its folders.
     _locks: Vec<DirectoryLock>,
 }
@@ -87,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
     pub(crate) table_delay_ms: u64,
+    pub(crate) expiry_delay_ms: u64,
     pub(crate) locks: Vec<DirectoryLock>,
 }
 
@@ -95,6 +100,7 @@ impl Engine {
         Self {
             merging: Merging::new(&parts.signal),
             cleaning: Cleaning::default(),
+            expiring: Expiring::new(&parts.signal),
             outbox: parts.outbox,
             runtime: parts.runtime,
             journal: parts.journal,
@@ -117,6 +123,7 @@ impl Engine {
             rotations: Rotations::default(),
             endpoint: parts.endpoint,
             table_delay_ms: parts.table_delay_ms,
+            expiry_delay_ms: parts.expiry_delay_ms,
             _locks: parts.locks,
         }
     }
@@ -166,6 +173,7 @@ impl Engine {
         self.announce_changes();
         self.deliver_outcomes();
         self.clean();
+        self.expire_items();
         self.collect();
         if !self.outbox.send(&self.mesh) {
             self.merging.wake_later(&self.runtime, &self.signal);

@@ -15,6 +15,7 @@ mod catalog;
 mod cleaning;
 mod coordinate;
 mod engine;
+mod expiring;
 mod key_files;
 mod key_keeper;
 mod merging;

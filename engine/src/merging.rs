@@ -30,18 +30,19 @@ impl Merging {
         Self { signal: signal.clone(), finished: Rc::default() }
     }
 
-    /// Begins a merge if one is due.
+    /// Begins the merges that are due.
     pub(crate) fn look_at(&self, runtime: &Runtime, partition: &mut Partition) {
-        let Some(mut work) = partition.take_merge_work() else { return };
-        let (id, finished, signal) = (partition.id(), Rc::clone(&self.finished), self.signal.clone());
-        let runtime_of_task = runtime.clone();
-        runtime.spawn(ShareClass::Background, async move {
-            while !work.step(STEP_KEY_COUNT) {
-                runtime_of_task.yield_now().await;
-            }
-            finished.borrow_mut().push((id, work));
-            signal.notify();
-        });
+        while let Some(mut work) = partition.take_merge_work() {
+            let (id, finished, signal) = (partition.id(), Rc::clone(&self.finished), self.signal.clone());
+            let runtime_of_task = runtime.clone();
+            runtime.spawn(ShareClass::Background, async move {
+                while !work.step(STEP_KEY_COUNT) {
+                    runtime_of_task.yield_now().await;
+                }
+                finished.borrow_mut().push((id, work));
+                signal.notify();
+            });
+        }
     }
 
     /// Puts finished merges into their partitions. The merge of a partition that is gone is forgotten: whoever closed

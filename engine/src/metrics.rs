@@ -11,4 +11,6 @@ pub struct Metrics {
     pub refused_count: u64,
     /// Segments of the journal that were emptied.
     pub cleaned_segment_count: u64,
+    /// Items that were deleted because their time was over.
+    pub expired_count: u64,
 }

@@ -22,8 +22,9 @@ use crate::submit::CATALOG_CORE;
 use control::{CATALOG_GROUP, OpeningCatalog, TableEntry};
 use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record};
 use model::Text;
+use model::limits::ITEM_COLLECTION_BYTES_MAX;
 use model::table::PartitionId;
-use partition::{MemtablesOptions, Opening};
+use partition::{MemtablesOptions, Opening, PartitionOptions};
 use runtime::{CoreId, DirectoryLock, FileError, Mesh, MeshPorts, Runtime, Signal};
 use security::GroupKeys;
 use std::collections::HashMap;
@@ -54,6 +55,8 @@ pub struct EngineOptions {
     pub endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and how long a change of expiry takes to settle; 0: not at all.
     pub table_delay_ms: u64,
+    /// How long items stay after the time at which they expire, in milliseconds.
+    pub expiry_delay_ms: u64,
 }
 
 /// Why a worker cannot be opened.
@@ -128,7 +131,7 @@ impl Engine {
         let mesh = runtime.mesh(ports, &signal);
         let core = runtime.core();
         let core_count = runtime.core_count() as u64;
-        let mut recovery = Recovery::new(core, memtables_options(&runtime));
+        let mut recovery = Recovery::new(core, partition_options(&runtime, options.expiry_delay_ms));
         let locks = lock_directories(&runtime, &options.data_directories).await?;
         let mut outbox = Outbox::new(runtime.core_count());
         let mut keeper = None;
@@ -162,6 +165,7 @@ impl Engine {
             admission: Admission::new(options.memory_bytes_max / core_count),
             endpoint: options.endpoint.clone(),
             table_delay_ms: options.table_delay_ms,
+            expiry_delay_ms: options.expiry_delay_ms,
             runtime,
             journal,
             mesh,
@@ -173,9 +177,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// How this worker's memtables are made.
-    pub(crate) fn memtables_options(&self) -> MemtablesOptions {
-        memtables_options(&self.runtime)
+    /// How this worker's partitions are made.
+    pub(crate) fn partition_options(&self) -> PartitionOptions {
+        partition_options(&self.runtime, self.expiry_delay_ms)
     }
 
     /// The exchange at start that this file's front page draws.
@@ -231,8 +235,8 @@ impl Engine {
             for placement in table.partitions_of(self.core()) {
                 let opening = openings
                     .remove(&GroupId(placement.partition.0))
-                    .unwrap_or_else(|| Opening::new(placement.partition, self.memtables_options()));
-                self.open_partition(table, opening)?;
+                    .unwrap_or_else(|| Opening::new(placement.partition, self.partition_options()));
+                self.open_partition(table, placement, opening)?;
             }
             self.router.open(Arc::clone(table));
         }
@@ -289,14 +293,14 @@ async fn lock_directories(runtime: &Runtime, directories: &[PathBuf]) -> Result<
 
 /// What a journal's records are made into, group by group.
 struct Recovery {
-    options: MemtablesOptions,
+    options: PartitionOptions,
     /// On worker 0 alone.
     catalog: Option<OpeningCatalog>,
     openings: HashMap<GroupId, Opening>,
 }
 
 impl Recovery {
-    fn new(core: CoreId, options: MemtablesOptions) -> Self {
+    fn new(core: CoreId, options: PartitionOptions) -> Self {
         let catalog = (core == CoreId(0)).then(OpeningCatalog::default);
         Self { options, catalog, openings: HashMap::new() }
     }
@@ -316,6 +320,10 @@ impl Recovery {
     }
 }
 
-fn memtables_options(runtime: &Runtime) -> MemtablesOptions {
-    MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance() }
+fn partition_options(runtime: &Runtime, expiry_delay_ms: u64) -> PartitionOptions {
+    PartitionOptions {
+        memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance() },
+        collection_bytes_max: ITEM_COLLECTION_BYTES_MAX,
+        expiry_delay_ms,
+    }
 }

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 use control::{Placement, TableEntry};
-use model::operation::{Attributes, WriteRequest, resolve_table_name};
+use model::operation::{Attributes, WriteRequest, check_index_entries, resolve_table_name};
 use model::table::TableStatus;
 use model::{EncodedKey, Error, ItemRef, Text};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ impl Router {
     /// Owner and encoded key for the `Item` of a request.
     ///
     /// # Errors
-    /// Validation if the item does not fit the table's schema.
+    /// Validation if the item does not fit the table's schema, or an index's.
     pub(crate) fn route_item(
         &mut self,
         table: &TableEntry,
@@ -75,13 +75,14 @@ impl Router {
     ) -> Result<(Placement, EncodedKey), Error> {
         self.key.clear();
         table.definition.key_schema.encode_item_key(given(item), &mut self.key)?;
+        check_index_entries(&table.definition, given(item))?;
         Ok(self.place(table))
     }
 
     /// Owner and encoded key for one write of a batch.
     ///
     /// # Errors
-    /// Validation if its key does not fit the table's schema.
+    /// Validation if its key does not fit the table's schema, or an item an index's.
     pub(crate) fn route_write(
         &mut self,
         table: &TableEntry,
@@ -89,6 +90,9 @@ impl Router {
     ) -> Result<(Placement, EncodedKey), Error> {
         self.key.clear();
         write.encode_key(&table.definition.key_schema, &mut self.key)?;
+        if let WriteRequest::Put(item) = write {
+            check_index_entries(&table.definition, given(item))?;
+        }
         Ok(self.place(table))
     }
 

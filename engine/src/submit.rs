@@ -30,11 +30,12 @@ impl Engine {
     }
 
     fn begin(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
-        request.validate()?;
+        request.validate(&mut self.context.evaluator)?;
         self.admission.admit(self.outbox.len())?;
         match request {
             Request::GetItem(get) => {
                 let table = Arc::clone(self.router.table(get.table_name.as_ref())?);
+                get.check_selection(&mut self.context.evaluator, &table.definition)?;
                 let (place, key) = self.router.route_key(&table, &get.key)?;
                 self.ask_owner(token, place, Operation::GetItem(key, get));
             }
@@ -48,10 +49,15 @@ impl Engine {
                 let (place, key) = self.router.route_key(&table, &delete.key)?;
                 self.ask_owner(token, place, Operation::DeleteItem(key, delete));
             }
+            Request::UpdateItem(update) => {
+                let table = Arc::clone(self.router.table(update.table_name.as_ref())?);
+                let (place, key) = self.router.route_key(&table, &update.key)?;
+                self.ask_owner(token, place, Operation::UpdateItem(key, update));
+            }
             Request::Query(query) => self.begin_query(token, *query)?,
             Request::Scan(scan) => self.begin_scan(token, *scan)?,
             Request::BatchGetItem(batch) => {
-                let (batch, parts) = BatchGet::begin(&mut self.router, batch)?;
+                let (batch, parts) = BatchGet::begin(&mut self.router, &mut self.context.evaluator, batch)?;
                 self.coordinate(token, Coordination::BatchGet(batch), parts);
             }
             Request::BatchWriteItem(batch) => {
@@ -122,15 +128,15 @@ impl Engine {
 
     fn begin_query(&mut self, token: ReplyToken, query: Query) -> Result<(), Error> {
         let table = self.router.table(query.table_name.as_ref())?;
-        let range = query.bind(&table.definition.key_schema)?;
-        let place = table.placement(range.hash);
+        let range = query.bind(&mut self.context.evaluator, &table.definition)?;
+        let place = table.placement(range.keys.hash);
         self.ask_owner(token, place, Operation::Query(Box::new((range, query))));
         Ok(())
     }
 
     fn begin_scan(&mut self, token: ReplyToken, scan: Scan) -> Result<(), Error> {
         let table = self.router.table(scan.table_name.as_ref())?;
-        let (scan, part) = ScanAll::begin(table, scan)?;
+        let (scan, part) = ScanAll::begin(&mut self.context.evaluator, table, scan)?;
         self.coordinate(token, Coordination::Scan(Box::new(scan)), vec![part]);
         Ok(())
     }

@@ -231,10 +231,12 @@ def batches():
     found = RESOURCE.batch_get_item(RequestItems={
         "orders": {"Keys": [{"customer": "ada", "number": number} for number in (1, 2, 999)], "ProjectionExpression": "#n",
                    "ExpressionAttributeNames": {"#n": "number"}, "ConsistentRead": True},
-        "things": {"Keys": [{"id": "p"}], "AttributesToGet": ["a"]}})
+        "things": {"Keys": [{"id": "p"}], "ProjectionExpression": "a"}})
     equal(sorted(int(item["number"]) for item in found["Responses"]["orders"]), [1, 2])
     equal(found["Responses"]["things"], [{"a": 1}])
     equal(found["UnprocessedKeys"], {})
+    found = RESOURCE.batch_get_item(RequestItems={"things": {"Keys": [{"id": "p"}], "AttributesToGet": ["a"]}})
+    equal(found["Responses"]["things"], [{"a": 1}])
 
 
 @check

@@ -48,6 +48,10 @@ class Server:
         self.process.send_signal(how)
         return self.process.wait(timeout=20)
 
+    def kill_if_running(self):
+        if self.process and self.process.poll() is None:
+            self.stop(signal.SIGKILL)
+
     def client(self):
         return boto3.client("dynamodb", **self.options())
 
@@ -230,13 +234,12 @@ def check_errors(server):
             TableName="things", Item={"other": {"S": "x"}})
     refuses("ValidationException", "Item size has exceeded", client.put_item,
             TableName="things", Item={"id": {"S": "x"}, "big": {"S": "x" * 409600}})
-    refuses("ValidationException", "ConditionExpression", client.put_item, TableName="things",
-            Item={"id": {"S": "x"}}, ConditionExpression="attribute_exists(id)")
-    try:
-        client.update_item(TableName="things", Key={"id": {"S": "x"}})
-        raise AssertionError("UpdateItem was not refused")
-    except ClientError as error:
-        assert "UpdateItem" in error.response["Error"]["Message"], error
+    refuses("ConditionalCheckFailedException", "The conditional request failed", client.put_item, TableName="things",
+            Item={"id": {"S": "nobody"}}, ConditionExpression="attribute_exists(id)")
+    refuses("ValidationException", "reserved keyword: size", client.update_item, TableName="things",
+            Key={"id": {"S": "x"}}, UpdateExpression="SET size = :s", ExpressionAttributeValues={":s": {"N": "1"}})
+    refuses("UnknownOperationException", "TransactWriteItems", client.transact_write_items,
+            TransactItems=[{"Delete": {"TableName": "things", "Key": {"id": {"S": "x"}}}}])
     passed("errors are DynamoDB's; what is not built is refused by name")
 
 
@@ -254,12 +257,17 @@ def check_aws_cli(server):
     server.aws("describe-time-to-live", "--table-name", "from-cli")
     server.aws("describe-continuous-backups", "--table-name", "from-cli")
     server.aws("describe-endpoints")
+    got = server.aws("update-item", "--table-name", "from-cli", "--key", '{"id": {"N": "10"}}', "--return-values", "UPDATED_NEW",
+                     "--update-expression", "ADD visits :one SET #n = :ten", "--condition-expression", "#n = :old",
+                     "--expression-attribute-names", '{"#n": "name"}',
+                     "--expression-attribute-values", '{":one": {"N": "1"}, ":ten": {"S": "TEN"}, ":old": {"S": "ten"}}')
+    assert got["Attributes"] == {"visits": {"N": "1"}, "name": {"S": "TEN"}}, got
     assert server.aws("scan", "--table-name", "from-cli", "--select", "COUNT")["Count"] == 1
     server.aws("delete-table", "--table-name", "from-cli")
     server.aws("wait", "table-not-exists", "--table-name", "from-cli")
     error = server.aws("describe-table", "--table-name", "from-cli", fails=True)
     assert "ResourceNotFoundException" in error, error
-    passed("aws-cli creates, writes, reads, describes and deletes a table")
+    passed("aws-cli creates, writes, updates, reads, describes and deletes a table")
 
 
 def change_a_table(server):
@@ -373,29 +381,32 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "data"
         server = Server(binary, directory)
-        server.start()
-        passed(f"ready after {server.ready_ms:.0f} ms")
-        written = load_iso_codes(server)
-        check_iso_codes(server, written)
-        check_queries(server, written)
-        check_rust_client(server, arguments.reader, written)
-        check_items(server)
-        check_errors(server)
-        check_aws_cli(server)
-        changed = change_a_table(server)
-        passed("boto3 and aws-cli change, tag and protect a table, and read it back")
-        check_bad_input(server)
-        check_start_up_errors(server, binary, directory)
-        server.stop(signal.SIGKILL)
-        server.start()
-        check_iso_codes(server, written)
-        assert settings(server) == changed
-        passed(f"all of it is there after kill -9, ready after {server.ready_ms:.0f} ms")
-        assert server.stop() == 0, "SIGTERM did not end in exit code 0"
-        server.start()
-        check_queries(server, written)
-        assert server.stop() == 0
-        passed("SIGTERM stops with exit code 0, and the data is there again")
+        try:
+            server.start()
+            passed(f"ready after {server.ready_ms:.0f} ms")
+            written = load_iso_codes(server)
+            check_iso_codes(server, written)
+            check_queries(server, written)
+            check_rust_client(server, arguments.reader, written)
+            check_items(server)
+            check_errors(server)
+            check_aws_cli(server)
+            changed = change_a_table(server)
+            passed("boto3 and aws-cli change, tag and protect a table, and read it back")
+            check_bad_input(server)
+            check_start_up_errors(server, binary, directory)
+            server.stop(signal.SIGKILL)
+            server.start()
+            check_iso_codes(server, written)
+            assert settings(server) == changed
+            passed(f"all of it is there after kill -9, ready after {server.ready_ms:.0f} ms")
+            assert server.stop() == 0, "SIGTERM did not end in exit code 0"
+            server.start()
+            check_queries(server, written)
+            assert server.stop() == 0
+            passed("SIGTERM stops with exit code 0, and the data is there again")
+        finally:
+            server.kill_if_running()
     print("smoke test passed")
 
 

@@ -8,6 +8,7 @@
 use bytes::BytesMut;
 use fuzz::{open_wire, through_wire};
 use libfuzzer_sys::fuzz_target;
+use model::operation::Evaluator;
 use wire::{client, server};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,7 +26,7 @@ fn read_requests(decoder: &mut server::Decoder) {
         match decoder.next_message() {
             Ok(None) => return,
             Ok(Some(server::Incoming::Request { request, .. })) => {
-                let outcome = request.validate();
+                let outcome = request.validate(&mut Evaluator::new());
                 request.table_name().filter(|_| outcome.is_ok());
                 match through_wire(&request) {
                     Some(Ok(again)) => assert_eq!(again, request, "written and read, it is itself"),

@@ -88,3 +88,12 @@ pub const KEY_CONDITIONS: &[&str] = &[
     "p = :Sa",
     "p = :s1 AND s = :n_5 AND x = :z1",
 ];
+
+/// Conditions, updates and projections.
+pub const EXPRESSIONS: &[&str] = &[
+    "NOT (a.b[0] = :n1 OR size(l) >= :n_4) AND attribute_type(#n, :N) AND n BETWEEN :n_9 AND :n9",
+    "contains(S, :s1) AND begins_with(p, :ske) AND l[2] IN (:n1, n) AND attribute_not_exists(q)",
+    "SET a.b[1].c = if_not_exists(q, :n1) + n, l = list_append(l, :l1), q = (n - :n2) REMOVE l[9], x ADD n :n1, S :S3",
+    "SET l[2] = :m1, l[8] = a.b REMOVE l[0] ADD q :N1 DELETE S :S1",
+    "a.b[0], a.b[1].c, l[3], l[1], #p, z",
+];

@@ -4,6 +4,7 @@
 //! passed through unchanged, encoded by `net/`. A broken invariant is never one of these: that stops the process.
 //! The texts of a single operation live beside that operation, not here.
 
+use crate::Item;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,6 +15,35 @@ pub struct Error {
     pub kind: ErrorKind,
     /// The text that the caller sees.
     pub message: Cow<'static, str>,
+    /// What the caller is told besides.
+    pub detail: Option<Box<ErrorDetail>>,
+}
+
+/// What an error tells besides its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorDetail {
+    /// With `ConditionalCheckFailed`: the item that did not meet the condition.
+    Item(Item),
+    /// With the throttling errors: which limits were reached.
+    ThrottlingReasons(Vec<ThrottlingReason>),
+}
+
+/// A limit of throughput that was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThrottlingReason {
+    /// Which limit, as `TableReadProvisionedThroughputExceeded`.
+    pub reason: Cow<'static, str>,
+    /// The ARN of the table or index.
+    pub resource: Cow<'static, str>,
+}
+
+/// Which of a table's throughputs a request uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read units.
+    Read,
+    /// Write units.
+    Write,
 }
 
 /// DynamoDB's exceptions, sorted as the API names them.
@@ -63,10 +93,25 @@ pub const THROTTLED: &str = "Throughput exceeds the current capacity of your tab
     scaling your table or index so please try again shortly. If exceptions persist, check if you have a hot key: \
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html";
 
+/// What a request is told that comes faster than was provisioned for.
+// DynamoDB: observed.
+const PROVISIONED_THROUGHPUT_EXCEEDED: &str = "The level of configured provisioned throughput for the table was exceeded. \
+    Consider increasing your provisioning level with the UpdateTable API.";
+/// What a request is told that comes faster than the bound that the user gave a table by request.
+// DynamoDB: developer guide, "Diagnosing throttling".
+const ON_DEMAND_THROUGHPUT_EXCEEDED: &str =
+    "Throughput exceeds the maximum OnDemandThroughput configured on table or index";
+
 impl Error {
     /// An error of `kind` with DynamoDB's text for it.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
-        Error { kind, message: message.into() }
+        Error { kind, message: message.into(), detail: None }
+    }
+
+    /// The same error, telling `detail` besides.
+    #[must_use]
+    pub fn with_detail(self, detail: ErrorDetail) -> Error {
+        Error { detail: Some(Box::new(detail)), ..self }
     }
 
     /// A `ValidationException`.
@@ -99,6 +144,45 @@ impl Error {
     /// A `SerializationException`.
     pub fn serialization(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(ErrorKind::Serialization, message)
+    }
+
+    /// A `ConditionalCheckFailedException`, telling the item that did not meet the condition if the caller asked for it.
+    pub fn condition_failed(item: Option<Item>) -> Error {
+        let error = Error::new(ErrorKind::ConditionalCheckFailed, "The conditional request failed");
+        match item {
+            Some(item) => error.with_detail(ErrorDetail::Item(item)),
+            None => error,
+        }
+    }
+
+    /// An `ItemCollectionSizeLimitExceededException`: the items of one partition key take more than 10 GB.
+    // DynamoDB: developer guide, "Error handling with DynamoDB".
+    pub fn item_collection_too_large() -> Error {
+        Error::new(ErrorKind::ItemCollectionSizeLimitExceeded, "Collection size exceeded.")
+    }
+
+    /// A `ProvisionedThroughputExceededException` of the table with that ARN.
+    pub fn provisioned_throughput_exceeded(access: Access, table_arn: String) -> Error {
+        let reason = match access {
+            Access::Read => "TableReadProvisionedThroughputExceeded",
+            Access::Write => "TableWriteProvisionedThroughputExceeded",
+        };
+        Error::new(ErrorKind::ProvisionedThroughputExceeded, PROVISIONED_THROUGHPUT_EXCEEDED)
+            .with_throttling_reason(reason, table_arn)
+    }
+
+    /// A `ThrottlingException` of a table by request whose own bound is reached.
+    pub fn on_demand_throughput_exceeded(access: Access, table_arn: String) -> Error {
+        let reason = match access {
+            Access::Read => "TableReadMaxOnDemandThroughputExceeded",
+            Access::Write => "TableWriteMaxOnDemandThroughputExceeded",
+        };
+        Error::throttling(ON_DEMAND_THROUGHPUT_EXCEEDED).with_throttling_reason(reason, table_arn)
+    }
+
+    fn with_throttling_reason(self, reason: &'static str, table_arn: String) -> Error {
+        let reason = ThrottlingReason { reason: reason.into(), resource: table_arn.into() };
+        self.with_detail(ErrorDetail::ThrottlingReasons(vec![reason]))
     }
 
     /// A `ThrottlingException`: the answer when a queue or another limit of the node is full.
@@ -238,6 +322,26 @@ mod tests {
         for kind in ErrorKind::ALL {
             assert!(matches!(kind.http_status(), 400 | 500 | 503));
             assert!(kind.namespace().starts_with("com.amazon"));
+        }
+    }
+
+    #[test]
+    fn throttling_tells_which_limit_of_which_table() {
+        for (error, kind, reason) in [
+            (
+                Error::provisioned_throughput_exceeded(Access::Read, "arn".to_owned()),
+                ErrorKind::ProvisionedThroughputExceeded,
+                "TableReadProvisionedThroughputExceeded",
+            ),
+            (
+                Error::on_demand_throughput_exceeded(Access::Write, "arn".to_owned()),
+                ErrorKind::Throttling,
+                "TableWriteMaxOnDemandThroughputExceeded",
+            ),
+        ] {
+            assert_eq!(error.kind, kind);
+            let reason = ThrottlingReason { reason: reason.into(), resource: "arn".into() };
+            assert_eq!(error.detail, Some(Box::new(ErrorDetail::ThrottlingReasons(vec![reason]))));
         }
     }
 

@@ -10,13 +10,15 @@ pub mod number;
 pub mod operation;
 pub mod table;
 pub mod text;
+mod throughput_bucket;
 pub mod value;
 
-pub use error::{Error, ErrorKind};
+pub use error::{Access, Error, ErrorDetail, ErrorKind, ThrottlingReason};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
 pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};
 pub use operation::{Reply, Request};
 pub use table::{TableDefinition, TableId};
 pub use text::Text;
+pub use throughput_bucket::ThroughputBucket;
 pub use value::{AttributeType, Value};

@@ -54,6 +54,8 @@ pub const TAG_VALUE_CHARACTER_COUNT_MAX: usize = 256;
 pub const GLOBAL_SECONDARY_INDEX_COUNT_MAX: usize = 20;
 /// Local secondary indexes of one table.
 pub const LOCAL_SECONDARY_INDEX_COUNT_MAX: usize = 5;
+/// Sizes of the items of one partition key and of their index entries together, in a table with local indexes.
+pub const ITEM_COLLECTION_BYTES_MAX: u64 = 10 << 30;
 /// Attributes that one index projects by name.
 pub const NON_KEY_ATTRIBUTE_COUNT_MAX: usize = 20;
 /// Attributes that all indexes of one table together project by name.
@@ -75,6 +77,8 @@ pub const BATCH_GET_BYTES_MAX: usize = 16 << 20;
 pub const BATCH_WRITE_COUNT_MAX: usize = 25;
 /// Item sizes in one BatchWriteItem.
 pub const BATCH_WRITE_BYTES_MAX: usize = 16 << 20;
+/// Names in AttributesToGet.
+pub const ATTRIBUTES_TO_GET_COUNT_MAX: usize = 255;
 /// Segments of a parallel Scan.
 pub const SCAN_SEGMENT_COUNT_MAX: i64 = 1_000_000;
 /// An expression's text.

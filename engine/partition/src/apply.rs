@@ -3,9 +3,10 @@
 //! On a running owner the answers are released here; on one that recovers nobody waits.
 
 use crate::memtables::Memtables;
-use crate::{ChangeView, Context, MemtablesOptions, MergeWork, Partition, Statistics};
+use crate::partition::{Contents, TablePart};
+use crate::{ChangeView, Context, MergeWork, Partition, PartitionOptions, Statistics};
 use journal::{GroupId, Journal, Liveness, Location, Record};
-use model::table::PartitionId;
+use model::table::{HashRange, PartitionId};
 use model::{ItemRef, TableDefinition};
 use replication::{Group, GroupOptions, MemberId, OpenError, Progress, RecoveredGroup};
 use std::sync::Arc;
@@ -20,9 +21,11 @@ impl Partition {
         self.is_blocked = self.group.handle_durable(journal, &mut committed) == Progress::Blocked;
         for entry in committed.drain(..) {
             let change = ChangeView::decode(&entry.change).expect("only `propose` writes to this log");
+            self.apply_to_indexes(change.key, change.image);
             self.memtables.insert(change.key, entry.index, entry.location, change.image);
             self.statistics.apply(change.old_item_bytes.map(|bytes| bytes as usize), change.image);
-            if let Some((ticket, outcome)) = self.in_flight.take_applied(entry.index, change.key) {
+            self.in_flight.settle(entry.index, change.key);
+            while let Some((ticket, outcome)) = self.in_flight.take_answer(entry.index) {
                 context.answer(ticket, outcome);
             }
         }
@@ -34,6 +37,7 @@ impl Partition {
 /// A partition that is being rebuilt from the journal. One a group found there, while the journal is read.
 pub struct Opening {
     id: PartitionId,
+    options: PartitionOptions,
     recovered: RecoveredGroup,
     memtables: Memtables,
     statistics: Statistics,
@@ -41,11 +45,12 @@ pub struct Opening {
 
 impl Opening {
     /// A partition of which nothing is known yet.
-    pub fn new(id: PartitionId, options: MemtablesOptions) -> Self {
+    pub fn new(id: PartitionId, options: PartitionOptions) -> Self {
         Self {
             id,
+            options,
             recovered: RecoveredGroup::new(),
-            memtables: Memtables::new(options),
+            memtables: Memtables::new(options.memtables),
             statistics: Statistics::default(),
         }
     }
@@ -78,13 +83,16 @@ impl Opening {
         result
     }
 
-    /// Takes the partition into service as a part of `definition`'s table. Its group has one member, which leads.
+    /// Takes the partition into service as the part of `definition`'s table that is `range`. Its group has one member,
+    /// which leads.
     ///
     /// # Errors
     /// If what was recovered of the group contradicts itself.
-    pub fn open(self, definition: Arc<TableDefinition>) -> Result<Partition, OpenError> {
+    pub fn open(self, definition: Arc<TableDefinition>, range: HashRange) -> Result<Partition, OpenError> {
         let group = Group::open(GroupOptions::alone(GroupId(self.id.0), SOLE_MEMBER), self.recovered)?;
-        Ok(Partition::new(self.id, definition, group, self.memtables, self.statistics))
+        let part = TablePart { id: self.id, range, definition };
+        let contents = Contents { memtables: self.memtables, statistics: self.statistics };
+        Ok(Partition::new(part, self.options, group, contents))
     }
 
     /// No table owns it: what is to be done so that the journal gets back the space of all its changes.

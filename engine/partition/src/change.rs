@@ -10,7 +10,22 @@ use std::fmt;
 const VERSION: u8 = 1;
 const KIND_PUT: u8 = 1;
 const KIND_DELETE: u8 = 2;
+/// The bits of the second byte that tell the kind; those above tell the cause.
+const KIND_MASK: u8 = 0x0F;
+const CAUSE_SHIFT: u32 = 4;
+const CAUSE_CALLER: u8 = 0;
+const CAUSE_EXPIRY: u8 = 1;
 const HEADER_BYTES: usize = 16;
+
+/// Who made a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// A caller asked for it.
+    #[default]
+    Caller,
+    /// The item's time was over: the service deleted it.
+    Expiry,
+}
 
 /// What happened to one item, decided by the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +38,8 @@ pub struct Change {
     pub old_item_bytes: Option<u32>,
     /// The leader's wall clock in microseconds since 1970.
     pub written_at_us: u64,
+    /// Who made it.
+    pub cause: Cause,
 }
 
 /// Why bytes are not a Change.
@@ -37,7 +54,7 @@ pub enum ChangeError {
     },
     /// A version of the format that this program does not know.
     Version(u8),
-    /// Neither put nor delete.
+    /// Neither put nor delete, or by nobody who may do that.
     Kind(u8),
     /// A delete that carries an image.
     ImageOnDelete,
@@ -69,6 +86,8 @@ pub struct ChangeView<'a> {
     pub old_item_bytes: Option<u32>,
     /// Microseconds since 1970.
     pub written_at_us: u64,
+    /// Who made it; an expiry deletes.
+    pub cause: Cause,
 }
 
 impl<'a> ChangeView<'a> {
@@ -82,7 +101,7 @@ impl<'a> ChangeView<'a> {
         let key_bytes = u16::try_from(self.key.len()).expect("a key is checked against its limits before");
         let image = self.image.unwrap_or_default();
         out.put_u8(VERSION);
-        out.put_u8(if self.image.is_some() { KIND_PUT } else { KIND_DELETE });
+        out.put_u8(self.kind());
         out.put_u16_le(key_bytes);
         out.put_u32_le(self.old_item_bytes.unwrap_or(0));
         out.put_u64_le(self.written_at_us);
@@ -104,11 +123,12 @@ impl<'a> ChangeView<'a> {
         }
         let key_bytes = usize::from(u16::from_le_bytes([key_0, key_1]));
         let (key, image) = rest.split_at_checked(key_bytes).ok_or_else(|| truncated(HEADER_BYTES + key_bytes))?;
-        let image = match kind {
-            KIND_PUT => Some(image),
-            KIND_DELETE if image.is_empty() => None,
-            KIND_DELETE => return Err(ChangeError::ImageOnDelete),
-            other => return Err(ChangeError::Kind(other)),
+        let (image, cause) = match (kind & KIND_MASK, kind >> CAUSE_SHIFT) {
+            (KIND_PUT, CAUSE_CALLER) => (Some(image), Cause::Caller),
+            (KIND_DELETE, CAUSE_CALLER | CAUSE_EXPIRY) if !image.is_empty() => return Err(ChangeError::ImageOnDelete),
+            (KIND_DELETE, CAUSE_CALLER) => (None, Cause::Caller),
+            (KIND_DELETE, CAUSE_EXPIRY) => (None, Cause::Expiry),
+            _ => return Err(ChangeError::Kind(kind)),
         };
         let old_item_bytes = u32::from_le_bytes([old_0, old_1, old_2, old_3]);
         Ok(Self {
@@ -116,7 +136,19 @@ impl<'a> ChangeView<'a> {
             image,
             old_item_bytes: (old_item_bytes != 0).then_some(old_item_bytes),
             written_at_us: u64::from_le_bytes(*written_at),
+            cause,
         })
+    }
+
+    /// The second byte.
+    fn kind(&self) -> u8 {
+        assert!(self.image.is_none() || self.cause == Cause::Caller, "an expiry deletes");
+        let kind = if self.image.is_some() { KIND_PUT } else { KIND_DELETE };
+        let cause = match self.cause {
+            Cause::Caller => CAUSE_CALLER,
+            Cause::Expiry => CAUSE_EXPIRY,
+        };
+        kind | cause << CAUSE_SHIFT
     }
 }
 
@@ -132,6 +164,7 @@ impl Change {
             image: view.image.map(|image| payload.slice_ref(image)),
             old_item_bytes: view.old_item_bytes,
             written_at_us: view.written_at_us,
+            cause: view.cause,
         })
     }
 }
@@ -139,6 +172,11 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn put() -> ChangeView<'static> {
+        let (key, image, cause) = (b"key".as_slice(), Some(b"image".as_slice()), Cause::Caller);
+        ChangeView { key, image, old_item_bytes: Some(7), written_at_us: 1, cause }
+    }
 
     fn check(parts: ChangeView<'_>) {
         let mut out = BytesMut::new();
@@ -148,6 +186,7 @@ mod tests {
         assert_eq!(change.image.as_deref(), parts.image);
         assert_eq!(change.old_item_bytes, parts.old_item_bytes);
         assert_eq!(change.written_at_us, parts.written_at_us);
+        assert_eq!(change.cause, parts.cause);
         for length in 0..HEADER_BYTES + parts.key.len() {
             assert!(Change::decode(&payload.slice(..length)).is_err(), "cut at {length}");
         }
@@ -155,23 +194,26 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded_and_no_truncation_passes() {
-        let put = ChangeView { key: b"key", image: Some(b"image"), old_item_bytes: Some(7), written_at_us: 1 };
+        let put = put();
         check(put);
         check(ChangeView { image: None, ..put });
+        check(ChangeView { image: None, cause: Cause::Expiry, ..put });
         check(ChangeView { key: &[0; 5000], old_item_bytes: None, written_at_us: u64::MAX, ..put });
     }
 
     #[test]
     fn what_is_not_a_change_is_named() {
-        let parts = ChangeView { key: b"k", image: Some(b"i"), old_item_bytes: None, written_at_us: 1 };
-        let good = parts.encode(&mut BytesMut::new());
+        let good = put().encode(&mut BytesMut::new());
         let altered = |at: usize, value: u8| {
             let mut bytes = good.to_vec();
             bytes[at] = value;
             Change::decode(&Bytes::from(bytes)).unwrap_err()
         };
         assert_eq!(altered(0, 9), ChangeError::Version(9));
-        assert_eq!(altered(1, 3), ChangeError::Kind(3));
+        for kind in [0, 3, 0x11, 0x21, 0x22] {
+            assert_eq!(altered(1, kind), ChangeError::Kind(kind));
+        }
         assert_eq!(altered(1, KIND_DELETE), ChangeError::ImageOnDelete);
+        assert_eq!(altered(1, KIND_DELETE | CAUSE_EXPIRY << CAUSE_SHIFT), ChangeError::ImageOnDelete);
     }
 }

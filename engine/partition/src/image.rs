@@ -1,6 +1,7 @@
 //! What a memtable holds for a key: where the change lies in the journal, and the item (FORMAT.md).
 
 use journal::{Location, SegmentId};
+use memtable::{Entry, Found};
 
 const LOCATION_BYTES: usize = 12;
 
@@ -36,5 +37,13 @@ impl<'a> Image<'a> {
         out.extend_from_slice(&self.location.offset.to_le_bytes());
         out.extend_from_slice(&self.location.len.to_le_bytes());
         out.extend_from_slice(self.item.unwrap_or_default());
+    }
+}
+
+/// What a version of an item's key holds; deletions are images without an item, so that they keep their location.
+pub(crate) fn image_of(found: Found<'_>) -> Image<'_> {
+    match found.entry {
+        Entry::Put(value) => Image::decode(value),
+        Entry::Tombstone => panic!("deletions are inserted as images"),
     }
 }

@@ -10,11 +10,15 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+/// Answers that wait, of proposals and of others. Requests beyond it are throttled.
+const WAITING_COUNT_MAX: usize = 64 << 10;
+
 /// The writes of one partition that are on their way through the log.
 ///
 /// Invariants:
 /// 1. `waiting` is in ascending order of index.
 /// 2. `newest` holds a key exactly while a write to it waits.
+/// 3. The last of `waiting` waits for the last proposal, while any proposal waits.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     newest: HashMap<Bytes, NewestImage, KeyHashing>,
@@ -29,12 +33,12 @@ struct NewestImage {
     image: Option<Bytes>,
 }
 
-/// An answer that is released when its entry is applied.
+/// What happens when an entry is applied.
 #[derive(Debug)]
 struct Waiting {
     index: LogIndex,
-    ticket: Ticket,
-    outcome: Outcome,
+    /// The answer that is released; none where nobody asked for the change.
+    answer: Option<(Ticket, Outcome)>,
 }
 
 impl InFlight {
@@ -43,27 +47,49 @@ impl InFlight {
         self.newest.get(key).map(|newest| newest.image.as_ref())
     }
 
-    /// Remembers the write that was proposed at `index`, and the answer it will have.
-    pub(crate) fn add(&mut self, index: LogIndex, write: (Bytes, Option<Bytes>), ticket: Ticket, outcome: Outcome) {
+    /// Remembers the write that was proposed at `index`, and the answer it will have, if anybody waits for one.
+    pub(crate) fn add(&mut self, index: LogIndex, write: (Bytes, Option<Bytes>), answer: Option<(Ticket, Outcome)>) {
         if let Some(last) = self.waiting.back() {
             assert!(last.index < index, "proposals have ascending indices: {:?} then {index:?}", last.index);
         }
         let (key, image) = write;
         self.newest.insert(key, NewestImage { index, image });
-        self.waiting.push_back(Waiting { index, ticket, outcome });
+        self.waiting.push_back(Waiting { index, answer });
     }
 
-    /// The entry at `index`, a write to `key`, is applied: forgets it and hands out the answer that waited for it.
-    pub(crate) fn take_applied(&mut self, index: LogIndex, key: &[u8]) -> Option<(Ticket, Outcome)> {
+    /// Keeps an answer that was reached by looking at a write in flight until that is applied. It waits for the last
+    /// proposal of all, which is in the journal's same batch or in the next one: so no place has to be sought.
+    /// Gives the answer back if nothing is in flight.
+    pub(crate) fn park(&mut self, ticket: Ticket, outcome: Outcome) -> Option<(Ticket, Outcome)> {
+        let Some(last) = self.waiting.back() else { return Some((ticket, outcome)) };
+        self.waiting.push_back(Waiting { index: last.index, answer: Some((ticket, outcome)) });
+        None
+    }
+
+    /// Whether no further answer may wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_COUNT_MAX
+    }
+
+    /// The entry at `index`, a write to `key`, is applied: forgets it.
+    pub(crate) fn settle(&mut self, index: LogIndex, key: &[u8]) {
         if self.newest.get(key).is_some_and(|newest| newest.index == index) {
             self.newest.remove(key);
         }
-        let is_next = self.waiting.front().is_some_and(|waiting| waiting.index == index);
-        let waiting = is_next.then(|| self.waiting.pop_front()).flatten()?;
-        Some((waiting.ticket, waiting.outcome))
     }
 
-    /// How many writes wait.
+    /// The next answer that waited for the entry at `index`, or for one before it.
+    pub(crate) fn take_answer(&mut self, index: LogIndex) -> Option<(Ticket, Outcome)> {
+        while self.waiting.front().is_some_and(|waiting| waiting.index <= index) {
+            let waiting = self.waiting.pop_front().expect("seen a moment ago");
+            if waiting.answer.is_some() {
+                return waiting.answer;
+            }
+        }
+        None
+    }
+
+    /// How many writes and answers wait.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

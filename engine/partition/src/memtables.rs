@@ -1,121 +1,54 @@
-//! The memtables of one partition, read as one: the one that is written, those frozen since the
-//! last merge, and the base that the merge made.
+//! The items of one partition, as of the last applied change.
 //!
-//! One a partition, on its core; a merge in the background reads the frozen ones and the base. Every
-//! version of a key stays in its memtable until a merge leaves it behind. Deliberately not here: the
-//! skiplist itself (`memtable`), and when a merge may run (the engine).
+//! One a partition, on its core. What a table holds for a key is in FORMAT.md; how tables become one is in
+//! `table_set.rs`. Deliberately not here: the indexes over the items (`local_indexes.rs`, `due_times.rs`).
 
-use crate::image::Image;
-use crate::merge::MergeWork;
+use crate::image::{Image, image_of};
+use crate::merge::{MergeTarget, MergeWork};
+use crate::table_set::{BaseTable, Content, MemtablesOptions, TableSet};
 use journal::{Location, LogIndex};
-use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer};
+use memtable::{Direction, Entry, KeySpan};
 
-/// Every version: the owner reads what is applied, and nothing else is in a memtable.
-const NEWEST: u64 = u64::MAX;
-/// Superseded versions that are not worth a merge.
-const SUPERSEDED_COUNT_MIN: u64 = 64 << 10;
-/// Frozen memtables that a read may have to look into before a merge is due whatever they hold.
-const FROZEN_COUNT_MAX: usize = 8;
-
-/// Limits of a partition's memtables.
-#[derive(Clone, Copy, Debug)]
-pub struct MemtablesOptions {
-    /// Size at which a memtable is frozen whatever it holds, in bytes.
-    pub table_bytes_max: usize,
-    /// Seed of the skiplists' tower heights.
-    pub seed: u64,
-}
-
-impl MemtablesOptions {
-    /// A new memtable.
-    pub(crate) fn create(self) -> Writer {
-        Memtable::new(MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed }).0
-    }
-}
-
-/// The tables of a partition.
-///
-/// Invariants:
-/// 1. Every version in `active` is newer than every version of the same key in `frozen`, and those are newer than
-///    the one in `base`; or it is the same version, with the newer location.
-/// 2. `frozen` is in the order of freezing, newest first.
-/// 3. `base` holds one version a key and no deletion; its tables do not overlap and are in the order of their keys.
-/// 4. At most one merge runs. Its inputs are the base and the last tables of `frozen`.
+/// The items. See the front page.
 pub(crate) struct Memtables {
-    active: Writer,
-    /// Nobody inserts into these any more; their writers stay for the owner's point reads.
-    frozen: Vec<Writer>,
-    base: Vec<BaseTable>,
-    is_merging: bool,
-    options: MemtablesOptions,
+    tables: TableSet,
+    /// Where a value is put together; used again by each insert.
     value: Vec<u8>,
-}
-
-/// A table of the base, with the least key in it.
-pub(crate) struct BaseTable {
-    pub(crate) first_key: Vec<u8>,
-    pub(crate) table: Writer,
 }
 
 impl Memtables {
     pub(crate) fn new(options: MemtablesOptions) -> Self {
-        let active = options.create();
-        Self { active, frozen: Vec::new(), base: Vec::new(), is_merging: false, options, value: Vec::new() }
+        Self { tables: TableSet::new(Content::Items, options), value: Vec::new() }
     }
 
     /// The newest image of the key, as its stored encoding; `None` if there is no such item.
     pub(crate) fn find(&self, key: &[u8]) -> Option<&[u8]> {
-        image_of(self.find_newest(key)?).item
+        image_of(self.tables.find_newest(key)?).item
     }
 
     /// The newest version of the key, be it a deletion: its index and its image.
     pub(crate) fn find_version(&self, key: &[u8]) -> Option<(LogIndex, Image<'_>)> {
-        self.find_newest(key).map(|found| (LogIndex(found.version), image_of(found)))
+        self.tables.find_newest(key).map(|found| (LogIndex(found.version), image_of(found)))
     }
 
-    fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
-        let found = self.active.find_newest(key);
-        let found = found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)));
-        found.or_else(|| {
-            let after = self.base.partition_point(|base| base.first_key.as_slice() <= key);
-            self.base[after.checked_sub(1)?].table.find_newest(key)
-        })
-    }
-
-    /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
-    /// `is_second`, for all of them again.
+    /// See [`TableSet::prefetch`].
     pub(crate) fn prefetch(&self, key: &[u8], is_second: bool) {
-        let base = self.base.partition_point(|base| base.first_key.as_slice() <= key);
-        let base = base.checked_sub(1).map(|place| &self.base[place].table);
-        for table in [&self.active].into_iter().chain(base) {
-            if is_second { table.prefetch_entry(key) } else { table.prefetch_slot(key) }
-        }
+        self.tables.prefetch(key, is_second);
     }
 
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
         Image { location, item }.encode(&mut self.value);
-        self.insert_value(key, index);
+        self.tables.insert(key, index.0, Entry::Put(&self.value));
     }
 
-    /// The record of the newest version of a key lies elsewhere from now on: the version comes once more into the newest table,
-    /// and hides itself in an older one. A merge leaves that one behind without telling of it.
+    /// The record of the newest version of a key lies elsewhere from now on: the version comes once more into the newest
+    /// table, and hides itself in an older one. A merge leaves that one behind without telling of it.
     pub(crate) fn set_location(&mut self, key: &[u8], location: Location) {
-        let mut value = std::mem::take(&mut self.value);
-        let (index, image) = self.find_version(key).expect("asked for a key that has a version");
-        Image { location, item: image.item }.encode(&mut value);
-        self.value = value;
-        self.insert_value(key, index);
-    }
-
-    fn insert_value(&mut self, key: &[u8], index: LogIndex) {
-        loop {
-            match self.active.insert(key, index.0, Entry::Put(&self.value)) {
-                Ok(()) => return,
-                Err(InsertRefused::Full | InsertRefused::Present) => self.freeze(),
-                Err(error) => panic!("a change of at most 400 KB with an index of its own: {error}"),
-            }
-        }
+        let newest = self.tables.find_newest(key).expect("asked for a key that has a version");
+        let version = newest.version;
+        Image { location, item: image_of(newest).item }.encode(&mut self.value);
+        self.tables.insert(key, version, Entry::Put(&self.value));
     }
 
     /// The items in a span of encoded keys, each once with its key, in the order of their keys or against it.
@@ -124,68 +57,27 @@ impl Memtables {
         span: KeySpan<'a>,
         direction: Direction,
     ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        let sources = std::iter::once(&*self.active)
-            .chain(self.frozen.iter().map(|table| &**table))
-            .chain(self.base.iter().map(|base| &*base.table));
-        Merge::new(sources, span, NEWEST, direction).filter_map(|found| Some((found.key, image_of(found).item?)))
+        self.tables.range(span, direction).filter_map(|found| Some((found.key, image_of(found).item?)))
     }
 
-    /// Bytes that all tables hold.
+    /// See [`TableSet::bytes`].
     pub(crate) fn bytes(&self) -> usize {
-        let tables = [&self.active].into_iter().chain(&self.frozen).chain(self.base.iter().map(|base| &base.table));
-        tables.map(|table| table.bytes() + table.index_bytes()).sum()
+        self.tables.bytes()
     }
 
-    /// The merge that is due, if one is: superseded versions outweigh the `item_count` items there are, or a read has
-    /// to look into too many tables. The tables that it reads stay until [`Memtables::finish_merge`].
+    /// See [`TableSet::take_merge_work`].
     pub(crate) fn take_merge_work(&mut self, item_count: u64) -> Option<MergeWork> {
-        if self.is_merging {
-            return None;
-        }
-        let base_count: usize = self.base.iter().map(|base| base.table.len()).sum();
-        let newer_count: usize = self.active.len() + self.frozen.iter().map(|table| table.len()).sum::<usize>();
-        let superseded_count = (base_count as u64 + newer_count as u64).saturating_sub(item_count);
-        let is_wasteful = superseded_count > item_count + SUPERSEDED_COUNT_MIN;
-        let is_deep = self.frozen.len() >= 2 && newer_count >= base_count / 2;
-        if !is_wasteful && !is_deep && self.frozen.len() < FROZEN_COUNT_MAX {
-            return None;
-        }
-        if !self.active.is_empty() {
-            self.freeze();
-        }
-        self.is_merging = true;
-        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
-        let inputs = tables.map(Writer::reader).collect();
-        Some(MergeWork::new(inputs, self.frozen.len(), self.options))
+        self.tables.take_merge_work(item_count, MergeTarget::Items)
     }
 
-    /// The merge is done: its output takes the place of its inputs.
+    /// See [`TableSet::finish_merge`].
     pub(crate) fn finish_merge(&mut self, frozen_count: usize, base: Vec<BaseTable>) {
-        assert!(self.is_merging, "a merge ends once");
-        self.is_merging = false;
-        self.frozen.truncate(self.frozen.len() - frozen_count);
-        self.base = base;
+        self.tables.finish_merge(frozen_count, base);
     }
 
     /// Work that gives back the space of every version in every table.
-    pub(crate) fn into_release_work(mut self) -> MergeWork {
-        self.freeze();
-        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
-        MergeWork::release(tables.map(Writer::reader).collect(), self.options)
-    }
-
-    fn freeze(&mut self) {
-        let active = self.options.create();
-        let frozen = std::mem::replace(&mut self.active, active);
-        self.frozen.insert(0, frozen);
-    }
-}
-
-/// What an entry of ours holds; deletions are images without an item, so that they keep their location.
-pub(crate) fn image_of(found: Found<'_>) -> Image<'_> {
-    match found.entry {
-        Entry::Put(value) => Image::decode(value),
-        Entry::Tombstone => panic!("deletions are inserted as images"),
+    pub(crate) fn into_release_work(self) -> MergeWork {
+        self.tables.into_release_work()
     }
 }
 
@@ -253,7 +145,7 @@ mod tests {
                 for location in merge.take_superseded() {
                     assert!(self.told.insert(location), "told twice: {location}");
                 }
-                let (frozen_count, base) = merge.into_base();
+                let (_, frozen_count, base) = merge.into_base();
                 self.tables.finish_merge(frozen_count, base);
             }
         }

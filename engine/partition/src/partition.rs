@@ -1,31 +1,57 @@
-//! A partition: its group, its memtables, and what is in flight between the two.
+//! A partition: its group, its memtables and indexes, and what is in flight between group and memtables.
 
 use crate::clean::Moving;
+use crate::collections::Collections;
+use crate::due_times::DueTimes;
 use crate::in_flight::InFlight;
+use crate::local_indexes::{ItemChange, LocalIndexes};
 use crate::memtables::Memtables;
-use crate::merge::MergeWork;
-use crate::{Answer, Change, ChangeView, Context, Statistics, Ticket};
+use crate::merge::{MergeTarget, MergeWork};
+use crate::throughput::Throughput;
+use crate::{MemtablesOptions, Statistics};
 use journal::Journal;
-use model::table::PartitionId;
-use model::{EncodedKey, Error, ItemRef, TableDefinition};
-use replication::{CommittedEntry, Group, Progress, ProposeError};
+use memtable::{Direction, KeySpan};
+use model::operation::collection_share_bytes;
+use model::table::{HashRange, PartitionId};
+use model::{EncodedKey, ItemRef, TableDefinition};
+use replication::{CommittedEntry, Group, Progress};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, the key, what the encodings add.
 const RECORD_OVERHEAD_BYTES: u64 = 112;
 
+/// How partitions are made. The same for all of a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionOptions {
+    /// Of the memtables of the items and of each index.
+    pub memtables: MemtablesOptions,
+    /// How large the items of one partition key may be together, with their index entries, on a table with local indexes.
+    pub collection_bytes_max: u64,
+    /// How long items stay after their time, in milliseconds.
+    pub expiry_delay_ms: u64,
+}
+
 /// Owner of a hash range of a table. One a range, on the core of its worker; dropped when its table is deleted.
 ///
 /// Invariants:
-/// 1. The memtables hold exactly what the group's applied entries make.
-/// 2. An answer to a write is released when its entry is applied, not before.
+/// 1. The memtables hold exactly what the group's applied entries make, the indexes what follows from the memtables.
+/// 2. An answer to a write is released when its entry is applied, not before; so is an answer that tells what a write in
+///    flight does.
 /// 3. A decision sees the newest image: in flight if there is one, else applied.
 pub struct Partition {
     id: PartitionId,
-    definition: Arc<TableDefinition>,
+    pub(crate) definition: Arc<TableDefinition>,
+    pub(crate) options: PartitionOptions,
     pub(crate) group: Group,
     pub(crate) memtables: Memtables,
+    pub(crate) local_indexes: LocalIndexes,
+    /// Empty on a table without local indexes.
+    pub(crate) collections: Collections,
+    /// While items of the table expire.
+    pub(crate) due_times: Option<DueTimes>,
+    due_times_count: u64,
+    pub(crate) throughput: Throughput,
     pub(crate) in_flight: InFlight,
     pub(crate) statistics: Statistics,
     /// Used again by each `apply_durable`.
@@ -38,28 +64,37 @@ pub struct Partition {
     pub(crate) moving: VecDeque<Moving>,
 }
 
-/// A write that was decided: what the log shall carry.
-pub(crate) struct Write<'a> {
-    pub(crate) key: &'a EncodedKey,
-    /// `None`: delete.
-    pub(crate) image: Option<&'a [u8]>,
-    pub(crate) old_bytes: Option<usize>,
+/// A part of a table.
+pub(crate) struct TablePart {
+    pub(crate) id: PartitionId,
+    pub(crate) range: HashRange,
+    pub(crate) definition: Arc<TableDefinition>,
+}
+
+/// What the log of a partition has made.
+pub(crate) struct Contents {
+    pub(crate) memtables: Memtables,
+    pub(crate) statistics: Statistics,
 }
 
 impl Partition {
-    /// Takes over a group and the state that its log made.
-    pub(crate) fn new(
-        id: PartitionId,
-        definition: Arc<TableDefinition>,
-        group: Group,
-        memtables: Memtables,
-        statistics: Statistics,
-    ) -> Self {
-        Self {
+    /// Takes over a group and what its log made, and makes the indexes that follow from it.
+    pub(crate) fn new(part: TablePart, options: PartitionOptions, group: Group, contents: Contents) -> Self {
+        let TablePart { id, range, definition } = part;
+        let Contents { memtables, statistics } = contents;
+        let local_indexes = LocalIndexes::new(&definition, options.memtables);
+        let throughput = Throughput::new(range, &definition);
+        let mut partition = Self {
             id,
             definition,
+            options,
             group,
             memtables,
+            local_indexes,
+            collections: Collections::default(),
+            due_times: None,
+            due_times_count: 0,
+            throughput,
             in_flight: InFlight::default(),
             statistics,
             committed: Vec::new(),
@@ -67,7 +102,10 @@ impl Partition {
             is_proposing: false,
             is_settling: false,
             moving: VecDeque::new(),
-        }
+        };
+        partition.fill_local_indexes();
+        partition.begin_expiry();
+        partition
     }
 
     /// Its id, which is its group's as well.
@@ -81,8 +119,10 @@ impl Partition {
     }
 
     /// The table is otherwise from now on; its key and its indexes are what they were.
-    pub fn set_definition(&mut self, definition: Arc<TableDefinition>) {
+    pub fn set_definition(&mut self, definition: Arc<TableDefinition>, now_ms: u64) {
+        self.throughput.set_rates(&definition, now_ms);
         self.definition = definition;
+        self.begin_expiry();
     }
 
     /// How much it holds, as of the last applied change.
@@ -97,12 +137,7 @@ impl Partition {
 
     /// Bytes that it holds in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.memtables.bytes()
-    }
-
-    /// Writes that wait for the log.
-    pub fn in_flight_count(&self) -> usize {
-        self.in_flight.len()
+        self.memtables.bytes() + self.local_indexes.bytes() + self.due_times.as_ref().map_or(0, DueTimes::bytes)
     }
 
     /// Notes whether its worker has it on the list of those with proposals; returns what was noted before.
@@ -145,13 +180,36 @@ impl Partition {
     /// A merge of memtables that is due, if one is. It is stepped elsewhere and comes back to
     /// [`Partition::finish_merge`].
     pub fn take_merge_work(&mut self) -> Option<MergeWork> {
-        self.memtables.take_merge_work(self.statistics.item_count)
+        if let Some(work) = self.memtables.take_merge_work(self.statistics.item_count) {
+            return Some(work);
+        }
+        for number in 0..self.local_indexes.len() {
+            let entry_count = self.statistics.local_indexes[number].item_count;
+            let set = self.local_indexes.set_mut(number);
+            if let Some(work) = set.take_merge_work(entry_count, MergeTarget::LocalIndex(number)) {
+                return Some(work);
+            }
+        }
+        let due_times = self.due_times.as_mut()?;
+        let target = MergeTarget::DueTimes(due_times.generation());
+        let (entries, entry_count) = due_times.entries_mut();
+        entries.take_merge_work(entry_count, target)
     }
 
     /// A merge is complete.
     pub fn finish_merge(&mut self, work: MergeWork) {
-        let (frozen_count, base) = work.into_base();
-        self.memtables.finish_merge(frozen_count, base);
+        let (target, frozen_count, base) = work.into_base();
+        match target {
+            MergeTarget::Items => self.memtables.finish_merge(frozen_count, base),
+            MergeTarget::LocalIndex(number) => self.local_indexes.set_mut(number).finish_merge(frozen_count, base),
+            MergeTarget::DueTimes(generation) => {
+                // The tables of an expiry that was switched off meanwhile are gone.
+                let due_times = self.due_times.as_mut().filter(|due_times| due_times.generation() == generation);
+                if let Some(due_times) = due_times {
+                    due_times.entries_mut().0.finish_merge(frozen_count, base);
+                }
+            }
+        }
     }
 
     /// The partition is gone: what is to be done so that the journal gets back the space of all its changes.
@@ -172,18 +230,40 @@ impl Partition {
         }
     }
 
-    /// Proposes a write; `answer` is released when it is applied.
-    pub(crate) fn propose(&mut self, context: &mut Context, write: &Write<'_>, ticket: Ticket, answer: Answer) {
-        let old_item_bytes = write.old_bytes.map(|bytes| u32::try_from(bytes).expect("an item has at most 400 KB"));
-        let change = ChangeView { key: write.key, image: write.image, old_item_bytes, written_at_us: context.now_us };
-        let payload = change.encode(context.changes(change.encoded_bytes()));
-        match self.group.propose(payload.clone()) {
-            Ok(index) => {
-                let change = Change::decode(&payload).expect("encoded a moment ago");
-                self.in_flight.add(index, (change.key, change.image), ticket, Ok(answer));
-            }
-            Err(ProposeError::Busy) => context.answer(ticket, Err(Error::throttling(model::error::THROTTLED))),
-            Err(error) => context.answer(ticket, Err(Error::internal(format!("the write was not accepted: {error}")))),
+    /// Makes the indexes of one item what they will be after it changes. Called before the memtables change.
+    pub(crate) fn apply_to_indexes(&mut self, key: &[u8], image: Option<&[u8]>) {
+        if self.local_indexes.is_empty() && self.due_times.is_none() {
+            return;
         }
+        let old = self.memtables.find(key).map(ItemRef::from_trusted);
+        let change = ItemChange { key, old, new: image.map(ItemRef::from_trusted) };
+        self.local_indexes.apply(&self.definition, change, &mut self.statistics.local_indexes);
+        if let Some(due_times) = &mut self.due_times {
+            due_times.apply(change);
+        }
+    }
+
+    /// Makes the entries of all items, and sums up their collections.
+    fn fill_local_indexes(&mut self) {
+        if self.local_indexes.is_empty() {
+            return;
+        }
+        for (key, image) in self.memtables.range(KeySpan::ALL, Direction::Forward) {
+            let item = ItemRef::from_trusted(image);
+            let change = ItemChange { key, old: None, new: Some(item) };
+            self.local_indexes.apply(&self.definition, change, &mut self.statistics.local_indexes);
+            self.collections.add(key, collection_share_bytes(&self.definition, item));
+        }
+    }
+
+    /// Begins to note when items are due, or ceases to, as the table wants it.
+    fn begin_expiry(&mut self) {
+        let wanted = self.definition.time_to_live.as_deref();
+        if self.due_times.as_ref().map(DueTimes::attribute_name) == wanted {
+            return;
+        }
+        self.due_times_count += 1;
+        let (generation, options) = (self.due_times_count, self.options.memtables);
+        self.due_times = wanted.map(|attribute_name| DueTimes::new(attribute_name, generation, options));
     }
 }

@@ -1,17 +1,19 @@
 //! A partition whose records are cleaned away while its items change: what is live is moved, nothing is moved behind a newer change of its key.
 
+mod world;
+
 use journal::{Journal, JournalOptions, Location, RecordKind, ScannedRecord, SegmentId};
 use model::operation::{Attributes, DeleteItem, GetItem, PutItem, Reply};
-use model::table::PartitionId;
+use model::table::{HashRange, PartitionId};
 use model::{EncodedKey, Item, KeyAttribute, KeySchema, KeyType, TableDefinition, Value};
-use partition::{Answer, Context, MemtablesOptions, Opening, Operation, Partition, ReplyToken, Ticket, Waiter};
+use partition::{Answer, Context, Opening, Operation, Partition, ReplyToken, Ticket, Waiter};
 use replication::Cleaned;
 use runtime::simulated::Machine;
 use runtime::{CoreId, Runtime, Signal};
-use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use world::keys;
 
 struct World {
     journal: Journal,
@@ -26,7 +28,7 @@ impl World {
         let options =
             JournalOptions { segment_bytes: 64 << 10, ..JournalOptions::new(CoreId(0), vec!["/data".into()]) };
         runtime.create_directory(Path::new("/data")).await.expect("the simulated disk works");
-        let mut opening = Opening::new(PartitionId(1), MemtablesOptions { table_bytes_max: 1 << 20, seed: 1 });
+        let mut opening = Opening::new(PartitionId(1), world::options());
         let journal = Journal::open(runtime, options, keys(), &mut |record, location, liveness| {
             opening.visit(record, location, liveness)
         })
@@ -36,7 +38,8 @@ impl World {
         journal.on_durable(signal.clone());
         let partition_key = KeyAttribute { name: "pk".to_owned(), key_type: KeyType::String };
         let schema = KeySchema { partition_key, sort_key: None };
-        let partition = opening.open(Arc::new(TableDefinition::new("table", schema.clone()))).expect("it is whole");
+        let definition = Arc::new(TableDefinition::new("table", schema.clone()));
+        let partition = opening.open(definition, HashRange::FULL).expect("it is whole");
         let mut world = World { journal, signal, partition, context: Context::default(), schema };
         world.settle().await;
         world
@@ -80,7 +83,7 @@ impl World {
 
     fn key(&self, key: &str) -> EncodedKey {
         let mut encoded = Vec::new();
-        self.schema.encode_key(item(key, None).as_ref(), &mut encoded).expect("it has the key");
+        self.schema.encode_item_key(item(key, None).as_ref(), &mut encoded).expect("it has the key");
         EncodedKey::new(encoded)
     }
 
@@ -128,16 +131,6 @@ impl World {
     fn live_bytes(&self) -> u64 {
         self.journal.usage().iter().map(|usage| usage.live_bytes).sum()
     }
-}
-
-/// The keys of the partition's group, the same in each life.
-fn keys() -> GroupKeys {
-    let mut random = |out: &mut [u8]| out.fill(7);
-    let keyring = Keyring::draw(&mut random);
-    let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
-    let mut table = KeyTable::new(0, &mut wrapping);
-    table.add(KeyOwner(1), vec![1], &mut wrapping);
-    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
 }
 
 fn item(key: &str, value: Option<&str>) -> Item {

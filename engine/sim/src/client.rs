@@ -9,16 +9,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use model::operation::{
-    AttributeDefinitionParameter, Attributes, BatchGetItem, BatchWriteItem, Choice, CreateTable, DeleteItem,
-    DeleteTable, GetItem, KeyRole, KeySchemaElement, KeysAndAttributes, Page, PutItem, Query, Reply, Request,
-    ReturnValues, Scan, WriteRequest,
+    AttributeDefinitionParameter, Attributes, BatchGetItem, BatchWriteItem, Choice, ConditionalWrite, CreateTable,
+    DeleteItem, DeleteTable, GetItem, KeyRole, KeySchemaElement, KeysAndAttributes, Page, PutItem, Query, Reply,
+    Request, ReturnValues, ReturnValuesOnConditionCheckFailure, Scan, UpdateItem, WriteRequest,
 };
 use model::table::BillingMode;
-use model::{Error, ErrorKind, Item, KeyType, Text, Value};
+use model::{Error, ErrorDetail, ErrorKind, Item, KeyType, Text, Value};
 use runtime::Runtime;
 
+use crate::index::Index;
 use crate::node::Caller;
-use crate::oracle::{ItemKey, Oracle, PARTITION_KEY, SORT_KEY, Version, encode, item_of, key_of, read_key};
+use crate::oracle::{
+    FILLER, ItemKey, MARK, Oracle, PARTITION_KEY, SORT_KEY, VERSION, Version, encode, item_of, key_of, read_key,
+};
 
 /// The table that all clients use.
 pub(crate) const SHARED_TABLE: &str = "shared";
@@ -66,17 +69,15 @@ impl Client {
             attribute_name: Some(Text::from(name)),
             attribute_type: Choice::Known(attribute_type),
         };
-        let element = |name: &str, role| KeySchemaElement {
-            attribute_name: Some(Text::from(name)),
-            key_type: Choice::Known(role),
-        };
+        let indexes = Index::of_table(table);
+        let mut definitions = vec![attribute(PARTITION_KEY, KeyType::String), attribute(SORT_KEY, KeyType::Number)];
+        definitions.extend(indexes.iter().map(|index| attribute(index.sort_key().0, index.sort_key().1)));
         let create = CreateTable {
             table_name: Some(Text::from(table)),
-            attribute_definitions: Some(vec![
-                attribute(PARTITION_KEY, KeyType::String),
-                attribute(SORT_KEY, KeyType::Number),
-            ]),
-            key_schema: Some(vec![element(PARTITION_KEY, KeyRole::Hash), element(SORT_KEY, KeyRole::Range)]),
+            attribute_definitions: Some(definitions),
+            key_schema: Some(vec![key_element(PARTITION_KEY, KeyRole::Hash), key_element(SORT_KEY, KeyRole::Range)]),
+            local_secondary_indexes: (!indexes.is_empty())
+                .then(|| indexes.iter().map(|index| index.parameter()).collect()),
             billing_mode: Choice::Known(BillingMode::PayPerRequest),
             ..CreateTable::default()
         };
@@ -89,8 +90,11 @@ impl Client {
         let has_own = self.oracle.borrow().has_table(&own_table);
         let table = if has_own && self.random.bool() { own_table.clone() } else { SHARED_TABLE.to_string() };
         match self.random.u8(0..100) {
-            0..35 => self.put(&table).await,
-            35..50 => self.delete(&table).await,
+            0..14 => self.put(&table).await,
+            14..28 => self.update(&table).await,
+            28..34 => self.put_if(&table).await,
+            34..37 => self.fail_condition(&table).await,
+            37..50 => self.delete(&table).await,
             50..60 => self.check_item(&table).await,
             60..70 => self.check_query(&table).await,
             70..84 => self.write_batch(&table).await,
@@ -131,6 +135,56 @@ impl Client {
             }
             other => self.withdraw(table, &key, other),
         }
+    }
+
+    /// Makes of whatever is there what a put would write.
+    async fn update(&mut self, table: &str) {
+        let key = self.draw_key();
+        let old = self.oracle.borrow().item(table, &key);
+        let version = self.begin(table, &key);
+        let update = UpdateItem {
+            table_name: Some(Text::from(table)),
+            key: Attributes::Valid(key_of(&key)),
+            return_values: Choice::Known(ReturnValues::AllOld),
+            ..update_to(&item_of(&key, version))
+        };
+        match self.call(Request::UpdateItem(Box::new(update))).await {
+            Ok(Reply::UpdateItem(reply)) => {
+                assert_eq!(reply.attributes, old, "what {key:?} of {table} was");
+                self.oracle.borrow_mut().acknowledge(table, &key);
+            }
+            other => self.withdraw(table, &key, other),
+        }
+    }
+
+    /// A put under a condition that holds.
+    async fn put_if(&mut self, table: &str) {
+        let key = self.draw_key();
+        let old = self.oracle.borrow().item(table, &key);
+        let version = self.begin(table, &key);
+        let condition = match &old {
+            Some(old) => is_version(old),
+            None => has_version(false),
+        };
+        match self.call(conditional_put(table, &item_of(&key, version), condition)).await {
+            Ok(Reply::PutItem(_)) => self.oracle.borrow_mut().acknowledge(table, &key),
+            other => self.withdraw(table, &key, other),
+        }
+    }
+
+    /// A put under a condition that does not hold: nothing is written.
+    async fn fail_condition(&mut self, table: &str) {
+        let key = self.draw_key();
+        let old = self.oracle.borrow().item(table, &key);
+        let version = self.oracle.borrow_mut().next_version();
+        let put = conditional_put(table, &item_of(&key, version), has_version(old.is_none()));
+        let answer = self.call(put).await;
+        if is_refusal(&answer) {
+            return;
+        }
+        let error = answer.expect_err("the condition does not hold");
+        assert_eq!(error.kind, ErrorKind::ConditionalCheckFailed, "{error}");
+        assert_eq!(error.detail, old.map(|old| Box::new(ErrorDetail::Item(old))), "what {key:?} of {table} is");
     }
 
     async fn delete(&mut self, table: &str) {
@@ -214,17 +268,22 @@ impl Client {
         let partition_key = self.draw_key().partition_key;
         let is_forward = self.random.bool();
         let limit = self.random.bool().then_some(PAGE_ITEM_COUNT);
-        let found = self.query(table, &partition_key, is_forward, limit).await;
         let mut expected = self.oracle.borrow().items(table, &partition_key);
+        let indexes = Index::of_table(table);
+        let index = (!indexes.is_empty() && self.random.bool()).then(|| indexes[self.random.usize(0..indexes.len())]);
+        if let Some(index) = index {
+            expected = index.entries(&expected);
+        }
+        let found = self.query((table, index), &partition_key, is_forward, limit).await;
         if !is_forward {
             expected.reverse();
         }
-        assert_eq!(found, expected, "{partition_key} of {table}, forward: {is_forward}, {limit:?} a page");
+        assert_eq!(found, expected, "{partition_key} of {table} {index:?}, forward: {is_forward}, {limit:?} a page");
     }
 
     /// The whole table; of a shared one, what belongs to this client.
     async fn check_scan(&mut self, table: &str) {
-        let found = self.scan(table, Some(7)).await;
+        let found = self.scan((table, None), Some(7)).await;
         let mine: BTreeMap<ItemKey, Item> = found
             .into_iter()
             .map(|item| (read_key(&item).expect("every item has a key"), item))
@@ -236,11 +295,18 @@ impl Client {
         assert_eq!(mine, expected, "{table}");
     }
 
-    /// All items of a partition key, page by page.
-    pub async fn query(&mut self, table: &str, partition_key: &str, is_forward: bool, limit: Option<i64>) -> Vec<Item> {
+    /// All items of a partition key in a table or an index of it, page by page.
+    pub async fn query(
+        &mut self,
+        (table, index): (&str, Option<Index>),
+        partition_key: &str,
+        is_forward: bool,
+        limit: Option<i64>,
+    ) -> Vec<Item> {
         let values = BTreeMap::from([(":owner".to_string(), Value::S(partition_key.to_string()))]);
         let mut query = Query {
             table_name: Some(Text::from(table)),
+            index_name: index.map(|index| Text::from(index.name())),
             key_condition_expression: Some(Text::from("#owner = :owner")),
             expression_attribute_names: Some(vec![(Text::from("#owner"), Text::from(PARTITION_KEY))]),
             expression_attribute_values: Attributes::Valid(encode(values)),
@@ -260,9 +326,15 @@ impl Client {
         }
     }
 
-    /// All items of a table, page by page.
-    pub async fn scan(&mut self, table: &str, limit: Option<i64>) -> Vec<Item> {
-        let mut scan = Scan { table_name: Some(Text::from(table)), limit, consistent_read: true, ..Scan::default() };
+    /// All items of a table or an index of it, page by page.
+    pub async fn scan(&mut self, (table, index): (&str, Option<Index>), limit: Option<i64>) -> Vec<Item> {
+        let mut scan = Scan {
+            table_name: Some(Text::from(table)),
+            index_name: index.map(|index| Text::from(index.name())),
+            limit,
+            consistent_read: true,
+            ..Scan::default()
+        };
         let mut found = Vec::new();
         loop {
             let page = page_of(self.call(Request::Scan(Box::new(scan.clone()))).await);
@@ -332,6 +404,66 @@ impl Client {
 
     fn key_at(&self, partition: u64, sort_key: u64) -> ItemKey {
         ItemKey { partition_key: format!("{}-{partition}", self.name), sort_key }
+    }
+}
+
+/// An element of a key schema.
+pub(crate) fn key_element(name: &str, role: KeyRole) -> KeySchemaElement {
+    KeySchemaElement { attribute_name: Some(Text::from(name)), key_type: Choice::Known(role) }
+}
+
+/// The update that makes an item `wanted`, whatever it is before.
+fn update_to(wanted: &Item) -> UpdateItem {
+    let attributes = wanted.to_value_map();
+    let (assigned, removed): (Vec<&str>, Vec<&str>) =
+        [VERSION, MARK, FILLER].into_iter().partition(|name| attributes.contains_key(*name));
+    let list =
+        |names: &[&str], form: fn(&str) -> String| names.iter().map(|name| form(name)).collect::<Vec<_>>().join(", ");
+    let mut expression = format!("SET {}", list(&assigned, |name| format!("#{name} = :{name}")));
+    if !removed.is_empty() {
+        expression = format!("{expression} REMOVE {}", list(&removed, |name| format!("#{name}")));
+    }
+    let name_of = |name: &&str| (Text::from(format!("#{name}").as_str()), Text::from(*name));
+    let values = assigned.iter().map(|name| (format!(":{name}"), attributes[*name].clone()));
+    UpdateItem {
+        update_expression: Some(Text::from(expression.as_str())),
+        conditional: ConditionalWrite {
+            expression_attribute_names: Some(assigned.iter().chain(&removed).map(name_of).collect()),
+            expression_attribute_values: Attributes::Valid(encode(values.collect())),
+            ..ConditionalWrite::default()
+        },
+        ..UpdateItem::default()
+    }
+}
+
+fn conditional_put(table: &str, item: &Item, condition: ConditionalWrite) -> Request {
+    Request::PutItem(PutItem {
+        table_name: Some(Text::from(table)),
+        item: Attributes::Valid(item.clone()),
+        conditional: Some(Box::new(condition)),
+        ..PutItem::default()
+    })
+}
+
+/// That the item is there, or is not.
+fn has_version(is_there: bool) -> ConditionalWrite {
+    let function = if is_there { "attribute_exists" } else { "attribute_not_exists" };
+    condition(&format!("{function}(#version)"), Attributes::Absent)
+}
+
+/// That the item is as that write made it.
+fn is_version(old: &Item) -> ConditionalWrite {
+    let version = old.to_value_map()[VERSION].clone();
+    condition("#version = :version", Attributes::Valid(encode([(":version".to_string(), version)].into())))
+}
+
+fn condition(expression: &str, expression_attribute_values: Attributes) -> ConditionalWrite {
+    ConditionalWrite {
+        condition_expression: Some(Text::from(expression)),
+        expression_attribute_names: Some(vec![(Text::from("#version"), Text::from(VERSION))]),
+        expression_attribute_values,
+        return_values_on_condition_check_failure: Choice::Known(ReturnValuesOnConditionCheckFailure::AllOld),
+        ..ConditionalWrite::default()
     }
 }
 

@@ -5,6 +5,7 @@
 //!     Node         an engine on each core, and a door to each
 //!     Client       draws operations, checks every answer, tells the oracle
 //!     Oracle       what must be there, what may be there, what must not
+//!     Index        what an index must hold of the items that are there
 //! ```
 //!
 //! The engine is the one that ships: it runs on `runtime::simulated` and does not know. Everything is drawn from the seed,
@@ -16,12 +17,14 @@
 
 mod client;
 mod experiment;
+mod index;
 mod node;
 mod oracle;
 mod verify;
 
 pub use client::Client;
 pub use experiment::{Experiment, Workload, seeds};
+pub use index::Index;
 pub use node::{Caller, Node};
 pub use oracle::{ItemKey, Oracle, Version};
 pub use verify::verify;

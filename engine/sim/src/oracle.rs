@@ -11,8 +11,9 @@ use model::{Item, Number, Value};
 /// The key attributes of every table of an experiment.
 pub(crate) const PARTITION_KEY: &str = "owner";
 pub(crate) const SORT_KEY: &str = "position";
-const VERSION: &str = "version";
-const FILLER: &str = "filler";
+pub(crate) const VERSION: &str = "version";
+pub(crate) const MARK: &str = "mark";
+pub(crate) const FILLER: &str = "filler";
 
 /// The primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -223,6 +224,9 @@ pub(crate) fn item_of(key: &ItemKey, version: Version) -> Item {
     };
     let filler: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
     let mut attributes = key_attributes(key);
+    if random.bool() {
+        attributes.insert(MARK.to_string(), Value::S(format!("mark {}", random.u8(0..3))));
+    }
     attributes.insert(VERSION.to_string(), number(version.0));
     attributes.insert(FILLER.to_string(), Value::B(filler));
     encode(attributes)

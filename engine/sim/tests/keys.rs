@@ -35,6 +35,7 @@ fn options() -> EngineOptions {
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
+        expiry_delay_ms: 0,
     }
 }
 

@@ -33,6 +33,7 @@ fn options(delay: Duration) -> EngineOptions {
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: u64::try_from(delay.as_millis()).unwrap(),
+        expiry_delay_ms: 0,
     }
 }
 

@@ -1,13 +1,14 @@
 //! BatchGetItem: each key is a read of its own; what one reply may not hold is handed back unprocessed.
 
-use super::{Part, Progress, reply};
+use super::{Part, Progress, add_units, reply};
 use crate::router::Router;
+use control::TableEntry;
 use model::limits::BATCH_GET_BYTES_MAX;
 use model::operation::{
-    Attributes, BatchGetItem, BatchGetItemReply, CapacityUnits, Choice, ConsumedCapacity, GetItem, KeysAndAttributes,
-    Reply, ReturnConsumedCapacity, check_distinct_keys,
+    AttributeSelection, Attributes, BatchGetItem, BatchGetItemReply, Choice, Evaluator, GetItem, KeysAndAttributes,
+    Reply, ReturnConsumedCapacity, UnitsByIndex, answer_by_table, check_distinct_keys,
 };
-use model::{Error, ErrorKind, Text};
+use model::{Error, Text};
 use partition::{Operation, Outcome};
 use std::sync::Arc;
 
@@ -27,8 +28,10 @@ pub(crate) struct BatchGet {
 #[derive(Debug)]
 struct TableReads {
     name: Text,
+    table: Arc<TableEntry>,
     consistent_read: bool,
-    units: CapacityUnits,
+    selection: Option<Box<AttributeSelection>>,
+    units: UnitsByIndex,
     reply: BatchGetItemReplyPart,
 }
 
@@ -44,7 +47,11 @@ impl BatchGet {
     ///
     /// # Errors
     /// ResourceNotFound, or Validation for a key that does not fit or is there twice.
-    pub(crate) fn begin(router: &mut Router, request: BatchGetItem) -> Result<(Self, Vec<Part>), Error> {
+    pub(crate) fn begin(
+        router: &mut Router,
+        evaluator: &mut Evaluator,
+        request: BatchGetItem,
+    ) -> Result<(Self, Vec<Part>), Error> {
         let tables = request.request_items.expect("validated: tables are named");
         let mut batch = Self {
             asked: request.return_consumed_capacity,
@@ -57,7 +64,9 @@ impl BatchGet {
         };
         let mut parts = Vec::new();
         for (name, wanted) in tables {
-            batch.add_table(router, &mut parts, name, wanted)?;
+            let table = Arc::clone(router.table(Some(&name))?);
+            wanted.check_selection(evaluator, &table.definition)?;
+            batch.add_table(router, &mut parts, (name, table), wanted)?;
         }
         batch.missing_count = parts.len();
         Ok((batch, parts))
@@ -67,29 +76,31 @@ impl BatchGet {
         &mut self,
         router: &mut Router,
         parts: &mut Vec<Part>,
-        name: Text,
+        (name, table): (Text, Arc<TableEntry>),
         wanted: KeysAndAttributes,
     ) -> Result<(), Error> {
-        let table = Arc::clone(router.table(Some(&name))?);
         let mut distinct = Vec::new();
         for key in wanted.keys.expect("validated: keys are given") {
             let (placement, encoded) = router.route_key(&table, &key)?;
             distinct.push(encoded.clone());
             let number = u32::try_from(self.reads.len()).expect("at most 100 keys");
-            self.reads.push((self.tables.len(), key));
             let read = GetItem {
                 table_name: Some(name.clone()),
                 consistent_read: wanted.consistent_read,
-                return_consumed_capacity: Choice::Known(ReturnConsumedCapacity::Total),
+                return_consumed_capacity: self.asked.clone(),
+                selection: wanted.selection.clone(),
                 ..GetItem::default()
             };
+            self.reads.push((self.tables.len(), key));
             parts.push(Part { number, placement, operation: Operation::GetItem(encoded, read) });
         }
         check_distinct_keys(&mut distinct)?;
         self.tables.push(TableReads {
             name,
+            table,
             consistent_read: wanted.consistent_read,
-            units: CapacityUnits::ZERO,
+            selection: wanted.selection,
+            units: UnitsByIndex::default(),
             reply: BatchGetItemReplyPart::default(),
         });
         Ok(())
@@ -105,7 +116,7 @@ impl BatchGet {
                     table.reply.unprocessed.push(std::mem::take(key));
                 } else {
                     self.item_bytes += size_bytes;
-                    table.units += read.consumed.map_or(CapacityUnits::ZERO, |consumed| consumed.capacity_units);
+                    add_units(&mut table.units, &table.table.definition, read.consumed.as_ref());
                     table.reply.items.extend(read.item);
                     self.answered_count += 1;
                 }
@@ -124,23 +135,22 @@ impl BatchGet {
     fn take_reply(&mut self) -> Result<Reply, Error> {
         // DynamoDB: API reference: an error only if nothing at all could be read.
         if let Some(refusal) = self.refusal.take_if(|_| self.answered_count == 0) {
-            return Err(Error { kind: ErrorKind::Throttling, ..refusal });
+            return Err(refusal);
         }
         let mut reply = BatchGetItemReply::default();
-        let mut consumed = Vec::new();
+        let units = self.tables.iter().map(|table| (&table.name, &table.table.definition, table.units));
+        reply.consumed = answer_by_table(&self.asked, units);
         for table in self.tables.drain(..) {
-            consumed.extend(ConsumedCapacity::answer(&self.asked, &table.name, table.units));
             if !table.reply.unprocessed.is_empty() {
                 let keys = KeysAndAttributes {
                     keys: Some(table.reply.unprocessed),
                     consistent_read: table.consistent_read,
-                    ..KeysAndAttributes::default()
+                    selection: table.selection,
                 };
                 reply.unprocessed_keys.push((table.name.clone(), keys));
             }
             reply.responses.push((table.name, table.reply.items));
         }
-        reply.consumed = (!consumed.is_empty()).then_some(consumed);
         Ok(Reply::BatchGetItem(reply))
     }
 }

@@ -1,10 +1,12 @@
 //! BatchWriteItem: each put and delete is a write of its own; what is refused for now is handed back unprocessed.
 
-use super::{Part, Progress, reply};
+use super::{Part, Progress, add_units, reply};
 use crate::router::Router;
+use control::TableEntry;
 use model::operation::{
-    BatchWriteItem, BatchWriteItemReply, CapacityUnits, Choice, ConsumedCapacity, DeleteItem, PutItem, Reply,
-    ReturnConsumedCapacity, WriteRequest, check_distinct_keys,
+    BatchWriteItem, BatchWriteItemReply, Choice, ConsumedCapacity, DeleteItem, ItemCollectionMetrics, PutItem, Reply,
+    ReturnConsumedCapacity, ReturnItemCollectionMetrics, UnitsByIndex, WriteRequest, answer_by_table,
+    check_distinct_keys,
 };
 use model::{EncodedKey, Error, Text};
 use partition::{Operation, Outcome};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 /// A batch of writes in progress.
 #[derive(Debug)]
 pub(crate) struct BatchWrite {
-    asked: Choice<ReturnConsumedCapacity>,
+    asked: Asked,
     tables: Vec<TableWrites>,
     /// For each part: its table and what is handed back should it be refused.
     writes: Vec<(usize, WriteRequest)>,
@@ -22,10 +24,19 @@ pub(crate) struct BatchWrite {
     answered_count: usize,
 }
 
+/// What the reply tells besides.
+#[derive(Debug)]
+struct Asked {
+    consumed: Choice<ReturnConsumedCapacity>,
+    metrics: Choice<ReturnItemCollectionMetrics>,
+}
+
 #[derive(Debug)]
 struct TableWrites {
     name: Text,
-    units: CapacityUnits,
+    table: Arc<TableEntry>,
+    units: UnitsByIndex,
+    metrics: Vec<ItemCollectionMetrics>,
     unprocessed: Vec<WriteRequest>,
 }
 
@@ -37,7 +48,10 @@ impl BatchWrite {
     pub(crate) fn begin(router: &mut Router, request: BatchWriteItem) -> Result<(Self, Vec<Part>), Error> {
         let tables = request.request_items.expect("validated: tables are named");
         let mut batch = Self {
-            asked: request.return_consumed_capacity,
+            asked: Asked {
+                consumed: request.return_consumed_capacity,
+                metrics: request.return_item_collection_metrics,
+            },
             tables: Vec::with_capacity(tables.len()),
             writes: Vec::new(),
             missing_count: 0,
@@ -52,11 +66,12 @@ impl BatchWrite {
                 let (placement, key) = router.route_write(&table, &write)?;
                 distinct.push(key.clone());
                 let number = u32::try_from(parts.len()).expect("at most 25 writes");
-                parts.push(Part { number, placement, operation: operation(&name, key, &write) });
+                parts.push(Part { number, placement, operation: batch.asked.operation(&name, key, &write) });
                 batch.writes.push((batch.tables.len(), write));
             }
             check_distinct_keys(&mut distinct)?;
-            batch.tables.push(TableWrites { name, units: CapacityUnits::ZERO, unprocessed: Vec::new() });
+            let (units, metrics, unprocessed) = (UnitsByIndex::default(), Vec::new(), Vec::new());
+            batch.tables.push(TableWrites { name, table, units, metrics, unprocessed });
         }
         batch.missing_count = parts.len();
         Ok((batch, parts))
@@ -65,20 +80,21 @@ impl BatchWrite {
     pub(super) fn handle_outcome(&mut self, part: u32, outcome: Outcome) -> Progress {
         let (table, write) = &mut self.writes[part as usize];
         let table = &mut self.tables[*table];
-        let consumed = match reply(outcome) {
-            Ok(Reply::PutItem(put)) => put.consumed,
-            Ok(Reply::DeleteItem(delete)) => delete.consumed,
+        match reply(outcome) {
+            Ok(Reply::PutItem(put)) => {
+                table.add(put.consumed.as_ref(), put.item_collection_metrics);
+                self.answered_count += 1;
+            }
+            Ok(Reply::DeleteItem(delete)) => {
+                table.add(delete.consumed.as_ref(), delete.item_collection_metrics);
+                self.answered_count += 1;
+            }
             Ok(other) => panic!("asked to write an item, answered {other:?}"),
             Err(error) if error.kind.is_retryable() => {
                 table.unprocessed.push(std::mem::replace(write, WriteRequest::Neither));
                 self.refusal = Some(error);
-                None
             }
             Err(error) => return Progress::Done(Err(error)),
-        };
-        if let Some(consumed) = consumed {
-            table.units += consumed.capacity_units;
-            self.answered_count += 1;
         }
         self.missing_count -= 1;
         if self.missing_count > 0 { Progress::Waits(Vec::new()) } else { Progress::Done(self.take_reply()) }
@@ -90,30 +106,60 @@ impl BatchWrite {
             return Err(refusal);
         }
         let mut reply = BatchWriteItemReply::default();
-        let mut consumed = Vec::new();
+        let units = self.tables.iter().map(|table| (&table.name, &table.table.definition, table.units));
+        reply.consumed = answer_by_table(&self.asked.consumed, units);
+        let mut metrics = Vec::new();
         for table in self.tables.drain(..) {
-            consumed.extend(ConsumedCapacity::answer(&self.asked, &table.name, table.units));
+            if !table.metrics.is_empty() {
+                metrics.push((table.name.clone(), table.metrics));
+            }
             if !table.unprocessed.is_empty() {
                 reply.unprocessed_items.push((table.name, table.unprocessed));
             }
         }
-        reply.consumed = (!consumed.is_empty()).then_some(consumed);
+        reply.item_collection_metrics = (!metrics.is_empty()).then_some(metrics);
         Ok(Reply::BatchWriteItem(reply))
     }
 }
 
-/// The owner's part; its capacity is always told, for the sum.
-fn operation(name: &Text, key: EncodedKey, write: &WriteRequest) -> Operation {
-    let total = Choice::Known(ReturnConsumedCapacity::Total);
-    let table_name = Some(name.clone());
-    match write {
-        WriteRequest::Put(item) => {
-            let put = PutItem { table_name, item: item.clone(), return_consumed_capacity: total, ..PutItem::default() };
-            Operation::PutItem(key, put)
-        }
-        _ => {
-            let delete = DeleteItem { table_name, return_consumed_capacity: total, ..DeleteItem::default() };
-            Operation::DeleteItem(key, delete)
+impl TableWrites {
+    /// One more write is done. Of each collection the last figure is told.
+    fn add(&mut self, consumed: Option<&ConsumedCapacity>, metrics: Option<Box<ItemCollectionMetrics>>) {
+        add_units(&mut self.units, &self.table.definition, consumed);
+        let Some(metrics) = metrics else { return };
+        self.metrics.retain(|earlier| earlier.item_collection_key != metrics.item_collection_key);
+        self.metrics.push(*metrics);
+    }
+}
+
+impl Asked {
+    /// The owner's part. Its capacity is asked for whenever the batch's is.
+    fn operation(&self, name: &Text, key: EncodedKey, write: &WriteRequest) -> Operation {
+        let table_name = Some(name.clone());
+        let (return_consumed_capacity, return_item_collection_metrics) = (self.consumed.clone(), self.metrics.clone());
+        match write {
+            WriteRequest::Put(item) => {
+                let item = item.clone();
+                let put = PutItem {
+                    table_name,
+                    item,
+                    return_consumed_capacity,
+                    return_item_collection_metrics,
+                    ..PutItem::default()
+                };
+                Operation::PutItem(key, put)
+            }
+            WriteRequest::Delete(item_key) => {
+                let delete = DeleteItem {
+                    table_name,
+                    key: item_key.clone(),
+                    return_consumed_capacity,
+                    return_item_collection_metrics,
+                    ..DeleteItem::default()
+                };
+                Operation::DeleteItem(key, delete)
+            }
+            WriteRequest::Neither | WriteRequest::Both => panic!("refused when it was validated"),
         }
     }
 }

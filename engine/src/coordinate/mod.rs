@@ -15,8 +15,8 @@ pub(crate) use describe_table::{Describe, described};
 pub(crate) use scan::ScanAll;
 
 use control::Placement;
-use model::Error;
-use model::operation::{Reply, Request};
+use model::operation::{ConsumedCapacity, Reply, Request, UnitsByIndex};
+use model::{Error, TableDefinition};
 use partition::{Answer, Operation, Outcome, ReplyToken, Statistics, Waiter};
 
 /// Operations over several partitions that one core may have in progress.
@@ -111,6 +111,20 @@ impl Coordinator {
             self.free.push(slot);
         }
         Some((token, progress))
+    }
+}
+
+/// Adds what one part of a batch tells that it consumed.
+fn add_units(units: &mut UnitsByIndex, definition: &TableDefinition, consumed: Option<&ConsumedCapacity>) {
+    let Some(consumed) = consumed else { return };
+    let Some(itemised) = &consumed.itemised else {
+        *units += UnitsByIndex::of_table(consumed.capacity_units);
+        return;
+    };
+    units.table += itemised.table;
+    for (name, more) in &itemised.local_indexes {
+        let position = definition.local_indexes.iter().position(|index| index.name == **name);
+        units.local_indexes[position.expect("an owner tells of the indexes that there are")] += *more;
     }
 }
 

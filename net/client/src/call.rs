@@ -209,6 +209,7 @@ fn is_read(request: &Request) -> bool {
         | Request::DescribeLimits(_) => true,
         Request::PutItem(_)
         | Request::DeleteItem(_)
+        | Request::UpdateItem(_)
         | Request::BatchWriteItem(_)
         | Request::CreateTable(_)
         | Request::DeleteTable(_)

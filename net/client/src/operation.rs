@@ -9,8 +9,8 @@ use model::operation::{
     DescribeLimits, DescribeLimitsReply, DescribeTable, DescribeTableReply, DescribeTimeToLive,
     DescribeTimeToLiveReply, GetItem, GetItemReply, KeyRole, KeySchemaElement, ListTables, ListTablesReply,
     ListTagsOfResource, ListTagsOfResourceReply, PutItem, PutItemReply, Query, QueryReply, Scan, ScanReply,
-    TagResource, TagResourceReply, UntagResource, UntagResourceReply, UpdateTable, UpdateTableReply, UpdateTimeToLive,
-    UpdateTimeToLiveReply,
+    TagResource, TagResourceReply, UntagResource, UntagResourceReply, UpdateItem, UpdateItemReply, UpdateTable,
+    UpdateTableReply, UpdateTimeToLive, UpdateTimeToLiveReply,
 };
 use model::operation::{Reply, Request};
 use model::table::BillingMode;
@@ -53,6 +53,8 @@ operations! {
     put_item(PutItem) -> PutItemReply;
     /// Removes one item.
     delete_item(DeleteItem) -> DeleteItemReply;
+    /// Changes some attributes of one item, or makes it.
+    update_item(UpdateItem boxed) -> UpdateItemReply boxed;
     /// Items of one partition key, in order; one page.
     query(Query boxed) -> QueryReply boxed;
     /// All items, in no particular order; one page.

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use model::expression::KeyCondition;
-use model::operation::{Query, Request};
-use model::{KeyHash, KeySchema, Text};
+use model::expression::{Condition, ConditionKind, KeyCondition, Substitutions};
+use model::operation::{Query, Request, SINGLE_VALUE_NAME};
+use model::{KeyAttribute, KeyHash, KeySchema, Text};
 use tokio::time::Instant;
 use wire::PartitionMap;
 
@@ -86,9 +86,16 @@ pub(crate) fn routed_table(request: &Request) -> Option<&Text> {
         Request::GetItem(request) => request.table_name.as_ref(),
         Request::PutItem(request) => request.table_name.as_ref(),
         Request::DeleteItem(request) => request.table_name.as_ref(),
-        Request::Query(request) => request.table_name.as_ref(),
+        Request::UpdateItem(request) => request.table_name.as_ref(),
+        Request::Query(request) if tells_partition_key(request) => request.table_name.as_ref(),
         _ => None,
     }
+}
+
+/// Whether a query's key condition tells its partition key to who knows the table's keys alone: the sort key of an index,
+/// which an expression may name too, is not among them. Any core answers the others.
+fn tells_partition_key(query: &Query) -> bool {
+    query.key_conditions.is_some() || query.index_name.is_none()
 }
 
 /// The hash of the request's partition key; none when the request is not well formed, which the server then tells.
@@ -98,15 +105,71 @@ fn key_hash(schema: &KeySchema, request: &Request) -> Option<KeyHash> {
         Request::GetItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
         Request::PutItem(request) => schema.encode_item_key(request.item.item()?.as_ref(), &mut encoded).ok(),
         Request::DeleteItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
+        Request::UpdateItem(request) => schema.encode_key(request.key.item()?.as_ref(), &mut encoded).ok(),
         Request::Query(request) => query_hash(schema, request),
         _ => None,
     }
 }
 
 fn query_hash(schema: &KeySchema, query: &Query) -> Option<KeyHash> {
-    let expression = query.key_condition_expression.as_deref()?;
+    if let Some(conditions) = &query.key_conditions {
+        let (_, condition) = conditions.iter().find(|(name, _)| **name == *schema.partition_key.name)?;
+        let Some([value]) = condition.attribute_value_list.as_deref() else { return None };
+        // The value is an item of its own: the key of a table whose partition key has the item's name for it.
+        let partition_key =
+            KeyAttribute { name: SINGLE_VALUE_NAME.to_owned(), key_type: schema.partition_key.key_type };
+        let of_value = KeySchema { partition_key, sort_key: None };
+        return of_value.encode_key(value.item()?.as_ref(), &mut Vec::new()).ok();
+    }
     let names = query.expression_attribute_names.as_deref();
     let values = query.expression_attribute_values.item().map(|item| item.as_ref());
-    let range = KeyCondition::parse(expression, names, values).ok()?.bind(schema).ok()?;
+    let condition = Condition::parse(ConditionKind::KeyCondition, query.key_condition_expression.as_deref()?).ok()?;
+    let substitutions = Substitutions::new(names, values).ok()?;
+    // Placeholders that it does not use may be for the query's other expressions.
+    condition.check(&substitutions).ok()?;
+    let range = KeyCondition::of_condition(&condition, &substitutions).ok()?.bind(schema).ok()?;
     Some(range.hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::operation::{Attributes, LegacyCondition};
+    use model::{Item, KeyType, Value};
+    use std::collections::BTreeMap;
+
+    fn map(name: &str, value: &str) -> Attributes {
+        let map = BTreeMap::from([(name.to_owned(), Value::S(value.to_owned()))]);
+        Attributes::Valid(Item::from_value_map(&map).unwrap())
+    }
+
+    #[test]
+    fn a_query_goes_by_its_partition_key_in_either_form() {
+        let partition_key = KeyAttribute { name: "id".to_owned(), key_type: KeyType::String };
+        let schema = KeySchema { partition_key, sort_key: None };
+        let mut encoded = Vec::new();
+        let hash = schema.encode_key(map("id", "a").item().unwrap().as_ref(), &mut encoded).unwrap();
+        let legacy = |name: &str, values| {
+            let condition = LegacyCondition { attribute_value_list: Some(values), ..LegacyCondition::default() };
+            Query { key_conditions: Some(vec![(Text::from(name), condition)]), ..Query::default() }
+        };
+        let expression = |text: &str| Query {
+            key_condition_expression: Some(Text::from(text)),
+            filter_expression: Some(Text::from("attribute_exists(#x)")),
+            expression_attribute_names: Some(vec![(Text::from("#x"), Text::from("x"))]),
+            expression_attribute_values: map(":a", "a"),
+            ..Query::default()
+        };
+        let check =
+            |query: Query, expect: Option<KeyHash>| assert_eq!(query_hash(&schema, &query), expect, "{query:?}");
+        check(expression("id = :a"), Some(hash));
+        check(expression("id = :b"), None);
+        check(expression("id > :a"), None);
+        check(expression("other = :a"), None);
+        check(Query::default(), None);
+        check(legacy("id", vec![map(SINGLE_VALUE_NAME, "a")]), Some(hash));
+        check(legacy("id", vec![Attributes::Absent]), None);
+        check(legacy("id", Vec::new()), None);
+        check(legacy("other", vec![map(SINGLE_VALUE_NAME, "a")]), None);
+    }
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use client::operations::{Attributes, DescribeEndpoints, ListTables, PutItem, Query, Reply, Request, Scan};
+use client::operations::{
+    Attributes, ConditionalWrite, CreateTable, DescribeEndpoints, ListTables, Query, Reply, Request, Scan, UpdateItem,
+};
 use client::{AttributeMap, Client, ClientOptions, ConnectionError, Error, Pipeline, Text, Value};
 use mock::{Fault, Mock, even_ranges, key_schema};
-use model::{ErrorKind, Item, Number};
+use model::{ErrorDetail, ErrorKind, Item, Number};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use wire::{GoodbyeReason, ProtocolError, RequestId};
@@ -139,6 +141,34 @@ async fn a_stale_map_is_learnt_again() {
 }
 
 #[tokio::test]
+async fn updates_go_to_the_cores_that_own_them() {
+    let (mock, client) = connected(3).await;
+    client.put("things", &item(1)).await.unwrap();
+    let update = |number, condition: Option<&str>| UpdateItem {
+        table_name: Some(Text::from("things")),
+        key: Attributes::Valid(Item::from_value_map(&key(number)).unwrap()),
+        update_expression: Some(Text::from("REMOVE x")),
+        conditional: ConditionalWrite {
+            condition_expression: condition.map(Text::from),
+            ..ConditionalWrite::default()
+        },
+        ..UpdateItem::default()
+    };
+    for number in 0..20 {
+        let reply = client.update_item(update(number, None)).await.unwrap();
+        assert_eq!(reply.attributes.is_some(), number == 1);
+    }
+    assert_eq!(mock.state.forwarded_count.load(Ordering::Relaxed), 0);
+    match client.update_item(update(1, Some("attribute_exists(x)"))).await {
+        Err(Error::Service(error)) => {
+            let Some(ErrorDetail::Item(found)) = error.detail.as_deref() else { panic!("{error:?}") };
+            assert_eq!((error.kind, found.to_value_map()), (ErrorKind::ConditionalCheckFailed, item(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn errors_of_the_service_come_through() {
     let (_mock, client) = connected(1).await;
     let check = |result: Result<(), Error>, expect: ErrorKind| match result {
@@ -151,8 +181,8 @@ async fn errors_of_the_service_come_through() {
     // Not legal at all: refused before it is sent.
     let nameless = BTreeMap::from([(String::new(), Value::Null)]);
     check(client.put("things", &nameless).await, ErrorKind::Validation);
-    let refused = PutItem { refused: Some("ConditionExpression"), ..PutItem::default() };
-    assert!(matches!(client.put_item(refused).await, Err(Error::Encode(_))));
+    let refused = CreateTable { refused: Some("VectorIndexes"), ..CreateTable::default() };
+    assert!(matches!(client.create_table(refused).await, Err(Error::Encode(_))));
     assert!(matches!(client.describe_endpoints(DescribeEndpoints).await, Err(Error::WrongReply)));
     let mut large = item(1);
     large.insert("large".to_owned(), Value::B(vec![0; 2 << 20]));

@@ -43,14 +43,23 @@ fn single_item_requests() {
             key: Attributes::Valid(key("x")),
             consistent_read: true,
             return_consumed_capacity: Choice::Known(ReturnConsumedCapacity::Total),
-            has_expression_attribute_names: true,
-            refused: None,
+            selection: Some(Box::new(AttributeSelection {
+                expression_attribute_names: Some(vec![(Text::from("#a"), Text::from("b"))]),
+                ..AttributeSelection::default()
+            })),
         }),
     );
     check(
         "GetItem",
         r#"{"AttributesToGet":["a"],"ProjectionExpression":"a","ConsistentRead":"no"}"#,
-        Request::GetItem(GetItem { refused: Some("AttributesToGet"), ..GetItem::default() }),
+        Request::GetItem(GetItem {
+            selection: Some(Box::new(AttributeSelection {
+                projection_expression: text("a"),
+                expression_attribute_names: None,
+                attributes_to_get: Some(vec![Text::from("a")]),
+            })),
+            ..GetItem::default()
+        }),
     );
     check(
         "PutItem",
@@ -62,21 +71,37 @@ fn single_item_requests() {
             return_values: Choice::Known(ReturnValues::AllOld),
             return_consumed_capacity: Choice::Unknown("SOME".to_owned()),
             return_item_collection_metrics: Choice::Known(ReturnItemCollectionMetrics::Size),
-            has_expression_attribute_names: false,
-            has_expression_attribute_values: true,
-            refused: Some("ConditionExpression"),
+            conditional: Some(Box::new(ConditionalWrite {
+                condition_expression: text("x"),
+                expression_attribute_values: Attributes::Valid(Item::EMPTY),
+                ..ConditionalWrite::default()
+            })),
         }),
     );
+    let expected = ExpectedAttribute { exists: Some(false), ..ExpectedAttribute::default() };
     check(
         "DeleteItem",
         r#"{"TableName":null,"Key":{},"Expected":{"a":{"Exists":false}},"ReturnValues":"NONE"}"#,
         Request::DeleteItem(DeleteItem {
             key: Attributes::Valid(Item::EMPTY),
             return_values: Choice::Known(ReturnValues::None),
-            refused: Some("Expected"),
+            conditional: Some(Box::new(ConditionalWrite {
+                expected: Some(vec![(Text::from("a"), expected)]),
+                ..ConditionalWrite::default()
+            })),
             ..DeleteItem::default()
         }),
     );
+}
+
+#[test]
+fn what_is_not_given_takes_no_room() {
+    let nulls = r#"{"ConditionExpression":null,"ExpressionAttributeNames":null,"ExpressionAttributeValues":null,
+        "Expected":null,"ConditionalOperator":null,"ReturnValuesOnConditionCheckFailure":null,"Unheard":{}}"#;
+    check("PutItem", nulls, Request::PutItem(PutItem::default()));
+    check("DeleteItem", nulls, Request::DeleteItem(DeleteItem::default()));
+    let nulls = r#"{"ProjectionExpression":null,"ExpressionAttributeNames":null,"AttributesToGet":null,"Unheard":1}"#;
+    check("GetItem", nulls, Request::GetItem(GetItem::default()));
 }
 
 #[test]
@@ -99,8 +124,13 @@ fn reads_of_many_items() {
     check("Query", "{}", Request::Query(Box::default()));
     check(
         "Query",
-        r#"{"FilterExpression":"a","IndexName":"b"}"#,
-        Request::Query(Box::new(Query { refused: Some("FilterExpression"), ..Query::default() })),
+        r#"{"FilterExpression":"a","IndexName":"b","ProjectionExpression":"c"}"#,
+        Request::Query(Box::new(Query {
+            filter_expression: text("a"),
+            index_name: text("b"),
+            projection_expression: text("c"),
+            ..Query::default()
+        })),
     );
     check(
         "Scan",
@@ -111,6 +141,19 @@ fn reads_of_many_items() {
             total_segments: Some(4),
             limit: Some(-1),
             exclusive_start_key: Attributes::Valid(key("x")),
+            ..Scan::default()
+        })),
+    );
+    check(
+        "Scan",
+        r##"{"FilterExpression":"a","IndexName":"b","ProjectionExpression":"c","ExpressionAttributeNames":{"#a":"b"},
+            "ExpressionAttributeValues":{"pk":{"S":"x"}},"Limit":null}"##,
+        Request::Scan(Box::new(Scan {
+            filter_expression: text("a"),
+            index_name: text("b"),
+            projection_expression: text("c"),
+            expression_attribute_names: Some(vec![(Text::from("#a"), Text::from("b"))]),
+            expression_attribute_values: Attributes::Valid(key("x")),
             ..Scan::default()
         })),
     );
@@ -142,8 +185,10 @@ fn batch_requests() {
                             ),
                         ]),
                         consistent_read: true,
-                        refused: Some("ProjectionExpression"),
-                        ..KeysAndAttributes::default()
+                        selection: Some(Box::new(AttributeSelection {
+                            projection_expression: text("a"),
+                            ..AttributeSelection::default()
+                        })),
                     },
                 ),
                 (Text::from_static("def"), KeysAndAttributes::default()),

@@ -130,7 +130,7 @@ fn json_comes_before_the_target() {
         check("POST", AMZ_JSON, body, (400, &no_json));
         let lines = format!("{AMZ_JSON}X-Amz-Target: DynamoDB_20120810.DescribeTable\r\n");
         check("POST", &lines, body, (400, &no_json));
-        let lines = format!("{AMZ_JSON}X-Amz-Target: DynamoDB_20120810.UpdateItem\r\n");
+        let lines = format!("{AMZ_JSON}X-Amz-Target: DynamoDB_20120810.TransactWriteItems\r\n");
         check("POST", &lines, body, (400, &no_json));
     }
 }
@@ -153,7 +153,7 @@ fn targets() {
         check("POST", &target(unknown), "", (400, UNKNOWN_OPERATION));
     }
     for (service, name) in [
-        ("DynamoDB_20120810", "UpdateItem"),
+        ("DynamoDB_20120810", "TransactWriteItems"),
         ("DynamoDB_20120810", "SearchVectors"),
         ("DynamoDB_20120810", "TransactWriteItems"),
         ("DynamoDBStreams_20120810", "GetRecords"),
@@ -180,7 +180,7 @@ fn credentials_come_after_the_target_and_before_the_types() {
     let signed =
         format!("{target}Authorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=c\r\nDate: d\r\n");
     check(&signed, r#"{"Limit":"x"}"#, (400, &serialization("STRING_VALUE cannot be converted to Integer")));
-    let not_built = "X-Amz-Target: DynamoDB_20120810.UpdateItem\r\n";
+    let not_built = "X-Amz-Target: DynamoDB_20120810.TransactWriteItems\r\n";
     check(not_built, "{}", (400, MISSING_TOKEN));
 }
 

@@ -30,22 +30,69 @@ fn text(text: &'static str) -> Option<Text> {
 }
 
 fn check_reply(reply: Reply, expect: &str) {
-    assert_eq!(body(reply), expect);
+    assert_eq!(body(Ok(&reply)), expect);
 }
 
-fn body(reply: Reply) -> String {
+fn body(outcome: Result<&Reply, &Error>) -> String {
     let mut door = Door::new(CredentialPolicy::Ignored);
     let call = door.receive(&post("ListTables", "{}")).pop().expect("a call");
-    door.connection.answer(call.ticket, Ok(&reply), &mut door.codec, &mut door.out);
+    door.connection.answer(call.ticket, outcome, &mut door.codec, &mut door.out);
     door.answers()[0].text().to_owned()
 }
 
-fn consumed(is_itemised: bool) -> ConsumedCapacity {
+#[test]
+fn errors_with_what_they_tell_besides() {
+    let check = |error: &Error, expect: &str| assert_eq!(body(Err(error)), expect);
+    let failed = Error::new(ErrorKind::ConditionalCheckFailed, "The conditional request failed");
+    check(
+        &failed,
+        concat!(
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","#,
+            r#""message":"The conditional request failed"}"#
+        ),
+    );
+    check(
+        &failed.with_detail(ErrorDetail::Item(key("x"))),
+        concat!(
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","#,
+            r#""message":"The conditional request failed","Item":{"pk":{"S":"x"}}}"#
+        ),
+    );
+    let reasons = ErrorDetail::ThrottlingReasons(vec![ThrottlingReason {
+        reason: "TableReadProvisionedThroughputExceeded".into(),
+        resource: "arn:x".into(),
+    }]);
+    let json = r#"[{"reason":"TableReadProvisionedThroughputExceeded","resource":"arn:x"}]"#;
+    for (kind, member) in [
+        (ErrorKind::ProvisionedThroughputExceeded, "ThrottlingReasons"),
+        (ErrorKind::RequestLimitExceeded, "ThrottlingReasons"),
+        (ErrorKind::Throttling, "throttlingReasons"),
+    ] {
+        let (namespace, name) = (kind.namespace(), kind.exception_name());
+        check(
+            &Error::new(kind, "no").with_detail(reasons.clone()),
+            &format!(r#"{{"__type":"{namespace}#{name}","message":"no","{member}":{json}}}"#),
+        );
+    }
+}
+
+fn consumed() -> ConsumedCapacity {
     ConsumedCapacity {
         table_name: Text::from_static("abc"),
         capacity_units: CapacityUnits::from_half_unit_count(3),
-        is_itemised,
+        itemised: None,
     }
+}
+
+fn itemised(local_indexes: &[(&'static str, u64)]) -> ConsumedCapacity {
+    let units = CapacityUnits::from_half_unit_count;
+    let index = |(name, half_units): &(&'static str, u64)| (Text::from_static(name), units(*half_units));
+    let local_indexes = local_indexes.iter().map(index).collect();
+    ConsumedCapacity { itemised: Some(Box::new(ItemisedCapacity { table: units(2), local_indexes })), ..consumed() }
+}
+
+fn metrics(partition_key: &str, size_estimate_range_gb: [u32; 2]) -> ItemCollectionMetrics {
+    ItemCollectionMetrics { item_collection_key: key(partition_key), size_estimate_range_gb }
 }
 
 #[test]
@@ -64,21 +111,44 @@ fn replies_about_items() {
         &format!(r#"{{"Item":{json}}}"#),
     );
     let total = r#"{"TableName":"abc","CapacityUnits":1.5}"#;
-    let itemised = r#"{"TableName":"abc","CapacityUnits":1.5,"Table":{"CapacityUnits":1.5}}"#;
     check_reply(
-        Reply::PutItem(PutItemReply { attributes: Some(key("x")), consumed: Some(consumed(false)) }),
+        Reply::PutItem(PutItemReply {
+            attributes: Some(key("x")),
+            consumed: Some(consumed()),
+            item_collection_metrics: None,
+        }),
         &format!(r#"{{"Attributes":{{"pk":{{"S":"x"}}}},"ConsumedCapacity":{total}}}"#),
     );
     check_reply(
-        Reply::DeleteItem(DeleteItemReply { attributes: None, consumed: Some(consumed(true)) }),
-        &format!(r#"{{"ConsumedCapacity":{itemised}}}"#),
+        Reply::DeleteItem(DeleteItemReply { consumed: Some(itemised(&[])), ..DeleteItemReply::default() }),
+        r#"{"ConsumedCapacity":{"TableName":"abc","CapacityUnits":1.5,"Table":{"CapacityUnits":1.0}}}"#,
     );
+    check_reply(Reply::UpdateItem(Box::default()), "{}");
+    check_reply(
+        Reply::UpdateItem(Box::new(UpdateItemReply {
+            attributes: Some(key("x")),
+            consumed: Some(itemised(&[("i", 1), ("j", 0)])),
+            item_collection_metrics: Some(Box::new(metrics("y", [0, 1]))),
+        })),
+        concat!(
+            r#"{"Attributes":{"pk":{"S":"x"}},"ConsumedCapacity":{"TableName":"abc","CapacityUnits":1.5,"#,
+            r#""Table":{"CapacityUnits":1.0},"#,
+            r#""LocalSecondaryIndexes":{"i":{"CapacityUnits":0.5},"j":{"CapacityUnits":0.0}}},"#,
+            r#""ItemCollectionMetrics":{"ItemCollectionKey":{"pk":{"S":"y"}},"SizeEstimateRangeGB":[0.0,1.0]}}"#
+        ),
+    );
+    let measured = Some(Box::new(metrics("y", [9, 10])));
+    let json = r#"{"ItemCollectionMetrics":{"ItemCollectionKey":{"pk":{"S":"y"}},"SizeEstimateRangeGB":[9.0,10.0]}}"#;
+    let put = PutItemReply { item_collection_metrics: measured.clone(), ..PutItemReply::default() };
+    check_reply(Reply::PutItem(put), json);
+    let delete = DeleteItemReply { item_collection_metrics: measured, ..DeleteItemReply::default() };
+    check_reply(Reply::DeleteItem(delete), json);
     let page = Page {
         items: Some(vec![key("x"), Item::EMPTY]),
         count: 2,
         scanned_count: 3,
         last_evaluated_key: Some(key("y")),
-        consumed: Some(consumed(false)),
+        consumed: Some(consumed()),
     };
     let expect = format!(
         r#"{{"Items":[{{"pk":{{"S":"x"}}}},{{}}],"Count":2,"ScannedCount":3,"LastEvaluatedKey":{{"pk":{{"S":"y"}}}},"ConsumedCapacity":{total}}}"#
@@ -93,17 +163,31 @@ fn replies_to_batches() {
     let keys = KeysAndAttributes {
         keys: Some(vec![Attributes::Valid(key("y"))]),
         consistent_read: true,
-        ..KeysAndAttributes::default()
+        selection: Some(Box::new(AttributeSelection {
+            projection_expression: text("a, #b"),
+            expression_attribute_names: Some(vec![(Text::from("#b"), Text::from("c\""))]),
+            attributes_to_get: None,
+        })),
+    };
+    let legacy = KeysAndAttributes {
+        keys: Some(Vec::new()),
+        consistent_read: false,
+        selection: Some(Box::new(AttributeSelection {
+            attributes_to_get: Some(vec![Text::from("a"), Text::from("b")]),
+            ..AttributeSelection::default()
+        })),
     };
     check_reply(
         Reply::BatchGetItem(BatchGetItemReply {
             responses: vec![(Text::from_static("abc"), vec![key("x")]), (Text::from_static("def"), vec![])],
-            unprocessed_keys: vec![(Text::from_static("abc"), keys)],
-            consumed: Some(vec![consumed(false)]),
+            unprocessed_keys: vec![(Text::from_static("abc"), keys), (Text::from_static("def"), legacy)],
+            consumed: Some(vec![consumed()]),
         }),
         concat!(
             r#"{"Responses":{"abc":[{"pk":{"S":"x"}}],"def":[]},"#,
-            r#""UnprocessedKeys":{"abc":{"Keys":[{"pk":{"S":"y"}}],"ConsistentRead":true}},"#,
+            r#""UnprocessedKeys":{"abc":{"Keys":[{"pk":{"S":"y"}}],"ConsistentRead":true,"#,
+            r##""ProjectionExpression":"a, #b","ExpressionAttributeNames":{"#b":"c\""}},"##,
+            r#""def":{"Keys":[],"AttributesToGet":["a","b"]}},"#,
             r#""ConsumedCapacity":[{"TableName":"abc","CapacityUnits":1.5}]}"#
         ),
     );
@@ -113,8 +197,22 @@ fn replies_to_batches() {
         Reply::BatchWriteItem(BatchWriteItemReply {
             unprocessed_items: vec![(Text::from_static("abc"), writes)],
             consumed: None,
+            item_collection_metrics: None,
         }),
         r#"{"UnprocessedItems":{"abc":[{"PutRequest":{"Item":{"pk":{"S":"x"}}}},{"DeleteRequest":{"Key":{"pk":{"S":"y"}}}}]}}"#,
+    );
+    let collections =
+        vec![(Text::from("abc"), vec![metrics("x", [0, 1]), metrics("y", [1, 2])]), (Text::from("def"), vec![])];
+    check_reply(
+        Reply::BatchWriteItem(BatchWriteItemReply {
+            item_collection_metrics: Some(collections),
+            ..BatchWriteItemReply::default()
+        }),
+        concat!(
+            r#"{"UnprocessedItems":{},"ItemCollectionMetrics":{"abc":["#,
+            r#"{"ItemCollectionKey":{"pk":{"S":"x"}},"SizeEstimateRangeGB":[0.0,1.0]},"#,
+            r#"{"ItemCollectionKey":{"pk":{"S":"y"}},"SizeEstimateRangeGB":[1.0,2.0]}],"def":[]}}"#
+        ),
     );
     check_reply(Reply::BatchWriteItem(BatchWriteItemReply::default()), r#"{"UnprocessedItems":{}}"#);
     check_reply(Reply::BatchGetItem(BatchGetItemReply::default()), r#"{"Responses":{},"UnprocessedKeys":{}}"#);
@@ -274,7 +372,7 @@ fn replies_about_tables_tell_indexes_bounds_and_changes() {
             projection, size, count
         )
     };
-    let body = body(reply);
+    let body = body(Ok(&reply));
     for part in [
         r#""TableStatus":"UPDATING""#.to_owned(),
         format!(

@@ -88,6 +88,11 @@ fn check(operation: &str, body: &str, place: Place) {
 /// An attribute value in the `@` of a body, with all that it may hold.
 fn check_value(operation: &str, body: &str) {
     check(operation, body, Place::Element("AttributeValue"));
+    check_typed(operation, body);
+}
+
+/// All that an attribute value in the `@` of a body may hold.
+fn check_typed(operation: &str, body: &str) {
     let within = |member: &str| body.replace('@', member);
     for (name, place) in [
         ("S", Place::Text),
@@ -121,9 +126,14 @@ fn items_and_keys() {
         ("PutItem", "Item"),
         ("GetItem", "Key"),
         ("DeleteItem", "Key"),
+        ("UpdateItem", "Key"),
+        ("PutItem", "ExpressionAttributeValues"),
+        ("DeleteItem", "ExpressionAttributeValues"),
+        ("UpdateItem", "ExpressionAttributeValues"),
         ("Query", "ExclusiveStartKey"),
         ("Query", "ExpressionAttributeValues"),
         ("Scan", "ExclusiveStartKey"),
+        ("Scan", "ExpressionAttributeValues"),
     ] {
         check(operation, &format!(r#"{{"{member}":@}}"#), Place::Map("AttributeValue"));
         check_value(operation, &format!(r#"{{"{member}":{{"a":@}}}}"#));
@@ -137,6 +147,9 @@ fn single_parameters() {
         ("PutItem", &["ConditionExpression", "ConditionalOperator", "ReturnValuesOnConditionCheckFailure"]),
         ("DeleteItem", &["TableName", "ReturnValues", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"]),
         ("DeleteItem", &["ConditionExpression", "ConditionalOperator", "ReturnValuesOnConditionCheckFailure"]),
+        ("UpdateItem", &["TableName", "UpdateExpression", "ReturnValues", "ReturnConsumedCapacity"]),
+        ("UpdateItem", &["ConditionExpression", "ConditionalOperator", "ReturnValuesOnConditionCheckFailure"]),
+        ("UpdateItem", &["ReturnItemCollectionMetrics"]),
         ("GetItem", &["TableName", "ReturnConsumedCapacity", "ProjectionExpression"]),
         ("Query", &["TableName", "IndexName", "Select", "KeyConditionExpression", "FilterExpression"]),
         ("Query", &["ProjectionExpression", "ConditionalOperator", "ReturnConsumedCapacity"]),
@@ -181,34 +194,11 @@ fn single_parameters() {
 
 #[test]
 fn parameters_that_hold_others() {
-    for (operation, names) in [
-        ("PutItem", &["ExpressionAttributeNames"][..]),
-        ("DeleteItem", &["ExpressionAttributeNames"]),
-        ("GetItem", &["ExpressionAttributeNames"]),
-        ("Query", &["ExpressionAttributeNames"]),
-        ("Scan", &["ExpressionAttributeNames"]),
-    ] {
-        for name in names {
-            check(operation, &format!(r#"{{"{name}":@}}"#), Place::Map("java.lang.String"));
-        }
-    }
-    check("Query", r##"{"ExpressionAttributeNames":{"#a":@}}"##, Place::Text);
-    for (operation, name, java) in [
-        ("PutItem", "ExpressionAttributeValues", "AttributeValue"),
-        ("PutItem", "Expected", "ExpectedAttributeValue"),
-        ("DeleteItem", "ExpressionAttributeValues", "AttributeValue"),
-        ("DeleteItem", "Expected", "ExpectedAttributeValue"),
-        ("Query", "KeyConditions", "Condition"),
-        ("Query", "QueryFilter", "Condition"),
-        ("Scan", "ScanFilter", "Condition"),
-        ("Scan", "ExpressionAttributeValues", "AttributeValue"),
-    ] {
-        check(operation, &format!(r#"{{"{name}":@}}"#), Place::Map(java));
+    for operation in ["PutItem", "UpdateItem", "DeleteItem", "GetItem", "Query", "Scan"] {
+        check(operation, r#"{"ExpressionAttributeNames":@}"#, Place::Map("java.lang.String"));
+        check(operation, r##"{"ExpressionAttributeNames":{"#a":@}}"##, Place::Text);
     }
     for (operation, name) in [
-        ("GetItem", "AttributesToGet"),
-        ("Query", "AttributesToGet"),
-        ("Scan", "AttributesToGet"),
         ("CreateTable", "LocalSecondaryIndexes"),
         ("CreateTable", "GlobalSecondaryIndexes"),
         ("CreateTable", "VectorIndexes"),
@@ -221,6 +211,45 @@ fn parameters_that_hold_others() {
         ("UntagResource", "TagKeys"),
     ] {
         check(operation, &format!(r#"{{"{name}":@}}"#), Place::List);
+    }
+}
+
+#[test]
+fn parameters_from_before_expressions() {
+    for (operation, name, java) in [
+        ("PutItem", "Expected", "ExpectedAttributeValue"),
+        ("DeleteItem", "Expected", "ExpectedAttributeValue"),
+        ("UpdateItem", "Expected", "ExpectedAttributeValue"),
+        ("UpdateItem", "AttributeUpdates", "AttributeValueUpdate"),
+        ("Query", "KeyConditions", "Condition"),
+        ("Query", "QueryFilter", "Condition"),
+        ("Scan", "ScanFilter", "Condition"),
+    ] {
+        check(operation, &format!(r#"{{"{name}":@}}"#), Place::Map(java));
+        check(operation, &format!(r#"{{"{name}":{{"a":@}}}}"#), Place::Element(java));
+        let within = |member: &str| format!(r#"{{"{name}":{{"a":{member}}}}}"#);
+        let members: &[(&str, Place)] = match java {
+            "Condition" => &[("ComparisonOperator", Place::Text), ("AttributeValueList", Place::List)],
+            "AttributeValueUpdate" => &[("Action", Place::Text), ("Value", Place::Structure("AttributeValue"))],
+            _ => &[
+                ("Exists", Place::Boolean),
+                ("Value", Place::Structure("AttributeValue")),
+                ("ComparisonOperator", Place::Text),
+                ("AttributeValueList", Place::List),
+            ],
+        };
+        for (member, place) in members {
+            check(operation, &within(&format!(r#"{{"{member}":@}}"#)), *place);
+        }
+        if java == "AttributeValueUpdate" {
+            check_typed(operation, &within(r#"{"Value":@}"#));
+        } else {
+            check_value(operation, &within(r#"{"AttributeValueList":[@]}"#));
+        }
+    }
+    for operation in ["GetItem", "Query", "Scan"] {
+        check(operation, r#"{"AttributesToGet":@}"#, Place::List);
+        check(operation, r#"{"AttributesToGet":["a",@]}"#, Place::Text);
     }
 }
 
@@ -274,6 +303,10 @@ fn batches() {
     check_value("BatchGetItem", r#"{"RequestItems":{"abc":{"Keys":[{"a":@}]}}}"#);
     check("BatchGetItem", r#"{"RequestItems":{"abc":{"ConsistentRead":@}}}"#, Place::Boolean);
     check("BatchGetItem", r#"{"RequestItems":{"abc":{"AttributesToGet":@}}}"#, Place::List);
+    check("BatchGetItem", r#"{"RequestItems":{"abc":{"AttributesToGet":[@]}}}"#, Place::Text);
+    let names = r#"{"RequestItems":{"abc":{"ExpressionAttributeNames":@}}}"#;
+    check("BatchGetItem", names, Place::Map("java.lang.String"));
+    check("BatchGetItem", &names.replace('@', r##"{"#a":@}"##), Place::Text);
     check("BatchGetItem", r#"{"RequestItems":{"abc":{"ProjectionExpression":@}}}"#, Place::Text);
     let writes = "java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>";
     check("BatchWriteItem", r#"{"RequestItems":@}"#, Place::Map(writes));

@@ -24,6 +24,9 @@ pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// Longest delay of tables' states, a day.
 pub(crate) const TABLE_DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
+/// Longest that items stay after their time, 30 days.
+pub(crate) const TTL_DELAY_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
+
 /// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
@@ -88,6 +91,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "MS")]
     pub(crate) table_delay_ms: Option<u64>,
 
+    /// Milliseconds that items stay after the time at which they expire [default: 0]
+    #[arg(long, value_name = "MS")]
+    pub(crate) ttl_delay_ms: Option<u64>,
+
     /// Configuration file (TOML) with these same names as keys
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -130,6 +137,8 @@ pub(crate) struct ServeOptions {
     pub(crate) segment_bytes: u64,
     /// How long tables stay in the states between, in milliseconds.
     pub(crate) table_delay_ms: u64,
+    /// How long items stay after the time at which they expire, in milliseconds.
+    pub(crate) ttl_delay_ms: u64,
 }
 
 /// Why options cannot be used; the text says what to do.
@@ -177,6 +186,7 @@ impl ServeOptions {
             keyring: flags.keyring.or(file.keyring),
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
+            ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
         };
         options.check()?;
         Ok(options)
@@ -198,6 +208,9 @@ impl ServeOptions {
         }
         if self.table_delay_ms > TABLE_DELAY_MS_MAX {
             return Err(OptionsError(format!("--table-delay-ms must be at most {TABLE_DELAY_MS_MAX}, which is a day")));
+        }
+        if self.ttl_delay_ms > TTL_DELAY_MS_MAX {
+            return Err(OptionsError(format!("--ttl-delay-ms must be at most {TTL_DELAY_MS_MAX}, which is 30 days")));
         }
         if self.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
             return Err(OptionsError(format!("--memory must be at least {} MiB", MEMORY_BYTES_MIN >> 20)));
@@ -329,7 +342,7 @@ mod tests {
         assert_eq!(options.wire_address.to_string(), "127.0.0.1:8001");
         assert_eq!(options.admin_address.to_string(), "127.0.0.1:8002");
         assert_eq!(options.cores, None);
-        assert_eq!(options.table_delay_ms, 0);
+        assert_eq!((options.table_delay_ms, options.ttl_delay_ms), (0, 0));
     }
 
     #[test]
@@ -344,6 +357,7 @@ mod tests {
         assert_eq!(keyring(&["--config", "x"], "keyring = \"/safe/ring\""), Some(PathBuf::from("/safe/ring")));
         assert_eq!((keyring(&["--keyring", "ring"], ""), keyring(&[], "")), (Some(PathBuf::from("ring")), None));
         assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
+        assert_eq!(resolve(&["--config", "x"], "ttl-delay-ms = 250").unwrap().ttl_delay_ms, 250);
     }
 
     #[test]
@@ -358,6 +372,7 @@ mod tests {
         check(&["--memory", "1M"], "", "at least 64 MiB");
         check(&["--memory", "12Q"], "", "not a size");
         check(&["--table-delay-ms", "86400001"], "", "at most 86400000");
+        check(&["--ttl-delay-ms", "2592000001"], "", "at most 2592000000");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
         check(&["--config", "x"], "unknown = 1", "not valid");
     }

@@ -50,6 +50,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
         endpoint: listeners.http.to_string().into(),
         table_delay_ms: options.table_delay_ms,
+        expiry_delay_ms: options.ttl_delay_ms,
     };
     let node = Arc::new(Node {
         listeners,

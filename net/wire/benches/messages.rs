@@ -47,7 +47,7 @@ fn rounds(criterion: &mut Criterion) {
         client::encode_put_item(RequestId(number), "usertable", item(100).bytes(), &mut puts).unwrap();
     }
     let found = Reply::GetItem(GetItemReply { item: Some(item(100)), consumed: None });
-    let written = Reply::PutItem(PutItemReply { attributes: None, consumed: None });
+    let written = Reply::PutItem(PutItemReply::default());
     for (name, requests, reply) in [("get_item x32", &gets, &found), ("put_item 100 B x32", &puts, &written)] {
         let mut decoder = open_decoder();
         let mut out = BytesMut::new();

@@ -50,6 +50,7 @@ impl Kind {
     pub const SCAN: Kind = Kind(0x0105);
     pub const BATCH_GET_ITEM: Kind = Kind(0x0106);
     pub const BATCH_WRITE_ITEM: Kind = Kind(0x0107);
+    pub const UPDATE_ITEM: Kind = Kind(0x0108);
     pub const CREATE_TABLE: Kind = Kind(0x0201);
     pub const DESCRIBE_TABLE: Kind = Kind(0x0202);
     pub const LIST_TABLES: Kind = Kind(0x0203);

@@ -22,7 +22,7 @@ pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// Tables in one payload, counted as a tree: bounds the work of a payload that refers to one table many times.
 pub const TABLES_COUNT_MAX: usize = 65_536;
 
-/// Tables within tables. Our schema nests three deep.
+/// Tables within tables. Our schema nests four deep.
 pub const TABLE_DEPTH_MAX: usize = 8;
 
 /// Apparent bytes of a payload per real byte (shared parts count each time they are reached), plus [`APPARENT_BYTES_BASE`].

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use flatbuffers::{Follow, ForwardsUOffset, Table, VOffsetT, Vector, Verifiable, VerifierOptions};
-use model::operation::{Attributes, CapacityUnits, Choice, ConsumedCapacity, Parameter};
+use model::operation::{Attributes, Choice, Parameter};
 use model::{Error, Item, Text};
 
 use crate::error::{Malformation, ProtocolError};
@@ -88,6 +88,24 @@ impl<'a> Payload<'a> {
         text.map(|text| self.text(text)).ok_or_else(|| self.missing(field))
     }
 
+    /// A list of texts that may be absent.
+    pub(crate) fn texts(self, texts: Option<Vector<'a, ForwardsUOffset<&'a str>>>) -> Option<Vec<Text>> {
+        texts.map(|texts| texts.iter().map(|text| self.text(text)).collect())
+    }
+
+    /// Placeholders in a request and the names they stand for, which may be absent.
+    pub(crate) fn names(
+        self,
+        names: Option<Vector<'a, ForwardsUOffset<fbs::AttributeName<'a>>>>,
+    ) -> Result<Option<Vec<(Text, Text)>>, Refusal> {
+        let of_one = |payload: Payload<'a>, name: fbs::AttributeName<'a>| {
+            refuse_unknown_fields(name._tab, fbs::AttributeName::VT_NAME)?;
+            let placeholder = payload.text_required("placeholder", name.placeholder())?;
+            Ok((placeholder, payload.text_required("name", name.name())?))
+        };
+        names.map(|names| self.list(names, of_one)).transpose()
+    }
+
     /// A map of attributes in a request: bytes that are no item are the request's fault, told in its turn.
     pub(crate) fn attributes(self, encoded: Option<&'a [u8]>) -> Attributes {
         encoded.map_or(Attributes::Absent, |encoded| self.attributes_of(encoded))
@@ -113,40 +131,6 @@ impl<'a> Payload<'a> {
     /// The items of a list in a reply.
     pub(crate) fn items(self, list: fbs::ItemList<'a>) -> Result<Vec<Item>, ProtocolError> {
         self.slices(list)?.map(|slice| self.item_of(slice?)).collect()
-    }
-
-    /// The capacity told in the reply to a frequent request.
-    pub(crate) fn consumed_in(
-        self,
-        table: TableReader<'a>,
-        field: VOffsetT,
-    ) -> Result<Option<ConsumedCapacity>, ProtocolError> {
-        let Some(consumed) = self.intact(table.table(field))? else {
-            return Ok(None);
-        };
-        let table_name = self.text_in(consumed, fbs::ConsumedCapacity::VT_TABLE_NAME)?;
-        let half_units = self.intact(consumed.long(fbs::ConsumedCapacity::VT_HALF_UNITS))?;
-        Ok(Some(ConsumedCapacity {
-            table_name: table_name.ok_or_else(|| self.missing("table_name"))?,
-            capacity_units: CapacityUnits::from_half_unit_count(half_units),
-            is_itemised: self.intact(consumed.flag(fbs::ConsumedCapacity::VT_IS_ITEMISED))?,
-        }))
-    }
-
-    /// The capacity told in a reply.
-    pub(crate) fn consumed(
-        self,
-        consumed: Option<fbs::ConsumedCapacity<'a>>,
-    ) -> Result<Option<ConsumedCapacity>, ProtocolError> {
-        consumed.map(|consumed| self.consumed_of(consumed)).transpose()
-    }
-
-    /// The capacities told in a batch's reply.
-    pub(crate) fn consumed_list(
-        self,
-        list: Option<Vector<'a, ForwardsUOffset<fbs::ConsumedCapacity<'a>>>>,
-    ) -> Result<Option<Vec<ConsumedCapacity>>, ProtocolError> {
-        list.map(|list| list.iter().map(|consumed| self.consumed_of(consumed)).collect()).transpose()
     }
 
     /// The elements of a vector, each decoded.
@@ -181,14 +165,6 @@ impl<'a> Payload<'a> {
 
     fn item_of(self, encoded: &'a [u8]) -> Result<Item, ProtocolError> {
         Item::verify(self.share(encoded)).map_err(|_| self.wrong("item"))
-    }
-
-    fn consumed_of(self, consumed: fbs::ConsumedCapacity<'a>) -> Result<ConsumedCapacity, ProtocolError> {
-        Ok(ConsumedCapacity {
-            table_name: self.text_required("table_name", consumed.table_name())?,
-            capacity_units: CapacityUnits::from_half_unit_count(consumed.half_units()),
-            is_itemised: consumed.is_itemised(),
-        })
     }
 
     /// The slices of a list, checked to lie one after the other and to fill its bytes.

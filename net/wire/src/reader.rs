@@ -37,6 +37,11 @@ impl<'a> TableReader<'a> {
         TableReader::at(self.payload, target(self.payload, place)?).map(Some)
     }
 
+    /// Whether `field` is set.
+    pub(crate) fn has(&self, field: VOffsetT) -> bool {
+        self.place(field).is_some()
+    }
+
     /// Whether a field past `last`, the last one known, is set.
     pub(crate) fn has_fields_past(&self, last: VOffsetT) -> bool {
         let known_bytes = usize::from(last) + 2;
@@ -74,15 +79,6 @@ impl<'a> TableReader<'a> {
             return Ok(false);
         };
         self.payload.get(place).map(|byte| *byte != 0).ok_or(Broken)
-    }
-
-    /// A number of 64 bits; absent means 0.
-    pub(crate) fn long(&self, field: VOffsetT) -> Result<u64, Broken> {
-        let Some(place) = self.place(field) else {
-            return Ok(0);
-        };
-        let bytes = self.payload.get(place..).and_then(|rest| rest.first_chunk());
-        bytes.filter(|_| place.is_multiple_of(8)).map(|bytes| u64::from_le_bytes(*bytes)).ok_or(Broken)
     }
 
     fn at(payload: &'a [u8], at: usize) -> Result<TableReader<'a>, Broken> {
@@ -142,7 +138,7 @@ mod tests {
     use crate::payload::verified_root;
     use bytes::BytesMut;
     use fastrand::Rng;
-    use model::operation::{Attributes, Choice, PutItem, ReturnValues};
+    use model::operation::{Attributes, Choice, ConditionalWrite, PutItem, ReturnValues};
     use model::{Item, Request, Text, Value};
     use std::collections::BTreeMap;
 
@@ -158,6 +154,7 @@ mod tests {
             table_name: random.bool().then(|| Text::from(&text[..])),
             item: Attributes::Valid(Item::from_value_map(&item).expect("a legal item")),
             return_values,
+            conditional: random.bool().then(|| Box::new(conditional(random, &text))),
             ..PutItem::default()
         };
         let mut out = BytesMut::new();
@@ -165,10 +162,40 @@ mod tests {
         out[HEADER_BYTES..].to_vec()
     }
 
-    type Found<'a> = (Option<&'a str>, Option<&'a [u8]>, [Option<&'a str>; 3]);
+    fn conditional(random: &mut Rng, text: &str) -> ConditionalWrite {
+        let value = BTreeMap::from([(":v".to_owned(), Value::Null)]);
+        ConditionalWrite {
+            condition_expression: random.bool().then(|| Text::from(text)),
+            expression_attribute_names: (random.u8(0..8) == 0).then(|| vec![(Text::from("#n"), Text::from(text))]),
+            expression_attribute_values: Attributes::Valid(Item::from_value_map(&value).expect("a legal item")),
+            conditional_operator: Choice::Unknown(text.to_owned()),
+            ..ConditionalWrite::default()
+        }
+    }
+
+    type Found<'a> = (Option<&'a str>, Option<&'a [u8]>, [Option<&'a str>; 3], Option<FoundConditional<'a>>);
+    type FoundConditional<'a> = (Option<&'a str>, Option<&'a [u8]>, [Option<&'a str>; 2]);
 
     fn by_reader(payload: &[u8]) -> Result<Found<'_>, Broken> {
         let table = TableReader::root(payload)?;
+        let conditional = table.table(fbs::PutItem::VT_CONDITIONAL)?;
+        let has_lists = |conditional: &TableReader<'_>| {
+            conditional.has(fbs::Conditional::VT_EXPRESSION_ATTRIBUTE_NAMES)
+                || conditional.has(fbs::Conditional::VT_EXPECTED)
+        };
+        if conditional.as_ref().is_some_and(has_lists) {
+            return by_verifier(payload);
+        }
+        let conditional = conditional.map(|conditional| {
+            Ok((
+                conditional.text(fbs::Conditional::VT_CONDITION_EXPRESSION)?,
+                conditional.bytes(fbs::Conditional::VT_EXPRESSION_ATTRIBUTE_VALUES)?,
+                [
+                    conditional.text(fbs::Conditional::VT_CONDITIONAL_OPERATOR)?,
+                    conditional.text(fbs::Conditional::VT_RETURN_VALUES_ON_CONDITION_CHECK_FAILURE)?,
+                ],
+            ))
+        });
         Ok((
             table.text(fbs::PutItem::VT_TABLE_NAME)?,
             table.bytes(fbs::PutItem::VT_ITEM)?,
@@ -177,15 +204,24 @@ mod tests {
                 table.text(fbs::PutItem::VT_RETURN_CONSUMED_CAPACITY)?,
                 table.text(fbs::PutItem::VT_RETURN_ITEM_COLLECTION_METRICS)?,
             ],
+            conditional.transpose()?,
         ))
     }
 
-    fn by_verifier(payload: &[u8]) -> Result<Found<'_>, Broken> {
-        let table = verified_root::<fbs::PutItem<'_>>(Kind::PUT_ITEM, payload).map_err(|_| Broken)?;
+    fn by_verifier<'a>(payload: &'a [u8]) -> Result<Found<'a>, Broken> {
+        let table = verified_root::<fbs::PutItem<'a>>(Kind::PUT_ITEM, payload).map_err(|_| Broken)?;
+        let of_condition = |conditional: fbs::Conditional<'a>| {
+            (
+                conditional.condition_expression(),
+                conditional.expression_attribute_values().map(|values| values.bytes()),
+                [conditional.conditional_operator(), conditional.return_values_on_condition_check_failure()],
+            )
+        };
         Ok((
             table.table_name(),
             table.item().map(|item| item.bytes()),
             [table.return_values(), table.return_consumed_capacity(), table.return_item_collection_metrics()],
+            table.conditional().map(of_condition),
         ))
     }
 
@@ -208,25 +244,25 @@ mod tests {
     }
 
     #[test]
-    fn tables_in_tables_and_numbers() {
+    fn tables_in_tables() {
         let mut payload = vec![0; 56];
         let mut put = |place: usize, bytes: &[u8]| payload[place..place + bytes.len()].copy_from_slice(bytes);
         put(0, &[12, 0, 0, 0]);
-        // A vtable with one reference, its table at 12, a table at 32 with a u64 and a flag.
+        // A vtable with one reference, its table at 12, a table at 32 with 8 bytes and a flag.
         put(6, &[6, 0, 8, 0, 4, 0]);
         put(12, &[6, 0, 0, 0, 16, 0, 0, 0]);
         put(24, &[8, 0, 20, 0, 8, 0, 16, 0]);
         put(32, &[8, 0, 0, 0]);
-        put(40, &u64::MAX.to_le_bytes());
         put(48, &[1]);
         let root = TableReader::root(&payload).expect("sound");
         let table = root.table(4).expect("sound").expect("present");
-        assert_eq!((table.long(4), table.flag(6), table.flag(8)), (Ok(u64::MAX), Ok(true), Ok(false)));
+        assert_eq!((table.flag(6), table.flag(8)), (Ok(true), Ok(false)));
+        assert!(table.has(4) && table.has(6) && !table.has(8));
         assert!(root.table(6).expect("sound").is_none());
         assert!(table.has_fields_past(4) && !table.has_fields_past(6));
-        for length in 0..48 {
+        for length in 0..=48 {
             let cut = TableReader::root(&payload[..length]);
-            let read = cut.and_then(|root| root.table(4)).and_then(|table| table.ok_or(Broken)?.long(4));
+            let read = cut.and_then(|root| root.table(4)).and_then(|table| table.ok_or(Broken)?.flag(6));
             assert_eq!(read, Err(Broken), "{length} bytes");
         }
     }

@@ -196,5 +196,11 @@ pub fn encode_reply(request_id: RequestId, result: Result<&Reply, &Error>, flags
 fn encode_error(request_id: RequestId, error: &Error, flags: Flags, out: &mut BytesMut) {
     let mut writer = Writer::new(Kind::ERROR, flags, request_id, out);
     operation::encode_failure(error, &mut writer);
-    writer.finish().expect("an error's message is cut to fit");
+    if writer.finish().is_err() {
+        // What it tells besides does not fit: the error itself has to come through.
+        let bare = Error::new(error.kind, error.message.clone());
+        let mut writer = Writer::new(Kind::ERROR, flags, request_id, out);
+        operation::encode_failure(&bare, &mut writer);
+        writer.finish().expect("an error's message is cut to fit");
+    }
 }

@@ -9,7 +9,7 @@ use bytes::{BufMut, BytesMut};
 use fastrand::Rng;
 use flatbuffers::FlatBufferBuilder;
 use model::operation::{Attributes, Request};
-use model::{ErrorKind, Text};
+use model::{Error, ErrorKind, Text};
 use samples::KIND_COUNT;
 use wire::limits::{FRAME_BYTES_MAX, HANDSHAKE_PAYLOAD_BYTES_MAX, HEADER_BYTES, RECEIVE_BUFFER_BYTES};
 use wire::{Hello, Kind, Malformation, PREFACE, ProtocolError, RequestId, VERSION, client, server};
@@ -135,15 +135,29 @@ fn requests_that_are_refused_alone() {
     check(&frame(Kind(0x0199), 0, &[1; 16]), ErrorKind::UnknownOperation);
     check(&frame(Kind::GET_ITEM.reply(), 0, &[1; 16]), ErrorKind::UnknownOperation);
     check(&frame(Kind::PING, 2, &[]), ErrorKind::Serialization);
-    // A table with a fifth field, where GetItem has four.
+    // A table with a sixth field, where GetItem has five.
     let mut builder = FlatBufferBuilder::new();
     let table = builder.start_table();
-    builder.push_slot_always(12, 1_u8);
+    builder.push_slot_always(14, 1_u8);
     let table = builder.end_table(table);
     builder.finish_minimal(table);
     let mut payload = builder.finished_data().to_vec();
     payload.resize(payload.len().next_multiple_of(8), 0);
     check(&frame(Kind::GET_ITEM, 0, &payload), ErrorKind::Serialization);
+    // A condition with a seventh field, where it has six, in each request that has one.
+    for (kind, field) in [(Kind::PUT_ITEM, 14), (Kind::DELETE_ITEM, 14), (Kind::UPDATE_ITEM, 18)] {
+        let mut builder = FlatBufferBuilder::new();
+        let conditional = builder.start_table();
+        builder.push_slot_always(16, 1_u8);
+        let conditional = builder.end_table(conditional);
+        let table = builder.start_table();
+        builder.push_slot_always(field, conditional);
+        let table = builder.end_table(table);
+        builder.finish_minimal(table);
+        let mut payload = builder.finished_data().to_vec();
+        payload.resize(payload.len().next_multiple_of(8), 0);
+        check(&frame(kind, 0, &payload), ErrorKind::Serialization);
+    }
 }
 
 #[test]
@@ -272,12 +286,28 @@ fn damaged_payloads_never_panic() {
 }
 
 #[test]
+fn damaged_errors_never_panic() {
+    for seed in 0..10_000 {
+        let mut random = Rng::with_seed(seed);
+        let error = Error::validation("no").with_detail(samples::detail(&mut random));
+        let mut out = BytesMut::new();
+        server::encode_reply(RequestId(1), Err(&error), wire::Flags::NONE, &mut out);
+        for _ in 0..random.usize(1..6) {
+            let place = random.usize(HEADER_BYTES..out.len());
+            out[place] = [0, 1, 0x7F, 0x80, 0xFF, random.u8(..)][random.usize(0..6)];
+        }
+        if let Ok(Some((answer, _))) = client::Answer::split(&out) {
+            let _ = (answer.decode(), answer.error());
+        }
+    }
+}
+
+#[test]
 fn random_bytes_never_panic() {
     for seed in 0..20_000 {
         let mut random = Rng::with_seed(seed);
         let payload: Vec<u8> = (0..random.usize(0..40) * 8).map(|_| random.u8(..) & random.u8(..)).collect();
-        let kinds =
-            [Kind::GET_ITEM, Kind::QUERY, Kind::BATCH_WRITE_ITEM, Kind::CREATE_TABLE, Kind::DESCRIBE_PARTITIONS];
+        let kinds = [Kind::GET_ITEM, Kind::QUERY, Kind::BATCH_WRITE_ITEM, Kind::UPDATE_ITEM, Kind::DESCRIBE_PARTITIONS];
         let bytes = if random.bool() { frame(kinds[random.usize(0..5)], 0, &payload) } else { payload };
         let _ = after_handshake(&bytes);
         let mut decoder = client::Decoder::new();

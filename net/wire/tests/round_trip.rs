@@ -8,8 +8,11 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use fastrand::Rng;
-use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
-use model::{Error, ErrorKind, Item, KeyHash, TableId, Text};
+use model::operation::{
+    AttributeUpdate, Attributes, Choice, CreateTable, GetItem, LegacyCondition, PutItem, Reply, Request, Scan,
+    UpdateItem,
+};
+use model::{Error, ErrorDetail, ErrorKind, Item, KeyHash, TableId, Text, ThrottlingReason};
 use samples::KIND_COUNT;
 use wire::{
     CoreEndpoint, EncodeError, Flags, Goodbye, GoodbyeReason, Hello, PartitionMap, PartitionRange, RequestId, VERSION,
@@ -144,6 +147,30 @@ fn errors_of_all_kinds() {
 }
 
 #[test]
+fn errors_tell_their_details() {
+    let mut decoder = open_client();
+    for seed in 0..ROUND_COUNT {
+        let mut random = Rng::with_seed(seed);
+        let kind = ErrorKind::ALL[random.usize(0..ErrorKind::ALL.len())];
+        let error = Error::new(kind, "no").with_detail(samples::detail(&mut random));
+        let mut out = BytesMut::new();
+        server::encode_reply(RequestId(seed), Err(&error), Flags::NONE, &mut out);
+        decoder.feed(&out);
+        let Some(client::Incoming::Reply { result, .. }) = decoder.next_message().unwrap() else { panic!("{seed}") };
+        assert_eq!(result, Err(error), "seed {seed}");
+    }
+    // Details that fit in no frame are left out.
+    let reason = ThrottlingReason { reason: Cow::Owned("x".repeat(33 << 20)), resource: Cow::Borrowed("y") };
+    let error = Error::throttling("no");
+    let large = error.clone().with_detail(ErrorDetail::ThrottlingReasons(vec![reason]));
+    let mut out = BytesMut::new();
+    server::encode_reply(RequestId(1), Err(&large), Flags::NONE, &mut out);
+    decoder.feed(&out);
+    let Some(client::Incoming::Reply { result, .. }) = decoder.next_message().unwrap() else { panic!("an error") };
+    assert_eq!(result, Err(error));
+}
+
+#[test]
 fn a_partition_map_and_who_owns_what() {
     let map = PartitionMap {
         version: 3,
@@ -244,16 +271,18 @@ fn what_cannot_be_sent_leaves_no_trace() {
         assert_eq!(&out[..], b"before");
     };
     check(
-        Request::GetItem(GetItem { refused: Some("ProjectionExpression"), ..GetItem::default() }),
-        EncodeError::NotCarried("ProjectionExpression"),
-    );
-    check(
-        Request::GetItem(GetItem { has_expression_attribute_names: true, ..GetItem::default() }),
-        EncodeError::NotCarried("ExpressionAttributeNames"),
+        Request::CreateTable(Box::new(CreateTable { refused: Some("VectorIndexes"), ..CreateTable::default() })),
+        EncodeError::NotCarried("VectorIndexes"),
     );
     let error = Error::validation("no such value");
     let item = Attributes::invalid(Text::from("a"), error.clone());
-    check(Request::PutItem(PutItem { item, ..PutItem::default() }), EncodeError::Invalid(error));
+    check(Request::PutItem(PutItem { item: item.clone(), ..PutItem::default() }), EncodeError::Invalid(error.clone()));
+    let update = AttributeUpdate { action: Choice::Absent, value: item.clone() };
+    let update = UpdateItem { attribute_updates: Some(vec![(Text::from("a"), update)]), ..UpdateItem::default() };
+    check(Request::UpdateItem(Box::new(update)), EncodeError::Invalid(error.clone()));
+    let condition = LegacyCondition { attribute_value_list: Some(vec![item]), ..LegacyCondition::default() };
+    let scan = Scan { scan_filter: Some(vec![(Text::from("a"), condition)]), ..Scan::default() };
+    check(Request::Scan(Box::new(scan)), EncodeError::Invalid(error));
     let table_name = Some(Text::from("x".repeat(33 << 20)));
     check(
         Request::GetItem(GetItem { table_name, ..GetItem::default() }),

@@ -28,6 +28,7 @@ fn main() {
     }
     write_texts(&corpus, "number", seeds::NUMBERS);
     write_texts(&corpus, "key_condition", seeds::KEY_CONDITIONS);
+    write_texts(&corpus, "expression", seeds::EXPRESSIONS);
 }
 
 fn write_texts(corpus: &Path, target: &str, texts: &[&str]) {

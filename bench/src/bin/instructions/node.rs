@@ -26,6 +26,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
         memory_bytes_max: 1 << 30,
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
+        expiry_delay_ms: 0,
     };
     let ports = MeshPorts::new(1, MESH_BATCH_COUNT_MAX);
     let mut core = Core {
@@ -38,7 +39,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
         let numbers = (0..ITEM_COUNT).step_by(DEPTH);
         numbers.map(|first| batch(protocol, operation, first..first + DEPTH)).collect::<Vec<Vec<u8>>>()
     };
-    for bytes in batches(Operation::PutItem) {
+    for bytes in batches(Operation::Put) {
         core.exchange(&bytes).await;
     }
     let batches = batches(operation);

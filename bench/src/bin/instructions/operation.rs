@@ -14,14 +14,16 @@ pub(crate) const CREATE_TABLE: &str = r#"{"TableName":"counted","BillingMode":"P
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// One item of seven attributes, found.
-    GetItem,
+    Get,
     /// The same item, written again.
-    PutItem,
+    Put,
+    /// Two of its attributes changed, on a condition that holds.
+    Update,
 }
 
 impl Operation {
     /// All of them.
-    pub(crate) const ALL: [Operation; 2] = [Operation::GetItem, Operation::PutItem];
+    pub(crate) const ALL: [Operation; 3] = [Operation::Get, Operation::Put, Operation::Update];
 
     /// As the baseline names it.
     pub(crate) fn name(self) -> &'static str {
@@ -31,8 +33,9 @@ impl Operation {
     /// As `X-Amz-Target` names it.
     pub(crate) fn target(self) -> &'static str {
         match self {
-            Operation::GetItem => "GetItem",
-            Operation::PutItem => "PutItem",
+            Operation::Get => "GetItem",
+            Operation::Put => "PutItem",
+            Operation::Update => "UpdateItem",
         }
     }
 
@@ -40,11 +43,17 @@ impl Operation {
     pub(crate) fn body(self, number: usize) -> String {
         let key = format!(r#""p":{{"S":"customer#{:06}"}},"s":{{"N":"{}"}}"#, number / 4, number % 4);
         match self {
-            Operation::GetItem => format!(r#"{{"TableName":"counted","Key":{{{key}}}}}"#),
-            Operation::PutItem => format!(
+            Operation::Get => format!(r#"{{"TableName":"counted","Key":{{{key}}}}}"#),
+            Operation::Put => format!(
                 r#"{{"TableName":"counted","Item":{{{key},"name":{{"S":"Ada Lovelace"}},"count":{{"N":"{number}"}},
                 "paid":{{"BOOL":true}},"tags":{{"SS":["blue","green","red"]}},
                 "address":{{"M":{{"street":{{"S":"12 St James's Square"}},"lines":{{"L":[{{"N":"1"}},{{"N":"2"}}]}}}}}}}}}}"#
+            ),
+            Operation::Update => format!(
+                r##"{{"TableName":"counted","Key":{{{key}}},"UpdateExpression":"SET #c = #c + :one, address.street = :street",
+                "ConditionExpression":"attribute_exists(p) AND #c >= :zero AND paid = :paid",
+                "ExpressionAttributeNames":{{"#c":"count"}},"ExpressionAttributeValues":{{":one":{{"N":"1"}},
+                ":zero":{{"N":"0"}},":paid":{{"BOOL":true}},":street":{{"S":"10 Downing Street"}}}}}}"##
             ),
         }
     }

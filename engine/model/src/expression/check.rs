@@ -1,39 +1,48 @@
-//! The checks of a parsed condition that need no table: functions, operands, placeholders, reserved words.
+//! The checks that need to know what placeholders stand for: definitions, operand counts and types.
 //!
-//! In the way of a request: after parsing, in DynamoDB's order: parentheses, unknown functions, misused functions,
-//! reserved words; then, comparison by comparison, placeholders, operand counts, operands that are the same, types.
+//! In the way of a request: run by `validate()` on every request, on conditions here and on updates in
+//! `update_check.rs`. Comparison by comparison, in the order of the text: placeholders, operand counts, operands that
+//! are the same, types. What needs no placeholder was told by the parser.
 
-use super::condition::{Condition, Node, NodeIndex, OPERATOR_COUNT_MAX, Step, too_many_operators};
+use super::path::compare_paths;
 use super::substitution::Substitutions;
+use super::tree::{Comparator, Function, Node, NodeIndex, Operands, Path, Tree};
+use crate::item::encoded_type;
+use crate::limits::NESTING_LEVEL_MAX;
 use crate::{AttributeType, ValueRef};
+use std::cmp::Ordering;
 
-/// The functions of conditions, with their numbers of operands.
-const FUNCTIONS: [(&str, usize); 6] = [
-    ("attribute_exists", 1),
-    ("attribute_not_exists", 1),
-    ("attribute_type", 2),
-    ("begins_with", 2),
-    ("contains", 2),
-    ("size", 1),
+/// Operands of IN.
+// DynamoDB: developer guide, "Condition and filter expressions": up to 100 values.
+const IN_OPERAND_COUNT_MAX: usize = 100;
+const ORDERED_TYPES: [AttributeType; 3] = [AttributeType::String, AttributeType::Number, AttributeType::Binary];
+/// What `size` is told of.
+const SIZED_TYPES: [AttributeType; 7] = [
+    AttributeType::String,
+    AttributeType::Binary,
+    AttributeType::StringSet,
+    AttributeType::NumberSet,
+    AttributeType::BinarySet,
+    AttributeType::Map,
+    AttributeType::List,
 ];
-/// The functions that only update expressions have.
-const UPDATE_FUNCTIONS: [&str; 2] = ["if_not_exists", "list_append"];
+/// How DynamoDB lists the types that an attribute may have.
+// DynamoDB: observed: in the order of a hash set.
+const TYPES_SHOWN: &str = "{B,NULL,SS,BOOL,L,BS,N,NS,S,M}";
 
-/// Says what is wrong with `condition`, if anything is.
-pub(crate) fn check_condition<'a>(condition: &Condition<'a>, substitutions: &Substitutions<'a>) -> Result<(), String> {
-    let operator_count = condition.nodes.iter().filter(|node| !matches!(node, Node::Path(..) | Node::Value(_))).count();
-    if operator_count > OPERATOR_COUNT_MAX {
-        return Err(too_many_operators(operator_count));
-    }
-    check_faults(condition)?;
-    let checker = Checker { condition, substitutions };
+/// Says what is wrong with a condition, if anything is.
+pub(super) fn check_condition(tree: &Tree, substitutions: &Substitutions<'_>) -> Result<(), String> {
+    let checker = Checker { tree, substitutions };
     let mut start = 0;
-    for (index, node) in condition.nodes.iter().enumerate() {
+    for (index, node) in tree.nodes.iter().enumerate() {
         match node {
-            Node::Path(..) | Node::Value(_) => continue,
+            Node::Path(_) | Node::Value(_) => continue,
             Node::And(..) | Node::Or(..) | Node::Not(_) => {}
-            Node::Compare(..) | Node::Between(..) | Node::In(..) | Node::Function(..) => {
-                checker.check_comparison(start, index)?;
+            _ => {
+                for node in &tree.nodes[start..=index] {
+                    checker.check_placeholders(node)?;
+                }
+                checker.check_operation(node)?;
             }
         }
         start = index + 1;
@@ -41,145 +50,139 @@ pub(crate) fn check_condition<'a>(condition: &Condition<'a>, substitutions: &Sub
     Ok(())
 }
 
-fn check_faults(condition: &Condition<'_>) -> Result<(), String> {
-    if condition.faults.has_redundant_parentheses {
-        return Err("The expression has redundant parentheses;".to_owned());
-    }
-    for node in &condition.nodes {
-        if let Node::Function(name, _) = node
-            && !FUNCTIONS.iter().any(|(known, _)| known == name)
-        {
-            return Err(if UPDATE_FUNCTIONS.contains(name) {
-                format!("The function is not allowed in a condition expression; function: {name}")
-            } else {
-                format!("Invalid function name; function: {name}")
-            });
-        }
-    }
-    if let Some(name) = condition.faults.misused_function {
-        return Err(format!("The function is not allowed to be used this way in an expression; function: {name}"));
-    }
-    match condition.faults.reserved_word {
-        Some(word) => Err(format!("Attribute name is a reserved keyword; reserved keyword: {word}")),
-        None => Ok(()),
-    }
+/// A tree, and what its placeholders stand for.
+pub(super) struct Checker<'c, 'a> {
+    pub(super) tree: &'c Tree,
+    pub(super) substitutions: &'c Substitutions<'a>,
 }
 
-struct Checker<'c, 'a> {
-    condition: &'c Condition<'a>,
-    substitutions: &'c Substitutions<'a>,
-}
-
-impl<'a> Checker<'_, 'a> {
-    /// Checks the comparison or function at `root`, whose operands start at `start`.
-    fn check_comparison(&self, start: NodeIndex, root: NodeIndex) -> Result<(), String> {
-        for node in &self.condition.nodes[start..=root] {
-            self.check_placeholders(node)?;
-        }
-        self.check_operand_count(root)?;
-        self.check_distinct(root)?;
-        self.check_types(root)
-    }
-
-    fn check_placeholders(&self, node: &Node<'a>) -> Result<(), String> {
+impl Checker<'_, '_> {
+    /// Whether the placeholders of a path or value are defined.
+    pub(super) fn check_placeholders(&self, node: &Node) -> Result<(), String> {
         match node {
-            Node::Value(placeholder) => self.substitutions.value(placeholder).map(|_| ()),
-            Node::Path(name, steps) => {
-                self.substitutions.name(name)?;
-                for step in steps {
-                    if let Step::Member(name) = step {
-                        self.substitutions.name(name)?;
-                    }
-                }
-                Ok(())
+            Node::Value(placeholder) => self.substitutions.defined_value(&self.tree.text, *placeholder).map(|_| ()),
+            Node::Path(path) => {
+                self.check_names(*path)?;
+                self.check_levels(*path)
             }
             _ => Ok(()),
         }
     }
 
-    fn check_operand_count(&self, root: NodeIndex) -> Result<(), String> {
-        let Node::Function(name, operands) = &self.condition.nodes[root] else {
+    /// Whether the names of a path are defined.
+    pub(super) fn check_names(&self, path: Path) -> Result<(), String> {
+        self.tree.steps(path).iter().try_for_each(|step| self.substitutions.check_step(&self.tree.text, *step))
+    }
+
+    /// Whether a path goes no deeper than items do.
+    pub(super) fn check_levels(&self, path: Path) -> Result<(), String> {
+        if path.count as usize <= NESTING_LEVEL_MAX {
             return Ok(());
-        };
-        if FUNCTIONS.contains(&(*name, operands.len())) {
+        }
+        Err(format!("The document path has too many nesting levels; nesting levels: {}", path.count))
+    }
+
+    /// Whether an operator or function has operands that it can have; those below it were checked.
+    pub(super) fn check_operation(&self, node: &Node) -> Result<(), String> {
+        match *node {
+            Node::Compare(comparator, left, right) => self.check_compare(comparator, left, right),
+            Node::Between(operand, lower, upper) => {
+                self.check_distinct("BETWEEN", operand, &[lower, upper])?;
+                for operand in [operand, lower, upper] {
+                    self.check_type_is("BETWEEN", operand, &ORDERED_TYPES)?;
+                }
+                self.check_bounds(lower, upper)
+            }
+            Node::In(operand, list) => {
+                let list = self.tree.operands(list);
+                if list.len() > IN_OPERAND_COUNT_MAX {
+                    return Err(format!(
+                        "The IN operator is provided with too many operands; number of operands: {}",
+                        list.len()
+                    ));
+                }
+                self.check_distinct("IN", operand, list)
+            }
+            Node::Function(function, operands) => {
+                self.check_operand_count(function, operands)?;
+                self.check_function(function, self.tree.operands(operands))
+            }
+            Node::Plus(left, right) => self.check_numbers("+", left, right),
+            Node::Minus(left, right) => self.check_numbers("-", left, right),
+            Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Path(_) | Node::Value(_) => Ok(()),
+        }
+    }
+
+    fn check_compare(&self, comparator: Comparator, left: NodeIndex, right: NodeIndex) -> Result<(), String> {
+        self.check_distinct(comparator.sign(), left, &[right])?;
+        if comparator.is_ordering() {
+            self.check_type_is(comparator.sign(), left, &ORDERED_TYPES)?;
+            self.check_type_is(comparator.sign(), right, &ORDERED_TYPES)?;
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self, sign: &str, left: NodeIndex, right: NodeIndex) -> Result<(), String> {
+        self.check_type_is(sign, left, &[AttributeType::Number])?;
+        self.check_type_is(sign, right, &[AttributeType::Number])
+    }
+
+    fn check_operand_count(&self, function: Function, operands: Operands) -> Result<(), String> {
+        if operands.count == function.operand_count() {
             return Ok(());
         }
         Err(format!(
-            "Incorrect number of operands for operator or function; operator or function: {name}, number of \
-             operands: {}",
-            operands.len()
+            "Incorrect number of operands for operator or function; operator or function: {}, number of operands: {}",
+            function.name(),
+            operands.count
         ))
     }
 
-    fn check_distinct(&self, root: NodeIndex) -> Result<(), String> {
-        let (operator, first, second) = match &self.condition.nodes[root] {
-            Node::Compare(comparator, left, right) => (comparator.sign(), *left, *right),
-            Node::Function(name, operands) if operands.len() == 2 => (*name, operands[0], operands[1]),
-            _ => return Ok(()),
-        };
-        let (Some(first), Some(second)) = (self.resolved_path(first), self.resolved_path(second)) else {
+    fn check_distinct(&self, operator: &str, first: NodeIndex, others: &[NodeIndex]) -> Result<(), String> {
+        let Node::Path(first) = *self.tree.node(first) else {
             return Ok(());
         };
-        if first != second {
+        let is_first = |other: &NodeIndex| match *self.tree.node(*other) {
+            Node::Path(other) => {
+                first.count == other.count
+                    && compare_paths(self.tree, self.substitutions, first, other) == Ordering::Equal
+            }
+            _ => false,
+        };
+        if !others.iter().any(is_first) {
             return Ok(());
         }
         Err(format!(
             "The first operand must be distinct from the remaining operands for this operator or function; \
-             operator: {operator}, first operand: [{}]",
-            first.join(", ")
+             operator: {operator}, first operand: {}",
+            self.tree.shown_path(first, self.substitutions)
         ))
     }
 
-    /// The attribute names and indexes of a path, as DynamoDB prints them.
-    fn resolved_path(&self, node: NodeIndex) -> Option<Vec<String>> {
-        let Node::Path(name, steps) = &self.condition.nodes[node] else {
-            return None;
-        };
-        let first = self.substitutions.name(name).ok()?.to_owned();
-        let rest = steps.iter().map(|step| match step {
-            Step::Member(name) => self.substitutions.name(name).unwrap_or(name).to_owned(),
-            Step::Element(digits) => format!("[{digits}]"),
-        });
-        Some(std::iter::once(first).chain(rest).collect())
-    }
-
-    fn check_types(&self, root: NodeIndex) -> Result<(), String> {
-        match &self.condition.nodes[root] {
-            Node::Compare(comparator, left, right) => match comparator.sign() {
-                sign @ ("<" | "<=" | ">" | ">=") => {
-                    [left, right].into_iter().try_for_each(|operand| self.check_ordered(sign, *operand))
-                }
-                _ => Ok(()),
-            },
-            Node::Between(operand, lower, upper) => {
-                for operand in [operand, lower, upper] {
-                    self.check_ordered("BETWEEN", *operand)?;
-                }
-                self.check_bounds(*lower, *upper)
-            }
-            Node::Function(name, operands) => self.check_function(name, operands),
-            _ => Ok(()),
-        }
-    }
-
     /// The value of a placeholder; none for paths and functions, whose values only the item tells.
-    fn value(&self, node: NodeIndex) -> Option<ValueRef<'a>> {
-        match &self.condition.nodes[node] {
-            Node::Value(placeholder) => self.substitutions.value(placeholder).ok(),
+    fn value(&self, node: NodeIndex) -> Option<ValueRef<'_>> {
+        self.encoded_value(node).map(ValueRef::from_encoded)
+    }
+
+    fn encoded_value(&self, node: NodeIndex) -> Option<&[u8]> {
+        match self.tree.node(node) {
+            Node::Value(placeholder) => self.substitutions.value(&self.tree.text, *placeholder),
             _ => None,
         }
     }
 
-    fn check_ordered(&self, operator: &str, operand: NodeIndex) -> Result<(), String> {
-        self.check_type_is(operator, operand, &[AttributeType::String, AttributeType::Number, AttributeType::Binary])
+    /// The type that an operand has for every item.
+    pub(super) fn known_type(&self, node: NodeIndex) -> Option<AttributeType> {
+        match self.tree.node(node) {
+            Node::Function(Function::Size, _) => Some(AttributeType::Number),
+            Node::Function(Function::ListAppend, _) => Some(AttributeType::List),
+            _ => self.encoded_value(node).map(encoded_type),
+        }
     }
 
     fn check_type_is(&self, operator: &str, operand: NodeIndex, allowed: &[AttributeType]) -> Result<(), String> {
-        match self.value(operand).map(|value| value.attribute_type()) {
-            Some(found) if !allowed.contains(&found) => Err(format!(
-                "Incorrect operand type for operator or function; operator or function: {operator}, operand type: {}",
-                found.token()
-            )),
+        match self.known_type(operand) {
+            Some(found) if !allowed.contains(&found) => Err(incorrect_type(operator, found.token())),
             _ => Ok(()),
         }
     }
@@ -203,36 +206,52 @@ impl<'a> Checker<'_, 'a> {
         ))
     }
 
-    fn check_function(&self, name: &str, operands: &[NodeIndex]) -> Result<(), String> {
-        match name {
-            "attribute_exists" | "attribute_not_exists" => self.check_is_path(name, operands[0]),
-            "attribute_type" => self.check_type_is(name, operands[1], &[AttributeType::String]),
-            "begins_with" => operands.iter().try_for_each(|operand| {
+    fn check_function(&self, function: Function, operands: &[NodeIndex]) -> Result<(), String> {
+        let name = function.name();
+        if operands.len() == 2 && function != Function::ListAppend {
+            self.check_distinct(name, operands[0], &operands[1..])?;
+        }
+        match function {
+            Function::AttributeExists | Function::AttributeNotExists | Function::IfNotExists => {
+                self.check_is_path(name, operands[0])
+            }
+            Function::AttributeType => self.check_type_name(operands[1]),
+            Function::BeginsWith => operands.iter().try_for_each(|operand| {
                 self.check_type_is(name, *operand, &[AttributeType::String, AttributeType::Binary])
             }),
-            "size" => self.check_type_is(name, operands[0], &SIZED_TYPES),
-            _ => Ok(()),
+            Function::Size => self.check_type_is(name, operands[0], &SIZED_TYPES),
+            Function::ListAppend => {
+                operands.iter().try_for_each(|operand| self.check_type_is(name, *operand, &[AttributeType::List]))
+            }
+            Function::Contains => Ok(()),
         }
     }
 
     fn check_is_path(&self, name: &str, operand: NodeIndex) -> Result<(), String> {
-        match self.condition.nodes[operand] {
-            Node::Path(..) => Ok(()),
+        match self.tree.node(operand) {
+            Node::Path(_) => Ok(()),
             _ => Err(format!("Operator or function requires a document path; operator or function: {name}")),
+        }
+    }
+
+    /// The type that `attribute_type` asks for is a value of the request.
+    fn check_type_name(&self, operand: NodeIndex) -> Result<(), String> {
+        let name = Function::AttributeType.name();
+        match (self.value(operand), self.known_type(operand)) {
+            (Some(ValueRef::S(token)), _) if AttributeType::from_token(token).is_some() => Ok(()),
+            (Some(ValueRef::S(token)), _) => {
+                Err(format!("Invalid attribute type name found; type: {token}, valid types: {TYPES_SHOWN}"))
+            }
+            (_, Some(found)) => Err(incorrect_type(name, found.token())),
+            // DynamoDB: observed: the type of a path is told as all that it may be.
+            (_, None) => Err(incorrect_type(name, TYPES_SHOWN)),
         }
     }
 }
 
-/// What `size` is told of.
-const SIZED_TYPES: [AttributeType; 7] = [
-    AttributeType::String,
-    AttributeType::Binary,
-    AttributeType::StringSet,
-    AttributeType::NumberSet,
-    AttributeType::BinarySet,
-    AttributeType::Map,
-    AttributeType::List,
-];
+fn incorrect_type(operator: &str, found: &str) -> String {
+    format!("Incorrect operand type for operator or function; operator or function: {operator}, operand type: {found}")
+}
 
 /// Whether the first of two values of one ordered type is the greater.
 fn is_greater(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
@@ -249,8 +268,8 @@ fn shown(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::S(text) => format!("{{S:{text}}}"),
         ValueRef::N(number) => format!("{{N:{number}}}"),
-        // Ours: DynamoDB shows a Java object here.
-        ValueRef::B(bytes) => format!("{{B:{} bytes}}", bytes.len()),
+        // DynamoDB: observed: how a buffer of Java shows itself.
+        ValueRef::B(bytes) => format!("{{B:java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]}}", bytes.len()),
         other => format!("{{{}}}", other.attribute_type().token()),
     }
 }

@@ -1,140 +1,92 @@
-//! Conditions: the grammar shared by all expressions that are true or false, parsed into nodes.
+//! Conditions: the grammar of all expressions that are true or false.
 //!
-//! In the way of a request: `validate()` parses the expression and `check.rs` checks it; a key condition is then
-//! read off the nodes. Nodes live in one vector, children before parents. Deliberately not here: what a condition
-//! means for an item.
+//! In the way of a request: parsed by the cache, checked with the request's placeholders in `validate()`, and asked by
+//! the owner of an item whether it holds, or read as a key condition.
 
-use super::lexer::{Token, TokenKind, TokenStream};
-use super::reserved_words::is_reserved;
+use super::check::check_condition;
+use super::evaluate::Evaluator;
+use super::lexer::{Token, TokenKind};
+use super::mention::{Mention, mentions};
+use super::parser::{Parameter, Parser};
+use super::substitution::Substitutions;
+use super::tree::{Comparator, Function, Node, NodeIndex, Tree};
+use crate::{Error, ItemRef};
 
-/// How many operators an expression may have, and how deep it may nest.
-// DynamoDB: developer guide, "Service quotas": 300 operators and functions.
-pub(crate) const OPERATOR_COUNT_MAX: usize = 300;
-
-/// A node's place in its condition.
-pub(crate) type NodeIndex = usize;
-
-/// A parsed condition.
+/// A parsed ConditionExpression, FilterExpression or KeyConditionExpression; independent of what placeholders stand for.
 ///
-/// Invariant: a node's children come before it, and everything between its first descendant and it descends from it.
-#[derive(Debug, Default)]
-pub(crate) struct Condition<'a> {
-    /// The nodes; the last is the whole condition.
-    pub(crate) nodes: Vec<Node<'a>>,
-    /// What the parser noticed and a check reports, since syntax errors come first.
-    pub(crate) faults: Faults<'a>,
-}
-
-/// One operator or operand.
+/// Lives in the cache of a core, shared with the requests that use it.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Node<'a> {
-    /// Both.
-    And(NodeIndex, NodeIndex),
-    /// Either.
-    Or(NodeIndex, NodeIndex),
-    /// Not.
-    Not(NodeIndex),
-    /// Compares two operands.
-    Compare(Comparator, NodeIndex, NodeIndex),
-    /// Operand, lower bound, upper bound.
-    Between(NodeIndex, NodeIndex, NodeIndex),
-    /// Operand, then the list.
-    In(NodeIndex, Vec<NodeIndex>),
-    /// A function and its operands.
-    Function(&'a str, Vec<NodeIndex>),
-    /// The way to an attribute: its name, then the steps down from there.
-    Path(&'a str, Vec<Step<'a>>),
-    /// `:name`.
-    Value(&'a str),
+pub struct Condition {
+    pub(super) parameter: Parameter,
+    pub(super) tree: Tree,
 }
 
-/// A step down into a map or a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
-    /// A map's member, by name or `#name`.
-    Member(&'a str),
-    /// A list's element, in the digits in which it is written.
-    Element(&'a str),
+/// The parameters that hold conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConditionKind {
+    /// ConditionExpression.
+    Condition,
+    /// FilterExpression.
+    Filter,
+    /// KeyConditionExpression.
+    KeyCondition,
 }
 
-/// How two operands are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparator {
-    /// `=`
-    Equal,
-    /// `<>`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-}
-
-impl Comparator {
-    /// The sign.
-    pub fn sign(self) -> &'static str {
+impl ConditionKind {
+    pub(super) fn parameter(self) -> Parameter {
         match self {
-            Comparator::Equal => "=",
-            Comparator::NotEqual => "<>",
-            Comparator::Less => "<",
-            Comparator::LessOrEqual => "<=",
-            Comparator::Greater => ">",
-            Comparator::GreaterOrEqual => ">=",
-        }
-    }
-
-    /// The comparator that says the same with the operands exchanged.
-    pub(crate) fn mirrored(self) -> Comparator {
-        match self {
-            Comparator::Less => Comparator::Greater,
-            Comparator::LessOrEqual => Comparator::GreaterOrEqual,
-            Comparator::Greater => Comparator::Less,
-            Comparator::GreaterOrEqual => Comparator::LessOrEqual,
-            Comparator::Equal | Comparator::NotEqual => self,
+            ConditionKind::Condition => Parameter::Condition,
+            ConditionKind::Filter => Parameter::Filter,
+            ConditionKind::KeyCondition => Parameter::KeyCondition,
         }
     }
 }
 
-/// The first fault of each kind that does not keep a condition from being parsed.
-#[derive(Debug, Default)]
-pub(crate) struct Faults<'a> {
-    /// Parentheses right inside parentheses.
-    pub(crate) has_redundant_parentheses: bool,
-    /// A function whose value stands where it cannot.
-    pub(crate) misused_function: Option<&'a str>,
-    /// A reserved word that stands for an attribute.
-    pub(crate) reserved_word: Option<&'a str>,
+impl Condition {
+    /// Parses an expression.
+    ///
+    /// # Errors
+    /// Validation: empty, too long, syntax, functions, reserved words; DynamoDB's texts.
+    pub fn parse(kind: ConditionKind, text: &str) -> Result<Condition, Error> {
+        let parameter = kind.parameter();
+        let tree = parse(text).map_err(|fault| parameter.invalid(fault))?;
+        Ok(Condition { parameter, tree })
+    }
+
+    /// Checks it with what its placeholders stand for. Nothing else may be asked of a condition, with those
+    /// placeholders, unless it or an equal one has passed.
+    ///
+    /// # Errors
+    /// Validation: placeholders that are not defined, operands; DynamoDB's texts.
+    pub fn check(&self, substitutions: &Substitutions<'_>) -> Result<(), Error> {
+        check_condition(&self.tree, substitutions).map_err(|fault| self.parameter.invalid(fault))
+    }
+
+    /// Whether it holds for an item; one that does not exist is as one without attributes. Works on the item's bytes.
+    pub fn evaluate(&self, substitutions: &Substitutions<'_>, item: Option<ItemRef<'_>>) -> bool {
+        Evaluator::new(&self.tree, substitutions, item).holds(self.tree.root())
+    }
+
+    /// The top-level attributes that it mentions, in the order of the text, as often as it does.
+    pub fn mentions<'e>(&'e self, substitutions: &'e Substitutions<'_>) -> impl Iterator<Item = Mention<'e>> {
+        mentions(&self.tree, substitutions)
+    }
 }
 
-/// Parses `text`, or says what is wrong with its syntax.
-pub(crate) fn parse_condition(text: &str) -> Result<Condition<'_>, String> {
-    let mut parser =
-        Parser { tokens: TokenStream::new(text), condition: Condition::default(), depth: 0, last_group: None };
+fn parse(text: &str) -> Result<Tree, String> {
+    let mut parser = Parser::new(text)?;
     let root = parser.alternatives()?;
     if parser.tokens.current().kind != TokenKind::End || !parser.is_condition(root) {
         return Err(parser.tokens.syntax_error());
     }
     parser.note_misused_size(root);
-    Ok(parser.condition)
+    parser.note_foreign("a condition", Function::is_of_updates);
+    parser.finish()
 }
 
-struct Parser<'a> {
-    tokens: TokenStream<'a>,
-    condition: Condition<'a>,
-    depth: usize,
-    /// The pair of parentheses around a condition or operand that closed last.
-    last_group: Option<(Token, Token)>,
-}
-
-/// Each method parses one level of the grammar and returns the node, or a syntax error.
-///
 /// A level returns a mere operand when nothing follows that makes a condition of it, as in `(a) = :v`; whoever
 /// needs a condition checks.
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     /// `a OR b OR ...`
     fn alternatives(&mut self) -> Result<NodeIndex, String> {
         let mut left = self.conjunction()?;
@@ -157,7 +109,7 @@ impl<'a> Parser<'a> {
         &mut self,
         left: NodeIndex,
         parse_right: fn(&mut Self) -> Result<NodeIndex, String>,
-        node: fn(NodeIndex, NodeIndex) -> Node<'a>,
+        node: fn(NodeIndex, NodeIndex) -> Node,
     ) -> Result<NodeIndex, String> {
         self.require_condition(left)?;
         self.tokens.advance();
@@ -175,7 +127,7 @@ impl<'a> Parser<'a> {
         self.tokens.advance();
         let inner = self.negation()?;
         self.require_condition(inner)?;
-        self.depth -= 1;
+        self.ascend();
         Ok(self.push(Node::Not(inner)))
     }
 
@@ -191,23 +143,19 @@ impl<'a> Parser<'a> {
             self.note_misused_functions(&[left, right]);
             return Ok(self.push(Node::Compare(comparator, left, right)));
         }
-        if self.tokens.is_keyword("BETWEEN") {
-            self.tokens.advance();
+        if self.tokens.accept_keyword("BETWEEN") {
             let lower = self.operand()?;
-            if !self.tokens.is_keyword("AND") {
+            if !self.tokens.accept_keyword("AND") {
                 return Err(self.tokens.syntax_error());
             }
-            self.tokens.advance();
             let upper = self.operand()?;
             self.note_misused_functions(&[left, lower, upper]);
             return Ok(self.push(Node::Between(left, lower, upper)));
         }
-        if self.tokens.is_keyword("IN") {
-            self.tokens.advance();
+        if self.tokens.accept_keyword("IN") {
             self.expect(TokenKind::OpenParenthesis)?;
-            let list = self.operand_list()?;
+            let list = self.operand_list(Parser::bare_operand)?;
             self.note_misused_functions(&[left]);
-            self.note_misused_functions(&list);
             return Ok(self.push(Node::In(left, list)));
         }
         Ok(left)
@@ -215,19 +163,11 @@ impl<'a> Parser<'a> {
 
     /// `( ... )` around a condition or an operand, or an operand without.
     fn parenthesised_or_operand(&mut self) -> Result<NodeIndex, String> {
-        let Some(open) = self.tokens.accept(TokenKind::OpenParenthesis) else {
-            return self.plain_operand();
-        };
-        self.descend()?;
-        let inner_open = self.tokens.current();
-        let inner = self.alternatives()?;
-        // Redundant when one pair right inside holds all that this pair holds.
-        let is_redundant = self.tokens.previous().is_some_and(|close| self.last_group == Some((inner_open, close)));
-        self.condition.faults.has_redundant_parentheses |= is_redundant;
-        let close = self.expect(TokenKind::CloseParenthesis)?;
-        self.last_group = Some((open, close));
-        self.depth -= 1;
-        Ok(inner)
+        if self.tokens.current().kind == TokenKind::OpenParenthesis {
+            self.group(Parser::alternatives)
+        } else {
+            self.plain_operand(Parser::bare_operand)
+        }
     }
 
     /// An operand, which may stand in parentheses.
@@ -236,100 +176,19 @@ impl<'a> Parser<'a> {
         if self.is_operand(node) { Ok(node) } else { Err(self.tokens.syntax_error()) }
     }
 
-    /// A path, a value or a function call.
-    fn plain_operand(&mut self) -> Result<NodeIndex, String> {
-        let token = self.tokens.current();
-        match token.kind {
-            TokenKind::Name if is_keyword(self.tokens.text_of(token)) => Err(self.tokens.syntax_error()),
-            TokenKind::Name if self.tokens.next().kind == TokenKind::OpenParenthesis => self.function(),
-            TokenKind::Name | TokenKind::NamePlaceholder => self.path(),
-            TokenKind::ValuePlaceholder => {
-                self.tokens.advance();
-                Ok(self.push(Node::Value(self.tokens.text_of(token))))
-            }
-            _ => Err(self.tokens.syntax_error()),
-        }
-    }
-
-    fn function(&mut self) -> Result<NodeIndex, String> {
-        self.descend()?;
-        let name = self.tokens.advance();
-        let name = self.tokens.text_of(name);
-        self.tokens.advance();
-        let operands = self.operand_list()?;
-        self.note_misused_functions(&operands);
-        self.depth -= 1;
-        Ok(self.push(Node::Function(name, operands)))
-    }
-
-    /// `a, b, ... )`
-    fn operand_list(&mut self) -> Result<Vec<NodeIndex>, String> {
-        let mut operands = vec![self.operand()?];
-        while self.tokens.accept(TokenKind::Comma).is_some() {
-            operands.push(self.operand()?);
-        }
-        self.expect(TokenKind::CloseParenthesis)?;
-        Ok(operands)
-    }
-
-    /// `a.b[0].#c`
-    fn path(&mut self) -> Result<NodeIndex, String> {
-        let attribute_name = self.path_name()?;
-        let mut steps = Vec::new();
-        loop {
-            if self.tokens.accept(TokenKind::Dot).is_some() {
-                steps.push(Step::Member(self.path_name()?));
-            } else if self.tokens.accept(TokenKind::OpenBracket).is_some() {
-                let element = self.expect(TokenKind::Integer)?;
-                steps.push(Step::Element(self.tokens.text_of(element)));
-                self.expect(TokenKind::CloseBracket)?;
-            } else {
-                return Ok(self.push(Node::Path(attribute_name, steps)));
-            }
-        }
-    }
-
-    fn path_name(&mut self) -> Result<&'a str, String> {
-        let token = self.tokens.current();
-        let text = self.tokens.text_of(token);
-        match token.kind {
-            TokenKind::Name if !is_keyword(text) => {
-                if is_reserved(text) {
-                    self.condition.faults.reserved_word.get_or_insert(text);
-                }
-            }
-            TokenKind::NamePlaceholder => {}
-            _ => return Err(self.tokens.syntax_error()),
-        }
-        self.tokens.advance();
-        Ok(text)
-    }
-
-    fn expect(&mut self, kind: TokenKind) -> Result<Token, String> {
-        self.tokens.accept(kind).ok_or_else(|| self.tokens.syntax_error())
-    }
-
-    /// Goes one level down, as far as that is allowed: the parser's own stack is bounded by it.
-    fn descend(&mut self) -> Result<(), String> {
-        self.depth += 1;
-        if self.depth <= OPERATOR_COUNT_MAX {
-            return Ok(());
-        }
-        // Ours: so many levels are redundant parentheses or too many operators; DynamoDB would say which.
-        Err(too_many_operators(self.depth))
-    }
-
-    fn push(&mut self, node: Node<'a>) -> NodeIndex {
-        self.condition.nodes.push(node);
-        self.condition.nodes.len() - 1
+    /// An operand where the truth of a function is none.
+    fn bare_operand(&mut self) -> Result<NodeIndex, String> {
+        let node = self.operand()?;
+        self.note_misused_functions(&[node]);
+        Ok(node)
     }
 
     fn is_operand(&self, node: NodeIndex) -> bool {
-        matches!(self.condition.nodes[node], Node::Function(..) | Node::Path(..) | Node::Value(_))
+        matches!(self.node(node), Node::Function(..) | Node::Path(_) | Node::Value(_))
     }
 
     fn is_condition(&self, node: NodeIndex) -> bool {
-        !matches!(self.condition.nodes[node], Node::Path(..) | Node::Value(_))
+        !matches!(self.node(node), Node::Path(_) | Node::Value(_))
     }
 
     /// Refuses a mere operand where a condition must stand; the current word is the one that should not be there.
@@ -343,26 +202,21 @@ impl<'a> Parser<'a> {
 
     /// `size` is a number: it stands for no condition.
     fn note_misused_size(&mut self, node: NodeIndex) {
-        if let Node::Function(name @ "size", _) = self.condition.nodes[node] {
-            self.condition.faults.misused_function.get_or_insert(name);
+        if matches!(self.node(node), Node::Function(Function::Size, _)) {
+            self.note_misused(Function::Size);
         }
     }
 
     /// Functions other than `size` are true or false: they stand for no operand.
     fn note_misused_functions(&mut self, operands: &[NodeIndex]) {
         for operand in operands {
-            if let Node::Function(name, _) = self.condition.nodes[*operand]
-                && name != "size"
+            if let Node::Function(function, _) = *self.node(*operand)
+                && function != Function::Size
             {
-                self.condition.faults.misused_function.get_or_insert(name);
+                self.note_misused(function);
             }
         }
     }
-}
-
-/// What to say of more operators than an expression may have.
-pub(crate) fn too_many_operators(count: usize) -> String {
-    format!("The expression contains too many operators; operator count: {count}")
 }
 
 fn comparator(token: Token) -> Option<Comparator> {
@@ -375,9 +229,4 @@ fn comparator(token: Token) -> Option<Comparator> {
         TokenKind::GreaterOrEqual => Some(Comparator::GreaterOrEqual),
         _ => None,
     }
-}
-
-/// The words that join conditions; they never stand for an attribute.
-fn is_keyword(word: &str) -> bool {
-    ["AND", "OR", "NOT", "BETWEEN", "IN"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
 }

@@ -6,23 +6,28 @@
 
 use std::cmp::Ordering;
 
-use super::check::check_condition;
-use super::condition::{Comparator, Condition, Node, NodeIndex, parse_condition};
-use super::substitution::Substitutions;
-use crate::limits::{EXPRESSION_BYTES_MAX, SORT_KEY_BYTES_MAX};
+use super::condition::{Condition, ConditionKind};
+use super::parser::Parameter;
+use super::substitution::{ExpressionRef, Substitutions};
+use super::tree::{Comparator, Function, Node, NodeIndex, Step, Tree};
+use crate::limits::SORT_KEY_BYTES_MAX;
 use crate::{Error, ItemRef, KeyAttribute, KeyRange, KeySchema, Text, ValueRef};
 
-/// Conditions on one or two attributes, not yet known to be a table's key attributes.
+/// Key attributes of a table or local index.
+const KEY_ATTRIBUTE_COUNT_MAX: usize = 2;
+
+/// Conditions on attributes, not yet known to be the key attributes of a table or index.
+///
+/// Invariant: at least one, each on an attribute of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyCondition<'a> {
-    first: AttributeCondition<'a>,
-    second: Option<AttributeCondition<'a>>,
+    conditions: Vec<AttributeCondition<'a>>,
 }
 
 /// What one attribute must be.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AttributeCondition<'a> {
-    attribute_name: &'a str,
+    pub(super) attribute_name: &'a str,
     pub(crate) test: KeyTest<'a>,
 }
 
@@ -54,16 +59,26 @@ impl<'a> KeyCondition<'a> {
         values: Option<ItemRef<'a>>,
     ) -> Result<KeyCondition<'a>, Error> {
         let substitutions = Substitutions::new(names, values)?;
-        let condition = parse_checked(expression, &substitutions)
-            .map_err(|fault| Error::validation(format!("Invalid KeyConditionExpression: {fault}")))?;
-        substitutions.check_all_used(&[&condition])?;
-        let mut reader = Reader { condition: &condition, substitutions: &substitutions, found: Vec::with_capacity(2) };
-        reader.read(condition.nodes.len() - 1)?;
-        let mut found = reader.found.into_iter();
-        match (found.next(), found.next(), found.next()) {
-            (Some(first), second, None) => Ok(KeyCondition { first, second }),
-            _ => Err(Error::validation("Conditions can be of length 1 or 2 only")),
-        }
+        let condition = Condition::parse(ConditionKind::KeyCondition, expression)?;
+        condition.check(&substitutions)?;
+        substitutions.check_all_used(&[ExpressionRef::Condition(&condition)])?;
+        read(&condition.tree, expression, &substitutions)
+    }
+
+    /// Reads the key condition off a condition that was checked.
+    ///
+    /// # Errors
+    /// Validation: operators that a key condition cannot have; DynamoDB's texts.
+    pub fn of_condition(
+        condition: &'a Condition,
+        substitutions: &Substitutions<'a>,
+    ) -> Result<KeyCondition<'a>, Error> {
+        read(&condition.tree, &condition.tree.text, substitutions)
+    }
+
+    /// Conditions that were read off something else.
+    pub(super) fn of_conditions(conditions: Vec<AttributeCondition<'a>>) -> KeyCondition<'a> {
+        KeyCondition { conditions }
     }
 
     /// The range of encoded keys that meet the condition in a table with `schema`.
@@ -71,10 +86,22 @@ impl<'a> KeyCondition<'a> {
         self.resolve(schema)?.range(schema)
     }
 
+    /// The range of encoded entries that meet the condition in a local index whose own key schema this is.
+    pub fn bind_in_index(&self, index_schema: &KeySchema) -> Result<KeyRange, Error> {
+        self.resolve(index_schema)?.range_in_index(index_schema)
+    }
+
     /// Matches the conditions with the key attributes.
     // DynamoDB: observed: the partition key is looked at first, whole; then the sort key.
     pub(crate) fn resolve(&self, schema: &KeySchema) -> Result<BoundKeyCondition<'a>, Error> {
-        if schema.sort_key.is_none() && self.second.is_some() {
+        let count = self.conditions.len();
+        if count > KEY_ATTRIBUTE_COUNT_MAX {
+            return Err(Error::validation(format!(
+                "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema ({})",
+                1 + usize::from(schema.sort_key.is_some())
+            )));
+        }
+        if schema.sort_key.is_none() && count > 1 {
             return Err(Error::validation("Query key condition not supported"));
         }
         let partition = self.condition_on(&schema.partition_key.name);
@@ -91,7 +118,7 @@ impl<'a> KeyCondition<'a> {
                     sort.test.values().try_for_each(|value| check_sort_value(&sort_key.name, value))?;
                     sort_test = Some(sort.test);
                 }
-                None if self.second.is_some() => return Err(missed_key(&sort_key.name)),
+                None if count > 1 => return Err(missed_key(&sort_key.name)),
                 None => {}
             }
         }
@@ -99,10 +126,7 @@ impl<'a> KeyCondition<'a> {
     }
 
     fn condition_on(&self, attribute_name: &str) -> Option<&AttributeCondition<'a>> {
-        [Some(&self.first), self.second.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|condition| condition.attribute_name == attribute_name)
+        self.conditions.iter().find(|condition| condition.attribute_name == attribute_name)
     }
 }
 
@@ -148,8 +172,16 @@ impl<'a> KeyTest<'a> {
 impl BoundKeyCondition<'_> {
     /// The range of encoded keys that meet the condition.
     pub(crate) fn range(&self, schema: &KeySchema) -> Result<KeyRange, Error> {
-        let range = KeyRange::of_partition_key(schema, self.partition_value)?;
-        Ok(match self.sort_test {
+        Ok(self.narrow(KeyRange::of_partition_key(schema, self.partition_value)?))
+    }
+
+    /// The range of encoded entries that meet the condition in a local index.
+    pub(crate) fn range_in_index(&self, index_schema: &KeySchema) -> Result<KeyRange, Error> {
+        Ok(self.narrow(KeyRange::of_partition_key(index_schema, self.partition_value)?.in_index()))
+    }
+
+    fn narrow(&self, range: KeyRange) -> KeyRange {
+        match self.sort_test {
             None => range,
             Some(KeyTest::Compare(comparator, value)) => match comparator {
                 Comparator::Equal => range.equal(value),
@@ -161,7 +193,7 @@ impl BoundKeyCondition<'_> {
             },
             Some(KeyTest::Between(lower, upper)) => range.between(lower, upper),
             Some(KeyTest::BeginsWith(start)) => range.begins_with(start),
-        })
+        }
     }
 }
 
@@ -173,21 +205,6 @@ pub(crate) fn compare_key_values(left: ValueRef<'_>, right: ValueRef<'_>) -> Opt
         (ValueRef::B(left), ValueRef::B(right)) => Some(left.cmp(right)),
         _ => None,
     }
-}
-
-fn parse_checked<'a>(expression: &'a str, substitutions: &Substitutions<'a>) -> Result<Condition<'a>, String> {
-    if expression.is_empty() {
-        return Err("The expression can not be empty;".to_owned());
-    }
-    if expression.len() > EXPRESSION_BYTES_MAX {
-        return Err(format!(
-            "Expression size has exceeded the maximum allowed size; expression size: {}",
-            expression.len()
-        ));
-    }
-    let condition = parse_condition(expression)?;
-    check_condition(&condition, substitutions)?;
-    Ok(condition)
 }
 
 fn missed_key(attribute_name: &str) -> Error {
@@ -221,9 +238,16 @@ fn check_sort_value(attribute_name: &str, value: ValueRef<'_>) -> Result<(), Err
     )))
 }
 
-/// Reads the conditions on attributes off the nodes of a condition.
+/// Reads the conditions on attributes off a checked condition; `text` is its text.
+fn read<'a>(tree: &Tree, text: &'a str, substitutions: &Substitutions<'a>) -> Result<KeyCondition<'a>, Error> {
+    let mut reader = Reader { tree, text, substitutions, found: Vec::with_capacity(KEY_ATTRIBUTE_COUNT_MAX) };
+    reader.read(tree.root())?;
+    Ok(KeyCondition { conditions: reader.found })
+}
+
 struct Reader<'c, 'a> {
-    condition: &'c Condition<'a>,
+    tree: &'c Tree,
+    text: &'a str,
     substitutions: &'c Substitutions<'a>,
     found: Vec<AttributeCondition<'a>>,
 }
@@ -237,39 +261,42 @@ enum Operand<'a> {
 // DynamoDB: observed: nodes are looked at in the order in which they are written, the outer before the inner.
 impl<'a> Reader<'_, 'a> {
     fn read(&mut self, index: NodeIndex) -> Result<(), Error> {
-        match &self.condition.nodes[index] {
+        match *self.tree.node(index) {
             Node::And(left, right) => {
-                self.read(*left)?;
-                self.read(*right)
+                self.read(left)?;
+                self.read(right)
             }
             Node::Compare(Comparator::NotEqual, ..) => Err(invalid_operator("<>")),
             Node::Compare(comparator, left, right) => {
-                let (name, position, values) = self.attribute_and_values(&[*left, *right])?;
-                let comparator = if position == 0 { *comparator } else { comparator.mirrored() };
+                let (name, position, values) = self.attribute_and_values(&[left, right])?;
+                let comparator = if position == 0 { comparator } else { comparator.mirrored() };
                 self.add(name, KeyTest::Compare(comparator, values[0]))
             }
             Node::Between(operand, lower, upper) => {
-                self.require_attribute_first("BETWEEN", *operand)?;
-                let (name, _, values) = self.attribute_and_values(&[*operand, *lower, *upper])?;
+                self.require_attribute_first("BETWEEN", operand)?;
+                let (name, _, values) = self.attribute_and_values(&[operand, lower, upper])?;
                 self.add(name, KeyTest::Between(values[0], values[1]))
             }
-            Node::Function("begins_with", operands) => {
+            Node::Function(Function::BeginsWith, operands) => {
+                let operands = self.tree.operands(operands);
                 self.require_attribute_first("begins_with", operands[0])?;
                 let (name, _, values) = self.attribute_and_values(operands)?;
                 self.add(name, KeyTest::BeginsWith(values[0]))
             }
-            Node::Function("size", _) => Err(nested_operation()),
-            Node::Function(name, _) => Err(invalid_operator(name)),
+            Node::Function(Function::Size, _) => Err(nested_operation()),
+            Node::Function(function, _) => Err(invalid_operator(function.name())),
             Node::Or(..) => Err(invalid_operator("OR")),
             Node::Not(_) => Err(invalid_operator("NOT")),
             Node::In(..) => Err(invalid_operator("IN")),
-            Node::Path(..) | Node::Value(_) => unreachable!("the parser lets no operand stand for a condition"),
+            Node::Path(_) | Node::Value(_) | Node::Plus(..) | Node::Minus(..) => {
+                unreachable!("the parser lets no operand stand for a condition")
+            }
         }
     }
 
     fn require_attribute_first(&self, operator: &str, operand: NodeIndex) -> Result<(), Error> {
-        match self.condition.nodes[operand] {
-            Node::Path(..) => Ok(()),
+        match self.tree.node(operand) {
+            Node::Path(_) => Ok(()),
             _ => Err(Error::validation(format!(
                 "Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute as its \
                  first operand"
@@ -294,29 +321,38 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn operand(&self, index: NodeIndex, has_attribute: bool) -> Result<Operand<'a>, Error> {
-        match &self.condition.nodes[index] {
-            Node::Path(..) if has_attribute => Err(Error::validation(
+        match *self.tree.node(index) {
+            Node::Path(_) if has_attribute => Err(Error::validation(
                 "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition",
             )),
-            Node::Path(_, steps) if !steps.is_empty() => {
+            Node::Path(path) if path.count > 1 => {
                 Err(Error::validation("KeyConditionExpressions cannot have conditions on nested attributes"))
             }
-            Node::Path(name, _) => {
-                let name = self.substitutions.name(name).expect("the condition was checked: each name is defined");
-                Ok(Operand::Attribute(name))
-            }
+            Node::Path(path) => Ok(Operand::Attribute(self.attribute_name(self.tree.steps(path)[0]))),
             Node::Value(placeholder) => {
-                let value =
-                    self.substitutions.value(placeholder).expect("the condition was checked: each value is defined");
-                Ok(Operand::Value(value))
+                let value = self.substitutions.value(self.text, placeholder);
+                Ok(Operand::Value(ValueRef::from_encoded(value.expect("checked: each value is defined"))))
             }
             _ => Err(nested_operation()),
         }
     }
 
+    fn attribute_name(&self, step: Step) -> &'a str {
+        let name = match step {
+            Step::Name(name) => Some(name.bytes_of(self.text)),
+            Step::Placeholder(placeholder) => self.substitutions.attribute_name(placeholder.bytes_of(self.text)),
+            Step::Element(_) => None,
+        };
+        let name = name.expect("checked: a path starts with a defined name");
+        std::str::from_utf8(name).expect("names of requests and texts are UTF-8")
+    }
+
     fn add(&mut self, attribute_name: &'a str, test: KeyTest<'a>) -> Result<(), Error> {
         if self.found.iter().any(|condition| condition.attribute_name == attribute_name) {
-            return Err(Error::validation("KeyConditionExpressions must only contain one condition per key"));
+            // DynamoDB: observed (2026): this one has the opening of a fault of the expression, those around it have not.
+            return Err(
+                Parameter::KeyCondition.invalid("KeyConditionExpressions must only contain one condition per key")
+            );
         }
         self.found.push(AttributeCondition { attribute_name, test });
         Ok(())

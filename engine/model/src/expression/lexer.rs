@@ -1,13 +1,44 @@
 //! The words of an expression: names, placeholders, numbers and signs, one at a time, without allocation.
 //!
-//! In the way of a request: the first step of parsing any expression. Keywords (AND, BETWEEN, ...) are names here:
-//! which names are keywords depends on the kind of expression and on the place.
+//! In the way of a request: the first step of parsing any expression. All kinds of expression have the same words and
+//! the same keywords; which of them may stand where is the parser's matter.
+
+/// A piece of an expression's text, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Where it starts.
+    pub(super) start: u32,
+    /// Where it ends.
+    pub(super) end: u32,
+}
+
+impl Span {
+    /// From one place in a text to another.
+    pub(super) fn new(start: usize, end: usize) -> Span {
+        let place = |offset: usize| u32::try_from(offset).expect("no text of expressions is as long as 4 GiB");
+        Span { start: place(start), end: place(end) }
+    }
+
+    /// The piece of `text`.
+    pub(super) fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    /// The bytes of the piece of `text`.
+    pub(super) fn bytes_of(self, text: &str) -> &[u8] {
+        &text.as_bytes()[self.start as usize..self.end as usize]
+    }
+}
+
+/// The words that are never names, in any expression and in whatever case.
+// DynamoDB: observed: one lexer for all kinds of expression: `SET` is no name in a condition either.
+const KEYWORDS: [&str; 9] = ["AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE"];
 
 /// One word of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token {
+pub(super) struct Token {
     /// What it is.
-    pub(crate) kind: TokenKind,
+    pub(super) kind: TokenKind,
     /// Where it starts, in bytes.
     start: usize,
     /// Where it ends, in bytes.
@@ -16,14 +47,16 @@ pub(crate) struct Token {
 
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenKind {
+pub(super) enum TokenKind {
     /// A letter, then letters, digits and underscores.
     Name,
+    /// A name that has a meaning of its own.
+    Keyword,
     /// `#name`.
     NamePlaceholder,
     /// `:name`.
     ValuePlaceholder,
-    /// Digits.
+    /// Digits, the first of which is 0 only when it stands alone.
     Integer,
     /// `=`
     Equal,
@@ -59,9 +92,16 @@ pub(crate) enum TokenKind {
     End,
 }
 
+impl Token {
+    /// Where it stands.
+    pub(super) fn span(self) -> Span {
+        Span::new(self.start, self.end)
+    }
+}
+
 /// The words of one expression, with the one before and the one after the current, for error texts.
 #[derive(Debug)]
-pub(crate) struct TokenStream<'a> {
+pub(super) struct TokenStream<'a> {
     text: &'a str,
     previous: Option<Token>,
     current: Token,
@@ -70,28 +110,28 @@ pub(crate) struct TokenStream<'a> {
 
 impl<'a> TokenStream<'a> {
     /// Starts at the first word of `text`.
-    pub(crate) fn new(text: &'a str) -> TokenStream<'a> {
+    pub(super) fn new(text: &'a str) -> TokenStream<'a> {
         let current = token_at(text, 0);
         TokenStream { text, previous: None, current, next: token_at(text, current.end) }
     }
 
     /// The current word.
-    pub(crate) fn current(&self) -> Token {
+    pub(super) fn current(&self) -> Token {
         self.current
     }
 
     /// The word before the current one, if there is one.
-    pub(crate) fn previous(&self) -> Option<Token> {
+    pub(super) fn previous(&self) -> Option<Token> {
         self.previous
     }
 
     /// The word after the current one.
-    pub(crate) fn next(&self) -> Token {
+    pub(super) fn next(&self) -> Token {
         self.next
     }
 
     /// Goes on to the next word and returns the one left behind. At the end it stays.
-    pub(crate) fn advance(&mut self) -> Token {
+    pub(super) fn advance(&mut self) -> Token {
         let current = self.current;
         if current.kind != TokenKind::End {
             self.previous = Some(current);
@@ -102,23 +142,32 @@ impl<'a> TokenStream<'a> {
     }
 
     /// Goes on when the current word is of `kind`.
-    pub(crate) fn accept(&mut self, kind: TokenKind) -> Option<Token> {
+    pub(super) fn accept(&mut self, kind: TokenKind) -> Option<Token> {
         (self.current.kind == kind).then(|| self.advance())
     }
 
     /// Whether the current word is `keyword`, in whatever case.
-    pub(crate) fn is_keyword(&self, keyword: &str) -> bool {
-        self.current.kind == TokenKind::Name && self.text_of(self.current).eq_ignore_ascii_case(keyword)
+    pub(super) fn is_keyword(&self, keyword: &str) -> bool {
+        self.current.kind == TokenKind::Keyword && self.text_of(self.current).eq_ignore_ascii_case(keyword)
+    }
+
+    /// Goes on when the current word is `keyword`, in whatever case.
+    pub(super) fn accept_keyword(&mut self, keyword: &str) -> bool {
+        let is_there = self.is_keyword(keyword);
+        if is_there {
+            self.advance();
+        }
+        is_there
     }
 
     /// The word as it is written.
-    pub(crate) fn text_of(&self, token: Token) -> &'a str {
+    pub(super) fn text_of(&self, token: Token) -> &'a str {
         &self.text[token.start..token.end]
     }
 
     /// What to say when the current word cannot stand where it does.
     // DynamoDB: observed: the word, then the text from the word before to the word after.
-    pub(crate) fn syntax_error(&self) -> String {
+    pub(super) fn syntax_error(&self) -> String {
         let word = if self.current.kind == TokenKind::End { "<EOF>" } else { self.text_of(self.current) };
         let start = self.previous.map_or(self.current.start, |token| token.start);
         let last = [self.next, self.current].into_iter().find(|token| token.kind != TokenKind::End);
@@ -136,12 +185,18 @@ fn token_at(text: &str, offset: usize) -> Token {
         return Token { kind: TokenKind::End, start, end: start };
     };
     let (kind, length) = match first {
-        'a'..='z' | 'A'..='Z' => (TokenKind::Name, word_length(trimmed)),
-        '0'..='9' => (TokenKind::Integer, trimmed.bytes().take_while(u8::is_ascii_digit).count()),
+        'a'..='z' | 'A'..='Z' => name(&trimmed[..word_length(trimmed)]),
+        '0' => (TokenKind::Integer, 1),
+        '1'..='9' => (TokenKind::Integer, trimmed.bytes().take_while(u8::is_ascii_digit).count()),
         '#' | ':' => placeholder(first, word_length(&trimmed[1..])),
         _ => sign(first, trimmed.as_bytes().get(1).copied()),
     };
     Token { kind, start, end: start + length }
+}
+
+fn name(word: &str) -> (TokenKind, usize) {
+    let is_keyword = KEYWORDS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword));
+    (if is_keyword { TokenKind::Keyword } else { TokenKind::Name }, word.len())
 }
 
 /// How many bytes of letters, digits and underscores `text` starts with.
@@ -199,6 +254,7 @@ mod tests {
         check("pk=:v AND #s<>:w", &["pk", "=", ":v", "AND", "#s", "<>", ":w"]);
         check("a<=b>=c<d>e", &["a", "<=", "b", ">=", "c", "<", "d", ">", "e"]);
         check("l[12].x+-,()", &["l", "[", "12", "]", ".", "x", "+", "-", ",", "(", ")"]);
+        check("l[012] [0]", &["l", "[", "0", "12", "]", "[", "0", "]"]);
         check("1abc __ # : é", &["1", "abc", "_", "_", "#", ":", "é"]);
         check("book-price", &["book", "-", "price"]);
     }

@@ -11,7 +11,7 @@ use super::layout::{
     Container, NAME_LENGTH_ESCAPE, TAG_BINARY, TAG_FALSE, TAG_MAP, TAG_NULL, TAG_NUMBER, TAG_STRING, TAG_TRUE, Width,
     container_tag, split_name,
 };
-use super::view::ValueRef;
+use super::view::{ItemRef, ValueRef};
 use crate::error::Error;
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, ITEM_ENCODED_BYTES_MAX, NESTING_LEVEL_MAX};
 use crate::number::Number;
@@ -19,6 +19,7 @@ use crate::value::AttributeType;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::{Bytes, BytesMut};
+use std::ops::Range;
 
 /// Finished items are cut from blocks of this size.
 const ARENA_BLOCK_BYTES: usize = 64 << 10;
@@ -99,14 +100,12 @@ impl ItemEncoder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if self.buffer.len() > ARENA_ITEM_BYTES_MAX {
-            return Ok(Item(Bytes::copy_from_slice(&self.buffer)));
-        }
-        if self.arena.capacity() < self.buffer.len() {
-            self.arena.reserve(ARENA_BLOCK_BYTES);
-        }
-        self.arena.extend_from_slice(&self.buffer);
-        Ok(Item(self.arena.split().freeze()))
+        Ok(cut(&mut self.arena, &self.buffer))
+    }
+
+    /// A copy of an item; whatever was begun goes on.
+    pub fn copy(&mut self, item: ItemRef<'_>) -> Item {
+        cut(&mut self.arena, item.as_bytes())
     }
 
     /// Remembers a fault that the caller found in a value, unless there was one before. The value is left out or written
@@ -137,14 +136,67 @@ impl ItemEncoder {
                 ""
             }
         };
+        self.note_order(name.as_bytes());
+        self.push_mark();
+        push_name(&mut self.buffer, name.as_bytes());
+    }
+
+    /// Names the next value with bytes that are an attribute's name.
+    pub(crate) fn checked_name(&mut self, name: &[u8]) {
+        assert!(!self.is_named, "a name follows a name");
+        debug_assert!((1..=ATTRIBUTE_NAME_BYTES_MAX).contains(&name.len()), "{} bytes of name", name.len());
+        self.is_named = true;
+        self.note_order(name);
+        self.push_mark();
+        push_name(&mut self.buffer, name);
+    }
+
+    /// Copies entries of a verified container of the kind that is open, from where they are as deep as here.
+    pub(crate) fn entries(&mut self, container: &Container<'_>, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        let frame = self.frames.last().expect("entries after begin_item");
+        if frame.attribute_type == AttributeType::Map {
+            let (name, _) = split_name(container.entry(range.start)).expect("a verified name");
+            self.note_order(name);
+        }
+        let first = container.start(range.start);
+        let offset = self.buffer.len();
+        self.marks.extend(range.clone().map(|position| {
+            let start = offset + (container.start(position) - first);
+            Mark { start, end: start }
+        }));
+        self.buffer.extend_from_slice(container.entries_of(range));
+    }
+
+    /// A copy of tag and payload of a verified value, in a map or a list.
+    pub(crate) fn encoded_value(&mut self, encoded: &[u8]) {
+        // What is in a verified item is as deep as it may be; only further down it may be too deep.
+        if self.frames.len() > 1
+            && !is_within_levels(encoded, (NESTING_LEVEL_MAX + 1).saturating_sub(self.frames.len()))
+        {
+            self.fail_too_deep();
+        }
+        self.begin_value(encoded[0], AttributeType::Map);
+        self.buffer.extend_from_slice(&encoded[1..]);
+    }
+
+    /// A copy of the bytes of a member of a verified set, into a set of the same kind.
+    pub(crate) fn encoded_member(&mut self, member: &[u8]) {
+        self.push_mark();
+        self.buffer.extend_from_slice(member);
+    }
+
+    /// Remembers when a name does not come after the one before it.
+    #[inline]
+    fn note_order(&mut self, name: &[u8]) {
         let frame = self.frames.last_mut().expect("a name after begin_item");
         assert!(frame.attribute_type == AttributeType::Map, "a name in {}", frame.attribute_type);
         if frame.is_ordered && self.marks.len() > frame.first_mark {
             let previous = self.marks[self.marks.len() - 1];
-            frame.is_ordered = entry_name(&self.buffer[previous.start..]) < name.as_bytes();
+            frame.is_ordered = entry_name(&self.buffer[previous.start..]) < name;
         }
-        self.push_mark();
-        push_name(&mut self.buffer, name.as_bytes());
     }
 
     /// A string, or a member of a string set.
@@ -184,14 +236,7 @@ impl ItemEncoder {
             ValueRef::Bool(boolean) => self.boolean(boolean),
             ValueRef::Null => self.null(),
             ValueRef::M(_) | ValueRef::L(_) | ValueRef::Ss(_) | ValueRef::Ns(_) | ValueRef::Bs(_) => {
-                let encoded = value.container_bytes().expect("a container");
-                // The copy may be deeper here than where it comes from.
-                let room = (NESTING_LEVEL_MAX + 1).saturating_sub(self.frames.len());
-                if !is_within_levels(encoded, room) {
-                    self.fail_too_deep();
-                }
-                self.begin_value(encoded[0], value.attribute_type());
-                self.buffer.extend_from_slice(&encoded[1..]);
+                self.encoded_value(value.container_bytes().expect("a container"));
             }
         }
     }
@@ -373,6 +418,18 @@ impl ItemEncoder {
              Attributes in the item have nested levels beyond supported limit",
         ));
     }
+}
+
+/// An item of these bytes, cut from the arena unless it is large.
+fn cut(arena: &mut BytesMut, encoded: &[u8]) -> Item {
+    if encoded.len() > ARENA_ITEM_BYTES_MAX {
+        return Item(Bytes::copy_from_slice(encoded));
+    }
+    if arena.capacity() < encoded.len() {
+        arena.reserve(ARENA_BLOCK_BYTES);
+    }
+    arena.extend_from_slice(encoded);
+    Item(arena.split().freeze())
 }
 
 fn is_set(attribute_type: AttributeType) -> bool {

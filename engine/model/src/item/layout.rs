@@ -4,6 +4,8 @@
 //! `Container::parse`, which says `None`.
 
 use crate::value::AttributeType;
+use std::cmp::Ordering;
+use std::ops::Range;
 
 pub(crate) const TAG_STRING: u8 = 0x01;
 pub(crate) const TAG_NUMBER: u8 = 0x02;
@@ -158,6 +160,63 @@ impl<'a> Container<'a> {
     #[inline]
     pub(crate) fn end(&self, position: usize) -> usize {
         if position + 1 == self.count { self.entries.len() } else { self.width.read(self.directory, position) }
+    }
+
+    /// Where the entry with that name is in a verified map, or where it would be.
+    #[inline]
+    pub(crate) fn find_name(&self, name: &[u8]) -> Result<usize, usize> {
+        let mut low = 0;
+        let mut high = self.count;
+        while low < high {
+            let middle = (low + high) / 2;
+            // A name says how long it is: where its entry ends need not be looked up.
+            let (found, _) = split_name(&self.entries[self.start(middle)..]).expect("a verified name");
+            match found.cmp(name) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(middle),
+            }
+        }
+        Err(low)
+    }
+
+    /// The bytes of the name of an entry of a verified map.
+    #[inline]
+    pub(crate) fn name(&self, position: usize) -> &'a [u8] {
+        split_name(&self.entries[self.start(position)..]).expect("a verified name").0
+    }
+
+    /// The value of an entry of a verified map.
+    #[inline]
+    pub(crate) fn value(&self, position: usize) -> &'a [u8] {
+        split_name(self.entry(position)).expect("a verified name").1
+    }
+
+    /// The value of the entry with that name in a verified map.
+    #[inline]
+    pub(crate) fn value_of(&self, name: &[u8]) -> Option<&'a [u8]> {
+        Some(self.value(self.find_name(name).ok()?))
+    }
+
+    /// Whether a verified set has a member with these bytes, which are those of its kind without a tag.
+    pub(crate) fn has_member(&self, member: &[u8]) -> bool {
+        let mut low = 0;
+        let mut high = self.count;
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.entry(middle).cmp(member) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return true,
+            }
+        }
+        false
+    }
+
+    /// The bytes of all entries of a range of a verified container.
+    #[inline]
+    pub(crate) fn entries_of(&self, range: Range<usize>) -> &'a [u8] {
+        if range.is_empty() { &[] } else { &self.entries[self.start(range.start)..self.end(range.end - 1)] }
     }
 
     /// The bytes of an entry of a verified container.

@@ -9,7 +9,6 @@ use super::layout::{
 };
 use crate::number::{Number, measure_ordered};
 use crate::value::AttributeType;
-use std::cmp::Ordering;
 use std::fmt;
 use std::iter::FusedIterator;
 
@@ -108,20 +107,7 @@ impl<'a> ItemRef<'a> {
     /// The tag and payload of an attribute's value.
     #[inline]
     pub(crate) fn encoded_attribute(&self, name: &str) -> Option<&'a [u8]> {
-        let container = Container::of_verified(self.bytes);
-        let name = name.as_bytes();
-        let mut low = 0;
-        let mut high = container.count;
-        while low < high {
-            let middle = low.midpoint(high);
-            let (found, value) = split_name(container.entry(middle)).expect("a verified name");
-            match found.cmp(name) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Some(value),
-            }
-        }
-        None
+        Container::of_verified(self.bytes).value_of(name.as_bytes())
     }
 }
 
@@ -186,18 +172,7 @@ impl<'a> SetRef<'a> {
             }
             _ => return false,
         };
-        let container = Container::of_verified(self.bytes);
-        let mut low = 0;
-        let mut high = container.count;
-        while low < high {
-            let middle = low.midpoint(high);
-            match container.entry(middle).cmp(wanted) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return true,
-            }
-        }
-        false
+        Container::of_verified(self.bytes).has_member(wanted)
     }
 }
 
@@ -275,8 +250,26 @@ pub(super) const DOCUMENT_SIZE_BYTES: usize = 3;
 /// What each element of a map or list costs besides itself.
 pub(super) const ELEMENT_SIZE_BYTES: usize = 1;
 
+/// The type of a verified value given by tag and payload, without looking at the payload.
+pub(crate) fn encoded_type(bytes: &[u8]) -> AttributeType {
+    match bytes[0] {
+        TAG_STRING => AttributeType::String,
+        TAG_NUMBER => AttributeType::Number,
+        TAG_BINARY => AttributeType::Binary,
+        TAG_FALSE | TAG_TRUE => AttributeType::Bool,
+        TAG_NULL => AttributeType::Null,
+        tag => match tag & CONTAINER_KIND_MASK {
+            TAG_MAP => AttributeType::Map,
+            TAG_LIST => AttributeType::List,
+            TAG_STRING_SET => AttributeType::StringSet,
+            TAG_NUMBER_SET => AttributeType::NumberSet,
+            _ => AttributeType::BinarySet,
+        },
+    }
+}
+
 /// The size, as DynamoDB counts it, of a verified value given by tag and payload.
-fn encoded_size_bytes(bytes: &[u8]) -> usize {
+pub(crate) fn encoded_size_bytes(bytes: &[u8]) -> usize {
     let (&tag, payload) = bytes.split_first().expect("a verified value has a tag");
     match tag {
         TAG_STRING | TAG_BINARY => payload.len(),

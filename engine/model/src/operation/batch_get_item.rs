@@ -2,10 +2,12 @@
 
 use super::batch::{check_table_names, duplicate_keys, too_many_items};
 use super::constraint::{Constraints, echo, enveloped};
-use super::refusal::{check_no_substitutions, check_refused};
-use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity};
+use super::{
+    AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity,
+};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
-use crate::{Error, Item, Text};
+use crate::table::TableDefinition;
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,30 +16,32 @@ pub struct BatchGetItem {
     pub request_items: Option<Vec<(Text, KeysAndAttributes)>>,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// The first top-level parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
 }
 
 impl BatchGetItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         let tables = self.request_items.as_deref().unwrap_or_default();
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         check_table_names(&mut constraints, tables.iter().map(|(name, _)| name));
         for (name, wanted) in tables {
             check_keys(&mut constraints, echo(name), wanted.keys.as_deref());
+            if let Some(selection) = &wanted.selection {
+                let path = format_args!("requestItems.{}.member.attributesToGet", echo(name)).to_string();
+                constraints.attributes_to_get(path, selection.attributes_to_get.as_deref());
+            }
         }
         constraints.finish()?;
         if tables.is_empty() {
             // DynamoDB: observed (2026): so whether it is missing or empty.
             return Err(Error::validation("The requestItems parameter is required for BatchGetItem"));
         }
-        check_refused("BatchGetItem", self.refused)?;
+        check_one_style(tables)?;
         let mut key_count = 0;
         for (name, wanted) in tables {
             key_count += wanted.keys().len();
-            wanted.check(name)?;
+            wanted.check(name, evaluator)?;
         }
         if key_count > BATCH_GET_KEY_COUNT_MAX {
             return Err(too_many_items("BatchGetItem"));
@@ -52,7 +56,28 @@ impl KeysAndAttributes {
         self.keys.as_deref().unwrap_or_default()
     }
 
-    fn check(&self, table_name: &str) -> Result<(), Error> {
+    /// What the request gives of one of the items. Allocates nothing when it gives all.
+    pub fn select(&self, evaluator: &mut Evaluator, item: ItemRef<'_>) -> Item {
+        match &self.selection {
+            None => evaluator.copy(item),
+            Some(selection) => selection.select(evaluator, item),
+        }
+    }
+
+    /// What reading one of the items costs; a missing item costs as much as the smallest.
+    pub fn units(&self, item: Option<ItemRef<'_>>) -> CapacityUnits {
+        CapacityUnits::for_read(item.map_or(0, |item| item.size_bytes()), self.consistent_read)
+    }
+
+    /// Checks what is selected against the definition of the table.
+    ///
+    /// # Errors
+    /// Validation.
+    pub fn check_selection(&self, evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<(), Error> {
+        self.selection.as_ref().map_or(Ok(()), |selection| selection.check_paths(evaluator, definition))
+    }
+
+    fn check(&self, table_name: &str, evaluator: &mut Evaluator) -> Result<(), Error> {
         if self.keys().len() > BATCH_GET_KEY_COUNT_MAX {
             // DynamoDB: observed (2026): this one stands without the value and with capital letters.
             return Err(enveloped(format_args!(
@@ -60,8 +85,10 @@ impl KeysAndAttributes {
                  length less than or equal to {BATCH_GET_KEY_COUNT_MAX}"
             )));
         }
-        check_refused("BatchGetItem", self.refused)?;
-        check_no_substitutions(self.has_expression_attribute_names, false, "")?;
+        if let Some(selection) = &self.selection {
+            selection.check_style()?;
+            selection.check_parameters(evaluator)?;
+        }
         self.keys().iter().try_for_each(Attributes::check_values)?;
         // Equal keys are equal bytes, whatever the schema.
         let mut keys: Vec<&[u8]> =
@@ -72,6 +99,18 @@ impl KeysAndAttributes {
         }
         Ok(())
     }
+}
+
+/// Refuses a batch that selects with an expression from one table and without from another.
+// DynamoDB: observed: worded as if both were for one table.
+fn check_one_style(tables: &[(Text, KeysAndAttributes)]) -> Result<(), Error> {
+    let selections = || tables.iter().filter_map(|(_, wanted)| wanted.selection.as_deref());
+    let style = AttributeSelection {
+        projection_expression: selections().find_map(|selection| selection.projection_expression.clone()),
+        attributes_to_get: selections().find_map(|selection| selection.attributes_to_get.clone()),
+        expression_attribute_names: None,
+    };
+    style.check_style()
 }
 
 fn check_keys(constraints: &mut Constraints, table_name: &str, keys: Option<&[Attributes]>) {
@@ -97,10 +136,8 @@ pub struct KeysAndAttributes {
     pub keys: Option<Vec<Attributes>>,
     /// A read of the newest acknowledged writes.
     pub consistent_read: bool,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// The first parameter given here that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// Which attributes are wanted, when not all.
+    pub selection: Option<Box<AttributeSelection>>,
 }
 
 /// The reply.

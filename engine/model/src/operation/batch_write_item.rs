@@ -3,8 +3,9 @@
 use super::batch::{check_table_names, too_many_items};
 use super::constraint::{Constraints, echo};
 use super::put_item::check_item_size;
-use super::refusal::check_refused;
-use super::{Attributes, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics};
+use super::{
+    Attributes, Choice, ConsumedCapacity, ItemCollectionMetrics, ReturnConsumedCapacity, ReturnItemCollectionMetrics,
+};
 use crate::limits::BATCH_WRITE_COUNT_MAX;
 use crate::{Error, KeyHash, KeySchema, Text};
 
@@ -17,8 +18,6 @@ pub struct BatchWriteItem {
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
     /// Tells nothing on tables without local indexes.
     pub return_item_collection_metrics: Choice<ReturnItemCollectionMetrics>,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
 }
 
 /// One write of the batch.
@@ -53,7 +52,6 @@ impl BatchWriteItem {
             // DynamoDB: observed (2026): so whether it is missing or empty.
             return Err(Error::validation("The requestItems parameter is required for BatchWriteItem"));
         }
-        check_refused("BatchWriteItem", self.refused)?;
         if tables.iter().map(|(_, writes)| writes.len()).sum::<usize>() > BATCH_WRITE_COUNT_MAX {
             return Err(too_many_items("BatchWriteItem"));
         }
@@ -125,4 +123,6 @@ pub struct BatchWriteItemReply {
     pub unprocessed_items: Vec<(Text, Vec<WriteRequest>)>,
     /// By table, when asked for.
     pub consumed: Option<Vec<ConsumedCapacity>>,
+    /// By table with local indexes, when asked for.
+    pub item_collection_metrics: Option<Vec<(Text, Vec<ItemCollectionMetrics>)>>,
 }

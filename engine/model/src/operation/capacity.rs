@@ -7,7 +7,8 @@ use std::ops::{Add, AddAssign};
 
 use super::{Choice, ReturnConsumedCapacity};
 use crate::Text;
-use crate::limits::{READ_UNIT_BYTES, WRITE_UNIT_BYTES};
+use crate::limits::{LOCAL_SECONDARY_INDEX_COUNT_MAX, READ_UNIT_BYTES, WRITE_UNIT_BYTES};
+use crate::table::TableDefinition;
 
 /// An amount of read or write capacity, exact: DynamoDB counts in halves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,45 +67,98 @@ impl AddAssign for CapacityUnits {
     }
 }
 
+/// What a request consumed, on the table and on each of its local indexes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitsByIndex {
+    /// The table's own share.
+    pub table: CapacityUnits,
+    /// The share of each local index, by its place in the definition.
+    pub local_indexes: [CapacityUnits; LOCAL_SECONDARY_INDEX_COUNT_MAX],
+}
+
+impl UnitsByIndex {
+    /// Units of the table alone.
+    pub fn of_table(table: CapacityUnits) -> UnitsByIndex {
+        UnitsByIndex { table, ..UnitsByIndex::default() }
+    }
+
+    /// All together: local indexes use the table's throughput.
+    pub fn total(&self) -> CapacityUnits {
+        self.local_indexes.iter().fold(self.table, |sum, units| sum + *units)
+    }
+}
+
+impl AddAssign for UnitsByIndex {
+    fn add_assign(&mut self, other: UnitsByIndex) {
+        self.table += other.table;
+        for (units, more) in self.local_indexes.iter_mut().zip(other.local_indexes) {
+            *units += more;
+        }
+    }
+}
+
 /// The `ConsumedCapacity` of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumedCapacity {
     /// The table as the caller named it: name or ARN.
     pub table_name: Text,
-    /// What the request consumed on the table.
+    /// What the request consumed on the table and its indexes together.
     pub capacity_units: CapacityUnits,
-    /// Whether the reply also tells the table's own share (`INDEXES`); without indexes it is all of it.
-    pub is_itemised: bool,
+    /// The same by table and index (`INDEXES`).
+    pub itemised: Option<Box<ItemisedCapacity>>,
+}
+
+/// What a request consumed, by table and index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemisedCapacity {
+    /// The table's own share.
+    pub table: CapacityUnits,
+    /// The share of each local index that the request touched, in the order of the definition.
+    pub local_indexes: Vec<(Text, CapacityUnits)>,
 }
 
 impl ConsumedCapacity {
     /// What a reply tells for `asked`: nothing when the caller did not ask.
     pub fn answer(
         asked: &Choice<ReturnConsumedCapacity>,
-        table_name: &Text,
-        capacity_units: CapacityUnits,
+        table_name: Option<&Text>,
+        definition: &TableDefinition,
+        units: &UnitsByIndex,
     ) -> Option<ConsumedCapacity> {
-        let is_itemised = match asked.known()? {
+        let itemised = match asked.known()? {
             ReturnConsumedCapacity::None => return None,
-            ReturnConsumedCapacity::Total => false,
-            ReturnConsumedCapacity::Indexes => true,
+            ReturnConsumedCapacity::Total => None,
+            ReturnConsumedCapacity::Indexes => Some(Box::new(ItemisedCapacity::of(definition, units))),
         };
-        Some(ConsumedCapacity { table_name: table_name.clone(), capacity_units, is_itemised })
+        Some(ConsumedCapacity { table_name: table_name?.clone(), capacity_units: units.total(), itemised })
+    }
+}
+
+impl ItemisedCapacity {
+    fn of(definition: &TableDefinition, units: &UnitsByIndex) -> ItemisedCapacity {
+        let indexes = definition.local_indexes.iter().zip(units.local_indexes);
+        let touched = indexes.filter(|(_, units)| *units > CapacityUnits::ZERO);
+        let local_indexes = touched.map(|(index, units)| (Text::from(index.name.as_str()), units)).collect();
+        ItemisedCapacity { table: units.table, local_indexes }
     }
 }
 
 /// The `ConsumedCapacity` of a batch's reply: what each of its tables consumed. In a batch every item is rounded by
-/// itself: `units` are sums of [`CapacityUnits`] by item.
+/// itself: `units` are sums of units by item.
 pub fn answer_by_table<'a>(
     asked: &Choice<ReturnConsumedCapacity>,
-    tables: impl IntoIterator<Item = (&'a Text, CapacityUnits)>,
+    tables: impl IntoIterator<Item = (&'a Text, &'a TableDefinition, UnitsByIndex)>,
 ) -> Option<Vec<ConsumedCapacity>> {
-    tables.into_iter().map(|(name, units)| ConsumedCapacity::answer(asked, name, units)).collect()
+    tables
+        .into_iter()
+        .map(|(name, definition, units)| ConsumedCapacity::answer(asked, Some(name), definition, &units))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::tests::indexed_table;
 
     #[test]
     fn reads_cost_a_unit_for_4_kib_and_half_of_it_when_eventual() {
@@ -134,15 +188,20 @@ mod tests {
 
     #[test]
     fn a_reply_tells_what_was_asked() {
-        let units = CapacityUnits::for_read(1, false) + CapacityUnits::for_read(1, true);
-        let answer = |asked| ConsumedCapacity::answer(&asked, &Text::from("t"), units);
+        let name = Text::from("t");
+        let definition = indexed_table(&["i", "j"]);
+        let half = CapacityUnits::for_read(1, false);
+        let mut units = UnitsByIndex::of_table(CapacityUnits::for_read(1, true));
+        units.local_indexes[1] = half;
+        let answer = |asked| ConsumedCapacity::answer(&asked, Some(&name), &definition, &units);
         assert_eq!(answer(Choice::Absent), None);
         assert_eq!(answer(Choice::Known(ReturnConsumedCapacity::None)), None);
         let total = answer(Choice::Known(ReturnConsumedCapacity::Total)).unwrap();
-        assert_eq!((total.capacity_units.as_f64(), total.is_itemised), (1.5, false));
-        assert!(answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().is_itemised);
-        let (name, asked) = (Text::from("t"), Choice::Known(ReturnConsumedCapacity::Total));
-        assert_eq!(answer_by_table(&asked, [(&name, units)]).unwrap(), [total]);
-        assert_eq!(answer_by_table(&Choice::Absent, [(&name, units)]), None);
+        assert_eq!((total.capacity_units.as_f64(), total.itemised.clone()), (1.5, None));
+        let itemised = answer(Choice::Known(ReturnConsumedCapacity::Indexes)).unwrap().itemised.unwrap();
+        assert_eq!((itemised.table, &itemised.local_indexes[..]), (units.table, &[(Text::from("j"), half)][..]));
+        let asked = Choice::Known(ReturnConsumedCapacity::Total);
+        assert_eq!(answer_by_table(&asked, [(&name, &definition, units)]).unwrap(), [total]);
+        assert_eq!(answer_by_table(&Choice::Absent, [(&name, &definition, units)]), None);
     }
 }

@@ -1,14 +1,14 @@
 //! DeleteItem: remove one item by its primary key; removing what is not there succeeds.
 
-use super::constraint::Constraints;
-use super::put_item::{check_return_values, returns_old};
-use super::refusal::{check_no_substitutions, check_refused};
+use super::constraint::{Constraints, write_fault};
+use super::put_item::{check_return_values, returns_old, value_fault};
 use super::table_name::{TableNameWording, check_table_name};
 use super::{
-    Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics,
-    ReturnValues,
+    Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
+    ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
 };
-use crate::{Error, Item, Text};
+use crate::table::TableDefinition;
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,42 +23,64 @@ pub struct DeleteItem {
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
     /// Tells nothing on a table without local indexes.
     pub return_item_collection_metrics: Choice<ReturnItemCollectionMetrics>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// The condition, when there is one.
+    pub conditional: Option<Box<ConditionalWrite>>,
 }
 
 impl DeleteItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         constraints.choice("returnValues", &self.return_values);
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
         constraints.not_null("key", self.key.is_given());
+        if let Some(conditional) = &self.conditional {
+            conditional.constrain(&mut constraints);
+        }
         constraints.finish()?;
-        check_refused("DeleteItem", self.refused)?;
-        check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
-            "ConditionExpression is",
-        )?;
-        self.key.check_values()?;
-        check_return_values(&self.return_values)
+        if let Some(conditional) = &self.conditional {
+            conditional.check_style().map_err(write_fault)?;
+        }
+        self.key.check_values().map_err(value_fault)?;
+        check_return_values(&self.return_values)?;
+        match &self.conditional {
+            Some(conditional) => conditional.check_condition_parameters(evaluator).map_err(write_fault),
+            None => Ok(()),
+        }
     }
 
-    /// The reply for a delete that removed `old`, or found nothing to remove.
-    pub fn reply(&self, old: Option<Item>) -> DeleteItemReply {
-        let old_size_bytes = old.as_ref().map_or(0, |old| old.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_write(old_size_bytes, 0);
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        DeleteItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed }
+    /// Checks the condition, if there is one, against the item that is to be removed.
+    ///
+    /// # Errors
+    /// Validation. ConditionalCheckFailed.
+    pub fn check_condition(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        old: Option<ItemRef<'_>>,
+    ) -> Result<(), Error> {
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
+    }
+
+    /// The reply for a delete with that effect.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        effect: WriteEffect<'_>,
+    ) -> DeleteItemReply {
+        let old = effect.old.filter(|_| returns_old(&self.return_values));
+        let metrics_asked = &self.return_item_collection_metrics;
+        DeleteItemReply {
+            attributes: old.map(|old| evaluator.copy(old)),
+            consumed: effect.consumed(&self.return_consumed_capacity, self.table_name.as_ref(), definition),
+            item_collection_metrics: self
+                .key
+                .item()
+                .and_then(|key| effect.collection_metrics(metrics_asked, evaluator, definition, key.as_ref())),
+        }
     }
 }
 
@@ -69,4 +91,6 @@ pub struct DeleteItemReply {
     pub attributes: Option<Item>,
     /// When asked for.
     pub consumed: Option<ConsumedCapacity>,
+    /// When asked for, on tables with local indexes.
+    pub item_collection_metrics: Option<Box<ItemCollectionMetrics>>,
 }

@@ -1,10 +1,13 @@
 //! GetItem: one item by its primary key.
 
 use super::constraint::Constraints;
-use super::refusal::{check_no_substitutions, check_refused};
 use super::table_name::{TableNameWording, check_table_name};
-use super::{Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity};
-use crate::{Error, Item, Text};
+use super::{
+    AttributeSelection, Attributes, CapacityUnits, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity,
+    UnitsByIndex,
+};
+use crate::table::TableDefinition;
+use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,33 +20,66 @@ pub struct GetItem {
     pub consistent_read: bool,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// Which attributes are wanted, when not all.
+    pub selection: Option<Box<AttributeSelection>>,
 }
 
 impl GetItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        if let Some(selection) = &self.selection {
+            constraints.attributes_to_get("attributesToGet", selection.attributes_to_get.as_deref());
+        }
         constraints.not_null("key", self.key.is_given());
         constraints.finish()?;
-        check_refused("GetItem", self.refused)?;
-        check_no_substitutions(self.has_expression_attribute_names, false, "")?;
-        self.key.check_values()
+        let Some(selection) = &self.selection else {
+            return self.key.check_values();
+        };
+        selection.check_style()?;
+        self.key.check_values()?;
+        selection.check_parameters(evaluator)
     }
 
-    /// The reply that gives `item`, or says that there is none; a missing item costs as much as the smallest.
-    pub fn reply(&self, item: Option<Item>) -> GetItemReply {
-        let size_bytes = item.as_ref().map_or(0, |item| item.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_read(size_bytes, self.consistent_read);
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        GetItemReply { item, consumed }
+    /// Checks what is selected against the definition of the table.
+    ///
+    /// # Errors
+    /// Validation.
+    pub fn check_selection(&self, evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<(), Error> {
+        self.selection.as_ref().map_or(Ok(()), |selection| selection.check_paths(evaluator, definition))
+    }
+
+    /// What the request gives of the item. Allocates nothing when it gives all.
+    pub fn select(&self, evaluator: &mut Evaluator, item: ItemRef<'_>) -> Item {
+        match &self.selection {
+            None => evaluator.copy(item),
+            Some(selection) => selection.select(evaluator, item),
+        }
+    }
+
+    /// What the read costs; a missing item costs as much as the smallest.
+    pub fn units(&self, item: Option<ItemRef<'_>>) -> CapacityUnits {
+        CapacityUnits::for_read(item.map_or(0, |item| item.size_bytes()), self.consistent_read)
+    }
+
+    /// The reply that gives what is wanted of the item, or says that there is none.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        item: Option<ItemRef<'_>>,
+    ) -> GetItemReply {
+        let consumed = match self.return_consumed_capacity.known() {
+            None | Some(ReturnConsumedCapacity::None) => None,
+            Some(_) => {
+                let units = UnitsByIndex::of_table(self.units(item));
+                let name = self.table_name.as_ref();
+                ConsumedCapacity::answer(&self.return_consumed_capacity, name, definition, &units)
+            }
+        };
+        GetItemReply { item: item.map(|item| self.select(evaluator, item)), consumed }
     }
 }
 

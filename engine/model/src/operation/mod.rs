@@ -4,11 +4,13 @@
 //! then checks all that needs no table, with DynamoDB's own answers in DynamoDB's order; the owner does the rest.
 //! Deliberately not here: any protocol, any table's data.
 
+mod attribute_selection;
 mod attributes;
 mod batch;
 mod batch_get_item;
 mod batch_write_item;
 mod capacity;
+mod conditional_write;
 mod constraint;
 mod create_table;
 mod delete_item;
@@ -18,13 +20,24 @@ mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
+mod evaluator;
+mod expression_texts;
 mod get_item;
+mod item_collection;
+mod key_paths;
+mod legacy;
+mod legacy_condition;
+mod legacy_update;
 mod list_tables;
 mod list_tags_of_resource;
 mod page;
+mod page_reader;
 mod parameter;
+mod parameter_style;
+mod projected_entry;
 mod put_item;
 mod query;
+mod read_parameters;
 mod refusal;
 mod resource_arn;
 mod scan;
@@ -36,14 +49,18 @@ mod tags;
 mod tests;
 mod throughput;
 mod untag_resource;
+mod update_item;
 mod update_table;
 mod update_time_to_live;
+mod write_effect;
 
+pub use attribute_selection::AttributeSelection;
 pub use attributes::{Attributes, InvalidAttribute};
 pub use batch::check_distinct_keys;
 pub use batch_get_item::{BatchGetItem, BatchGetItemReply, KeysAndAttributes};
 pub use batch_write_item::{BatchWriteItem, BatchWriteItemReply, WriteRequest};
-pub use capacity::{CapacityUnits, ConsumedCapacity, answer_by_table};
+pub use capacity::{CapacityUnits, ConsumedCapacity, ItemisedCapacity, UnitsByIndex, answer_by_table};
+pub use conditional_write::ConditionalWrite;
 pub(crate) use constraint::echo;
 pub use create_table::{
     AttributeDefinitionParameter, CreateTable, CreateTableReply, IndexParameter, KeySchemaElement, ProjectionParameter,
@@ -56,15 +73,23 @@ pub use describe_endpoints::{DescribeEndpoints, DescribeEndpointsReply, Endpoint
 pub use describe_limits::{DescribeLimits, DescribeLimitsReply};
 pub use describe_table::{DescribeTable, DescribeTableReply, IndexSize, TableDescription};
 pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply, TimeToLiveStatus};
+pub use evaluator::Evaluator;
 pub use get_item::{GetItem, GetItemReply};
+pub use item_collection::ItemCollectionMetrics;
+pub use legacy::{
+    AttributeAction, AttributeUpdate, ComparisonOperator, ConditionalOperator, ExpectedAttribute, LegacyCondition,
+    SINGLE_VALUE_NAME,
+};
 pub use list_tables::{ListTables, ListTablesReply};
 pub use list_tags_of_resource::{ListTagsOfResource, ListTagsOfResourceReply};
 pub use page::{Page, PageBuilder};
+pub use page_reader::PageReader;
 pub use parameter::{
-    Choice, KeyRole, Parameter, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues, Select,
+    Choice, KeyRole, Parameter, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues,
+    ReturnValuesOnConditionCheckFailure, Select,
 };
 pub use put_item::{PutItem, PutItemReply};
-pub use query::{Query, QueryReply};
+pub use query::{Query, QueryRange, QueryReply};
 pub use resource_arn::resource_not_found;
 pub use scan::{Scan, ScanRange, ScanReply};
 pub use table_name::resolve_table_name;
@@ -72,8 +97,10 @@ pub use tag_resource::{TagResource, TagResourceReply};
 pub use tags::TagParameter;
 pub use throughput::{OnDemandThroughputParameter, ThroughputParameter, WarmThroughputParameter};
 pub use untag_resource::{UntagResource, UntagResourceReply};
+pub use update_item::{UpdateItem, UpdateItemReply, UpdatedItem};
 pub use update_table::{UpdateTable, UpdateTableReply};
 pub use update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLive, UpdateTimeToLiveReply};
+pub use write_effect::{WriteEffect, check_index_entries, collection_share_bytes, index_entry_bytes, write_units};
 
 use crate::Error;
 
@@ -94,6 +121,8 @@ pub enum Request {
     GetItem(GetItem),
     /// See [`DeleteItem`].
     DeleteItem(DeleteItem),
+    /// See [`UpdateItem`].
+    UpdateItem(Box<UpdateItem>),
     /// See [`Query`].
     Query(Box<Query>),
     /// See [`Scan`].
@@ -136,6 +165,7 @@ impl Request {
             Request::PutItem(_) => "PutItem",
             Request::GetItem(_) => "GetItem",
             Request::DeleteItem(_) => "DeleteItem",
+            Request::UpdateItem(_) => "UpdateItem",
             Request::Query(_) => "Query",
             Request::Scan(_) => "Scan",
             Request::BatchGetItem(_) => "BatchGetItem",
@@ -155,18 +185,19 @@ impl Request {
 
 impl Request {
     /// Checks all that needs no table, with DynamoDB's own answers in DynamoDB's order.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         match self {
             Request::CreateTable(request) => request.validate(),
             Request::DescribeTable(request) => request.validate(),
             Request::ListTables(request) => request.validate(),
             Request::DeleteTable(request) => request.validate(),
-            Request::PutItem(request) => request.validate(),
-            Request::GetItem(request) => request.validate(),
-            Request::DeleteItem(request) => request.validate(),
-            Request::Query(request) => request.validate(),
-            Request::Scan(request) => request.validate(),
-            Request::BatchGetItem(request) => request.validate(),
+            Request::PutItem(request) => request.validate(evaluator),
+            Request::GetItem(request) => request.validate(evaluator),
+            Request::DeleteItem(request) => request.validate(evaluator),
+            Request::UpdateItem(request) => request.validate(evaluator),
+            Request::Query(request) => request.validate(evaluator),
+            Request::Scan(request) => request.validate(evaluator),
+            Request::BatchGetItem(request) => request.validate(evaluator),
             Request::BatchWriteItem(request) => request.validate(),
             Request::DescribeEndpoints(DescribeEndpoints) => Ok(()),
             Request::DescribeTimeToLive(request) => request.validate(),
@@ -190,6 +221,7 @@ impl Request {
             Request::PutItem(request) => &request.table_name,
             Request::GetItem(request) => &request.table_name,
             Request::DeleteItem(request) => &request.table_name,
+            Request::UpdateItem(request) => &request.table_name,
             Request::Query(request) => &request.table_name,
             Request::Scan(request) => &request.table_name,
             Request::DescribeTimeToLive(request) => &request.table_name,
@@ -226,6 +258,8 @@ pub enum Reply {
     GetItem(GetItemReply),
     /// See [`DeleteItemReply`].
     DeleteItem(DeleteItemReply),
+    /// See [`UpdateItemReply`].
+    UpdateItem(Box<UpdateItemReply>),
     /// See [`QueryReply`].
     Query(Box<QueryReply>),
     /// See [`ScanReply`].

@@ -83,6 +83,23 @@ impl Parameter for ReturnValues {
     ];
 }
 
+/// What the error of a condition that does not hold gives back of the item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReturnValuesOnConditionCheckFailure {
+    /// The item as it is.
+    AllOld,
+    /// Nothing; the default.
+    None,
+}
+
+impl Parameter for ReturnValuesOnConditionCheckFailure {
+    // DynamoDB: service model: the set in the model's order.
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("ALL_OLD", ReturnValuesOnConditionCheckFailure::AllOld),
+        ("NONE", ReturnValuesOnConditionCheckFailure::None),
+    ];
+}
+
 /// How much of the consumed capacity a reply tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnConsumedCapacity {

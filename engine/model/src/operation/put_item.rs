@@ -1,13 +1,14 @@
 //! PutItem: write a whole item, replacing the one with the same key.
 
-use super::constraint::{Constraints, enveloped};
-use super::refusal::{check_no_substitutions, check_refused};
+use super::constraint::{Constraints, write_fault};
 use super::table_name::{TableNameWording, check_table_name};
+use super::write_effect::item_too_large;
 use super::{
-    Attributes, CapacityUnits, Choice, ConsumedCapacity, ReturnConsumedCapacity, ReturnItemCollectionMetrics,
-    ReturnValues,
+    Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
+    ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
 };
 use crate::limits::ITEM_SIZE_BYTES_MAX;
+use crate::table::TableDefinition;
 use crate::{Error, Item, ItemRef, Text};
 
 /// The request.
@@ -23,54 +24,72 @@ pub struct PutItem {
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
     /// Tells nothing on a table without local indexes.
     pub return_item_collection_metrics: Choice<ReturnItemCollectionMetrics>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// The condition, when there is one.
+    pub conditional: Option<Box<ConditionalWrite>>,
 }
 
 impl PutItem {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemWrite)?;
         let mut constraints = Constraints::new();
         constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
         constraints.not_null("item", self.item.is_given());
         constraints.choice("returnValues", &self.return_values);
         constraints.choice("returnItemCollectionMetrics", &self.return_item_collection_metrics);
+        if let Some(conditional) = &self.conditional {
+            conditional.constrain(&mut constraints);
+        }
         constraints.finish()?;
-        check_refused("PutItem", self.refused)?;
-        check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
-            "ConditionExpression is",
-        )
-        .map_err(|error| enveloped(error.message))?;
-        self.item.check_values().map_err(envelope_value_error)?;
-        check_return_values(&self.return_values).map_err(|error| enveloped(error.message))?;
-        match self.item.item() {
-            Some(item) => check_item_size(item.as_ref()),
+        if let Some(conditional) = &self.conditional {
+            conditional.check_style().map_err(write_fault)?;
+        }
+        self.item.check_values().map_err(value_fault)?;
+        check_return_values(&self.return_values).map_err(write_fault)?;
+        self.item.item().map_or(Ok(()), |item| check_item_size(item.as_ref()))?;
+        match &self.conditional {
+            Some(conditional) => conditional.check_condition_parameters(evaluator).map_err(write_fault),
             None => Ok(()),
         }
     }
 
-    /// The reply for a put of `new` that replaced `old`.
-    pub fn reply(&self, old: Option<Item>, new: ItemRef<'_>) -> PutItemReply {
-        let old_size_bytes = old.as_ref().map_or(0, |old| old.as_ref().size_bytes());
-        let consumed = self.table_name.as_ref().and_then(|table_name| {
-            let units = CapacityUnits::for_write(old_size_bytes, new.size_bytes());
-            ConsumedCapacity::answer(&self.return_consumed_capacity, table_name, units)
-        });
-        PutItemReply { attributes: old.filter(|_| returns_old(&self.return_values)), consumed }
+    /// Checks the condition, if there is one, against the item that is to be replaced. The new item is checked before, when
+    /// its key is encoded ([`super::check_index_entries`]).
+    ///
+    /// # Errors
+    /// Validation. ConditionalCheckFailed.
+    pub fn check_condition(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        old: Option<ItemRef<'_>>,
+    ) -> Result<(), Error> {
+        self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
+    }
+
+    /// The reply for a put with that effect.
+    pub fn reply(
+        &self,
+        evaluator: &mut Evaluator,
+        definition: &TableDefinition,
+        effect: WriteEffect<'_>,
+    ) -> PutItemReply {
+        let old = effect.old.filter(|_| returns_old(&self.return_values));
+        let metrics_asked = &self.return_item_collection_metrics;
+        PutItemReply {
+            attributes: old.map(|old| evaluator.copy(old)),
+            consumed: effect.consumed(&self.return_consumed_capacity, self.table_name.as_ref(), definition),
+            item_collection_metrics: effect
+                .new
+                .and_then(|new| effect.collection_metrics(metrics_asked, evaluator, definition, new)),
+        }
     }
 }
 
 /// Refuses an item that is too large to be stored.
 pub(crate) fn check_item_size(item: ItemRef<'_>) -> Result<(), Error> {
     if item.size_bytes() > ITEM_SIZE_BYTES_MAX {
-        return Err(Error::validation("Item size has exceeded the maximum allowed size"));
+        return Err(item_too_large());
     }
     Ok(())
 }
@@ -90,13 +109,11 @@ pub(crate) fn returns_old(return_values: &Choice<ReturnValues>) -> bool {
     return_values.known() == Some(ReturnValues::AllOld)
 }
 
-// DynamoDB: observed (2026): PutItem puts faulty sets and NULLs into the form of a constraint failure, and leaves
-// values without a type, with several, and faulty numbers as they are.
-fn envelope_value_error(error: Error) -> Error {
-    const ENVELOPED: [&str; 5] =
-        ["An string set", "An number set", "Binary sets", "Input collection", "Null attribute value"];
-    let detail = error.message.strip_prefix("One or more parameter values were invalid: ").unwrap_or(&error.message);
-    if ENVELOPED.iter().any(|start| detail.starts_with(start)) { enveloped(error.message) } else { error }
+/// A fault of a value of PutItem, UpdateItem or DeleteItem, as the baseline words it.
+// DynamoDB: observed: of faulty values only sets, numbers and NULLs are worded as other faults of writes are.
+pub(crate) fn value_fault(error: Error) -> Error {
+    const BARE: &str = "Supplied AttributeValue";
+    if error.message.starts_with(BARE) { error } else { write_fault(error) }
 }
 
 /// The reply.
@@ -106,4 +123,6 @@ pub struct PutItemReply {
     pub attributes: Option<Item>,
     /// When asked for.
     pub consumed: Option<ConsumedCapacity>,
+    /// When asked for, on tables with local indexes.
+    pub item_collection_metrics: Option<Box<ItemCollectionMetrics>>,
 }

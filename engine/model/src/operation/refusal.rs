@@ -14,19 +14,3 @@ pub(crate) fn check_refused(operation: &str, refused: Option<&str>) -> Result<()
         }
     }
 }
-
-/// Refuses substitutions that no expression can use, because there is none.
-///
-/// `expressions` names the ones that could use values, for the text.
-// DynamoDB: observed: names are checked before values.
-pub(crate) fn check_no_substitutions(has_names: bool, has_values: bool, expressions: &str) -> Result<(), Error> {
-    if has_names {
-        return Err(Error::validation("ExpressionAttributeNames can only be specified when using expressions"));
-    }
-    if has_values {
-        return Err(Error::validation(format!(
-            "ExpressionAttributeValues can only be specified when using expressions: {expressions} null"
-        )));
-    }
-    Ok(())
-}

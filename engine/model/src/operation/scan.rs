@@ -1,14 +1,18 @@
 //! Scan: all items of a table, or of one of several segments of it.
 
 use super::constraint::Constraints;
-use super::query::SPECIFIC_WITHOUT_PROJECTION;
-use super::refusal::{check_no_substitutions, check_refused};
+use super::legacy_condition::{check_conditions, constrain_conditions};
+use super::parameter_style::ParameterStyle;
+use super::read_parameters::ReadParameters;
 use super::start_key::{check_start_key_values, encode_scan_start_key, outside_segment};
 use super::table_name::{TableNameWording, check_table_name};
-use super::{Attributes, Choice, Page, PageBuilder, ReturnConsumedCapacity, Select};
+use super::{
+    Attributes, Choice, ConditionalOperator, ConsumedCapacity, Evaluator, LegacyCondition, Page, PageBuilder,
+    PageReader, ReturnConsumedCapacity, Select, UnitsByIndex,
+};
 use crate::limits::SCAN_SEGMENT_COUNT_MAX;
-use crate::table::HashRange;
-use crate::{Error, Item, KeyHash, KeySchema, Text};
+use crate::table::{HashRange, TableDefinition};
+use crate::{Error, Item, KeyHash, Text};
 
 /// The request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,64 +33,80 @@ pub struct Scan {
     pub consistent_read: bool,
     /// Whether the reply tells the capacity.
     pub return_consumed_capacity: Choice<ReturnConsumedCapacity>,
-    /// Whether `ExpressionAttributeNames` was given; without an expression it may not be.
-    pub has_expression_attribute_names: bool,
-    /// Whether `ExpressionAttributeValues` was given; without an expression it may not be.
-    pub has_expression_attribute_values: bool,
-    /// The first parameter given that Stator does not support yet.
-    pub refused: Option<&'static str>,
+    /// `#name` to attribute name, in the order given; none when not given.
+    pub expression_attribute_names: Option<Vec<(Text, Text)>>,
+    /// `:name` to value.
+    pub expression_attribute_values: Attributes,
+    /// A local index to read instead of the table.
+    pub index_name: Option<Text>,
+    /// Which of the items read are given back.
+    pub filter_expression: Option<Text>,
+    /// The paths wanted of each.
+    pub projection_expression: Option<Text>,
+    /// Names of attributes wanted of each, in the form from before expressions.
+    pub attributes_to_get: Option<Vec<Text>>,
+    /// Which items are given back, in the form from before expressions, by attribute name.
+    pub scan_filter: Option<Vec<(Text, LegacyCondition)>>,
+    /// How the entries of `scan_filter` are joined.
+    pub conditional_operator: Choice<ConditionalOperator>,
 }
 
-/// What a Scan reads of a table.
+/// What a Scan reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRange {
+    /// The place of the local index in the table's definition; none for the table itself.
+    pub index: Option<usize>,
     /// The hashes of the segment.
     pub hashes: HashRange,
-    /// The encoded key after which to start.
+    /// The encoded key, of an item or of an entry of the index, after which to start.
     pub start_key: Option<Vec<u8>>,
 }
 
 impl Scan {
     /// Checks all that needs no table.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         check_table_name(self.table_name.as_ref(), TableNameWording::ItemRead)?;
-        let mut constraints = Constraints::new();
-        constraints.choice("select", &self.select);
-        if let Some(total_segments) = self.total_segments {
-            constraints.value_within("totalSegments", total_segments, 1, SCAN_SEGMENT_COUNT_MAX);
-        }
-        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
-        if let Some(segment) = self.segment {
-            constraints.value_within("segment", segment, 0, SCAN_SEGMENT_COUNT_MAX - 1);
-        }
-        if let Some(limit) = self.limit {
-            constraints.value_within("limit", limit, 1, i64::MAX);
-        }
-        constraints.finish()?;
-        check_refused("Scan", self.refused)?;
-        check_no_substitutions(
-            self.has_expression_attribute_names,
-            self.has_expression_attribute_values,
-            "FilterExpression is",
-        )?;
+        self.check_constraints()?;
+        self.check_style()?;
+        let parameters = self.parameters();
+        parameters.check_names()?;
+        check_conditions(self.scan_filter.as_deref())?;
         check_start_key_values(&self.exclusive_start_key)?;
         self.check_segments()?;
-        self.check_select()
+        parameters.check_select()?;
+        parameters.texts().check(evaluator)
     }
 
-    /// What to read of a table with `schema`; the errors that need the schema.
+    /// What to read, of the table or of which local index.
     ///
     /// Segments are equal parts of the hashes, so that each item lies in exactly one.
-    pub fn bind(&self, schema: &KeySchema) -> Result<ScanRange, Error> {
+    ///
+    /// # Errors
+    /// Validation: what only the table's definition can tell.
+    pub fn bind(&self, evaluator: &mut Evaluator, definition: &TableDefinition) -> Result<ScanRange, Error> {
+        let parameters = self.parameters();
+        let position = parameters.find_index(definition)?;
+        let index = position.map(|position| &definition.local_indexes[position]);
         let (segment, total_segments) = (self.segment.unwrap_or(0), self.total_segments.unwrap_or(1));
         let hashes = segment_hashes(segment, total_segments);
         let start_item = self.exclusive_start_key.item();
-        let start_key = start_item.map(|key| encode_scan_start_key(key, schema)).transpose()?;
+        let start_key = start_item.map(|key| encode_scan_start_key(key, definition, index)).transpose()?;
         let start_hash = start_key.as_deref().and_then(KeyHash::of_encoded_key);
         if start_hash.is_some_and(|hash| !hashes.contains(hash)) {
             return Err(outside_segment(segment, total_segments));
         }
-        Ok(ScanRange { hashes, start_key })
+        parameters.check_paths(evaluator, definition, None)?;
+        Ok(ScanRange { index: position, hashes, start_key })
+    }
+
+    /// What reads the items of the range that `bind` gave. `index` is that range's.
+    pub fn reader<'a>(
+        &'a self,
+        evaluator: &mut Evaluator,
+        definition: &'a TableDefinition,
+        index: Option<usize>,
+    ) -> PageReader<'a> {
+        PageReader::new(&self.parameters(), evaluator, definition, index)
     }
 
     /// An empty page to fill.
@@ -94,10 +114,22 @@ impl Scan {
         PageBuilder::new(self.limit, &self.select)
     }
 
-    /// The reply for a filled page; `last_evaluated_key` as [`PageBuilder::finish`] wants it.
-    pub fn reply(&self, page: PageBuilder, last_evaluated_key: Option<Item>) -> ScanReply {
-        let asked = &self.return_consumed_capacity;
-        let consumed = page.consumed(asked, self.table_name.as_ref(), self.consistent_read);
+    /// What a page has cost so far. `index` is the range's.
+    pub fn units(&self, page: &PageBuilder, index: Option<usize>) -> UnitsByIndex {
+        page.units(index, self.consistent_read)
+    }
+
+    /// The reply for a filled page; `index` is the range's, `last_evaluated_key` is the key of the page's last item if it is
+    /// full.
+    pub fn reply(
+        &self,
+        definition: &TableDefinition,
+        index: Option<usize>,
+        page: PageBuilder,
+        last_evaluated_key: Option<Item>,
+    ) -> ScanReply {
+        let (asked, name) = (&self.return_consumed_capacity, self.table_name.as_ref());
+        let consumed = ConsumedCapacity::answer(asked, name, definition, &self.units(&page, index));
         page.finish(last_evaluated_key, consumed)
     }
 
@@ -120,15 +152,56 @@ impl Scan {
         }
     }
 
-    fn check_select(&self) -> Result<(), Error> {
-        match self.select.known() {
-            // DynamoDB: by analogy with Query; not observed.
-            Some(Select::AllProjectedAttributes) => {
-                Err(Error::validation("ALL_PROJECTED_ATTRIBUTES can be used only when Scanning using an IndexName"))
-            }
-            Some(Select::SpecificAttributes) => Err(Error::validation(SPECIFIC_WITHOUT_PROJECTION)),
-            Some(Select::Count | Select::AllAttributes) | None => Ok(()),
+    fn parameters(&self) -> ReadParameters<'_> {
+        ReadParameters {
+            index_name: self.index_name.as_ref(),
+            select: &self.select,
+            filter_expression: self.filter_expression.as_ref(),
+            legacy_filter: self.scan_filter.as_deref(),
+            conditional_operator: &self.conditional_operator,
+            projection_expression: self.projection_expression.as_ref(),
+            attributes_to_get: self.attributes_to_get.as_deref(),
+            names: self.expression_attribute_names.as_deref(),
+            values: &self.expression_attribute_values,
         }
+    }
+
+    fn check_constraints(&self) -> Result<(), Error> {
+        let mut constraints = Constraints::new();
+        constraints.choice("select", &self.select);
+        constraints.index_name(self.index_name.as_ref());
+        if let Some(total_segments) = self.total_segments {
+            constraints.value_within("totalSegments", total_segments, 1, SCAN_SEGMENT_COUNT_MAX);
+        }
+        constraints.choice("returnConsumedCapacity", &self.return_consumed_capacity);
+        constraints.choice("conditionalOperator", &self.conditional_operator);
+        constrain_conditions(&mut constraints, "scanFilter", self.scan_filter.as_deref());
+        if let Some(segment) = self.segment {
+            constraints.value_within("segment", segment, 0, SCAN_SEGMENT_COUNT_MAX - 1);
+        }
+        if let Some(limit) = self.limit {
+            constraints.value_within("limit", limit, 1, i64::MAX);
+        }
+        constraints.attributes_to_get("attributesToGet", self.attributes_to_get.as_deref());
+        constraints.finish()
+    }
+
+    fn check_style(&self) -> Result<(), Error> {
+        let style = ParameterStyle {
+            legacy: &[
+                ("AttributesToGet", self.attributes_to_get.is_some()),
+                ("ScanFilter", self.scan_filter.is_some()),
+                ("ConditionalOperator", self.conditional_operator.is_given()),
+            ],
+            expressions: &[
+                ("ProjectionExpression", self.projection_expression.is_some()),
+                ("FilterExpression", self.filter_expression.is_some()),
+            ],
+            joined_condition_count: self.parameters().joined_condition_count(),
+            has_names: self.expression_attribute_names.is_some(),
+            has_values: self.expression_attribute_values.is_given(),
+        };
+        style.check()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::Attributes;
 use crate::expression::key_condition::{BoundKeyCondition, compare_key_values};
+use crate::table::{LocalIndex, TableDefinition};
 use crate::{Error, Item, KeySchema};
 use std::cmp::Ordering;
 
@@ -17,23 +18,49 @@ pub(crate) fn check_start_key_values(start_key: &Attributes) -> Result<(), Error
         ["contains duplicates", "number set", "numeric value", "significant digits", "number with magnitude"];
     start_key.check_values().map_err(|error| {
         let stands_alone = ALONE.iter().any(|part| error.message.contains(part));
-        if stands_alone { error } else { Error::validation(format!("{INVALID}: {}", error.message)) }
+        if stands_alone { error } else { invalid(error) }
     })
 }
 
-/// Encodes a Query's start key.
+/// Encodes a Query's start key, of the table or of one of its indexes.
 ///
 /// Whether it has the form of a key is told before `condition` is looked at, whether it meets it after.
-pub(crate) fn encode_query_start_key(start_key: &Item, schema: &KeySchema) -> Result<Vec<u8>, Error> {
-    let item = start_key.as_ref();
-    let has_partition_key = item.attribute(&schema.partition_key.name).is_some();
-    let has_sort_key = schema.sort_key.as_ref().is_none_or(|key| item.attribute(&key.name).is_some());
-    let attribute_count = 1 + usize::from(schema.sort_key.is_some());
-    if item.len() != attribute_count || !has_partition_key || !has_sort_key {
+pub(crate) fn encode_query_start_key(
+    start_key: &Item,
+    definition: &TableDefinition,
+    index: Option<&LocalIndex>,
+) -> Result<Vec<u8>, Error> {
+    if let Some(index) = index {
+        return encode_index_start_key(start_key, definition, index);
+    }
+    let (item, schema) = (start_key.as_ref(), &definition.key_schema);
+    let has_all = schema.attributes().all(|key| item.attribute(&key.name).is_some());
+    if item.len() != schema.attribute_count() || !has_all {
         return Err(Error::validation(INVALID));
     }
     let mut encoded = Vec::new();
     schema.encode_key(item, &mut encoded)?;
+    Ok(encoded)
+}
+
+/// Encodes the start key of a page of an index: the attributes of the table's key and of the index's.
+// DynamoDB: observed: what the index has is worded as for a table's key, what only the table has gets the opening.
+fn encode_index_start_key(
+    start_key: &Item,
+    definition: &TableDefinition,
+    index: &LocalIndex,
+) -> Result<Vec<u8>, Error> {
+    let (item, schema) = (start_key.as_ref(), &definition.key_schema);
+    let index_schema = index.key_schema(schema);
+    let is_own = schema.attribute(&index.sort_key.name).is_some();
+    let has_all = index_schema.attributes().all(|key| item.attribute(&key.name).is_some());
+    if item.len() != schema.attribute_count() + usize::from(!is_own) || !has_all {
+        return Err(Error::validation(INVALID));
+    }
+    let mut encoded = Vec::new();
+    index_schema.encode_batch_item_key(item, &mut encoded)?;
+    encoded.clear();
+    schema.encode_entry_key(index, item, &mut encoded).map_err(invalid)?;
     Ok(encoded)
 }
 
@@ -65,13 +92,22 @@ pub(crate) fn check_within_condition(
     }
 }
 
-/// Encodes a Scan's start key.
-pub(crate) fn encode_scan_start_key(start_key: &Item, schema: &KeySchema) -> Result<Vec<u8>, Error> {
+/// Encodes a Scan's start key, of the table or of one of its indexes.
+pub(crate) fn encode_scan_start_key(
+    start_key: &Item,
+    definition: &TableDefinition,
+    index: Option<&LocalIndex>,
+) -> Result<Vec<u8>, Error> {
+    if let Some(index) = index {
+        return encode_index_start_key(start_key, definition, index);
+    }
     let mut encoded = Vec::new();
-    schema
-        .encode_key(start_key.as_ref(), &mut encoded)
-        .map_err(|error| Error::validation(format!("{INVALID}: {}", error.message)))?;
+    definition.key_schema.encode_key(start_key.as_ref(), &mut encoded).map_err(invalid)?;
     Ok(encoded)
+}
+
+fn invalid(error: Error) -> Error {
+    Error::validation(format!("{INVALID}: {}", error.message))
 }
 
 /// The error for a Scan's start key that lies in another segment.

@@ -75,7 +75,11 @@ mod tests {
 
     #[track_caller]
     fn check(request: Request, expected: &str) {
-        let message = request.validate().err().map(|error| error.message.into_owned()).unwrap_or_default();
+        let message = request
+            .validate(&mut crate::operation::Evaluator::new())
+            .err()
+            .map(|error| error.message.into_owned())
+            .unwrap_or_default();
         assert_eq!(message, expected);
     }
 

@@ -1,11 +1,17 @@
 //! Requests at the room's door: what `validate()` lets pass, and DynamoDB's exact answer to the rest.
 
 mod batches;
+mod indexes;
+mod legacy;
 mod paging;
+mod parameters;
+mod sizes;
+mod updates;
 
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::table::{IndexProjection, LocalIndex, TableDefinition};
 use crate::{Item, KeyAttribute, KeySchema, KeyType, Number, Text, Value};
 
 fn text(text: &str) -> Option<Text> {
@@ -30,6 +36,11 @@ fn attributes(attributes: &[(&str, Value)]) -> Attributes {
     Attributes::Valid(item(attributes))
 }
 
+/// The value of a legacy parameter.
+fn single(value: Value) -> Attributes {
+    attributes(&[(SINGLE_VALUE_NAME, value)])
+}
+
 fn key(partition: &str) -> Attributes {
     attributes(&[("pk", string(partition))])
 }
@@ -42,6 +53,23 @@ fn unknown<T>() -> Choice<T> {
     Choice::Unknown("x".to_owned())
 }
 
+/// A table of `pk` and `sk` with local indexes of these names, each by the string attribute of its name, that hold
+/// all.
+pub(crate) fn indexed_table(names: &[&str]) -> TableDefinition {
+    let mut definition = TableDefinition::new("table", schema(Some(KeyType::String)));
+    definition.local_indexes = names.iter().map(|name| local_index(name, IndexProjection::All)).collect();
+    definition
+}
+
+fn local_index(name: &str, projection: IndexProjection) -> LocalIndex {
+    let sort_key = KeyAttribute { name: name.to_owned(), key_type: KeyType::String };
+    LocalIndex { name: name.to_owned(), sort_key, projection }
+}
+
+fn table(sort_type: Option<KeyType>) -> TableDefinition {
+    TableDefinition::new("table", schema(sort_type))
+}
+
 fn schema(sort_type: Option<KeyType>) -> KeySchema {
     KeySchema {
         partition_key: KeyAttribute { name: "pk".to_owned(), key_type: KeyType::String },
@@ -51,7 +79,8 @@ fn schema(sort_type: Option<KeyType>) -> KeySchema {
 
 #[track_caller]
 fn check(request: Request, expected: &str) {
-    let message = request.validate().err().map(|error| error.message.into_owned()).unwrap_or_default();
+    let message =
+        request.validate(&mut Evaluator::new()).err().map(|error| error.message.into_owned()).unwrap_or_default();
     assert_eq!(message, expected, "{request:?}");
 }
 
@@ -99,24 +128,11 @@ fn put_item() {
          'x' at 'returnItemCollectionMetrics' failed to satisfy constraint: Member must satisfy enum value set: \
          [SIZE, NONE]",
     );
-    check(
-        PutItem { refused: Some("ConditionExpression"), has_expression_attribute_values: true, ..put() },
-        "Stator does not support the parameter ConditionExpression of PutItem yet",
-    );
-    check(
-        PutItem { has_expression_attribute_names: true, has_expression_attribute_values: true, ..put() },
-        &format!("1 validation error detected: {NAMES_WITHOUT_EXPRESSION}"),
-    );
-    check(
-        PutItem { has_expression_attribute_values: true, ..put() },
-        "1 validation error detected: ExpressionAttributeValues can only be specified when using expressions: \
-         ConditionExpression is null",
-    );
-    check(PutItem { item: invalid(EMPTY_SET), ..put() }, &format!("1 validation error detected: {EMPTY_SET}"));
+    check(PutItem { item: invalid(EMPTY_SET), ..put() }, EMPTY_SET);
     check(PutItem { item: invalid(NO_TYPE), ..put() }, NO_TYPE);
     check(
         PutItem { return_values: Choice::Known(ReturnValues::AllNew), ..put() },
-        "1 validation error detected: ReturnValues can only be ALL_OLD or NONE",
+        "ReturnValues can only be ALL_OLD or NONE",
     );
     let sized = |size: usize| attributes(&[("pk", string(&"x".repeat(size - 2)))]);
     check(PutItem { item: sized(409_600), ..put() }, "");
@@ -137,11 +153,6 @@ fn get_item() {
          must satisfy enum value set: [INDEXES, TOTAL, NONE]; Value null at 'key' failed to satisfy constraint: \
          Member must not be null",
     );
-    check(
-        GetItem { refused: Some("ProjectionExpression"), has_expression_attribute_names: true, ..get() },
-        "Stator does not support the parameter ProjectionExpression of GetItem yet",
-    );
-    check(GetItem { has_expression_attribute_names: true, ..get() }, NAMES_WITHOUT_EXPRESSION);
     check(GetItem { key: invalid(EMPTY_SET), ..get() }, EMPTY_SET);
 }
 
@@ -159,10 +170,6 @@ fn delete_item() {
         DeleteItem { key: Attributes::Absent, ..delete() },
         "1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must not be null",
     );
-    check(
-        DeleteItem { refused: Some("Expected"), ..delete() },
-        "Stator does not support the parameter Expected of DeleteItem yet",
-    );
     check(DeleteItem { key: invalid(NO_TYPE), ..delete() }, NO_TYPE);
     check(
         DeleteItem { return_values: Choice::Known(ReturnValues::UpdatedNew), ..delete() },
@@ -177,23 +184,29 @@ fn single_item_replies() {
     let large = item(&[("pk", string(&"x".repeat(5000)))]);
     let small = item(&[("pk", string("x"))]);
 
-    let reply = GetItem { return_consumed_capacity: total.clone(), ..get() }.reply(None);
+    let (evaluator, definition) = (&mut Evaluator::new(), &table(None));
+    let (old, new) = (Some(large.as_ref()), Some(small.as_ref()));
+    let effect = |old, new| WriteEffect { old, new, collection_bytes: None };
+
+    let request = GetItem { return_consumed_capacity: total.clone(), ..get() };
+    let reply = request.reply(evaluator, definition, None);
     assert_eq!((reply.item, units(reply.consumed)), (None, Some(0.5)));
-    let reply = GetItem { return_consumed_capacity: total.clone(), consistent_read: true, ..get() };
-    assert_eq!(units(reply.reply(Some(large.clone())).consumed), Some(2.0));
-    assert_eq!(get().reply(Some(small.clone())), GetItemReply { item: Some(small.clone()), consumed: None });
+    let request = GetItem { return_consumed_capacity: total.clone(), consistent_read: true, ..get() };
+    assert_eq!(units(request.reply(evaluator, definition, old).consumed), Some(2.0));
+    let reply = get().reply(evaluator, definition, new);
+    assert_eq!(reply, GetItemReply { item: Some(small.clone()), consumed: None });
 
     let request = PutItem { return_consumed_capacity: total.clone(), ..put() };
-    let reply = request.reply(Some(large.clone()), small.as_ref());
+    let reply = request.reply(evaluator, definition, effect(old, new));
     assert_eq!((reply.attributes, units(reply.consumed)), (None, Some(5.0)));
     let request = PutItem { return_values: Choice::Known(ReturnValues::AllOld), ..put() };
-    assert_eq!(request.reply(Some(large.clone()), small.as_ref()).attributes, Some(large.clone()));
-    assert_eq!(request.reply(None, small.as_ref()).attributes, None);
+    assert_eq!(request.reply(evaluator, definition, effect(old, new)).attributes, Some(large.clone()));
+    assert_eq!(request.reply(evaluator, definition, effect(None, new)).attributes, None);
 
     let request = DeleteItem { return_consumed_capacity: total, ..delete() };
-    assert_eq!(units(request.reply(None).consumed), Some(1.0));
+    assert_eq!(units(request.reply(evaluator, definition, effect(None, None)).consumed), Some(1.0));
     let request = DeleteItem { return_values: Choice::Known(ReturnValues::AllOld), ..delete() };
-    assert_eq!(request.reply(Some(large.clone())).attributes, Some(large));
+    assert_eq!(request.reply(evaluator, definition, effect(old, None)).attributes, Some(large.clone()));
 }
 
 #[test]

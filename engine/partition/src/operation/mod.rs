@@ -7,12 +7,13 @@ mod get_item;
 mod put_item;
 mod query;
 mod scan;
+mod update_item;
 
-pub use scan::{ScanPart, ScanRange};
+pub use scan::{ScanPart, ScanStretch};
 
 use crate::{Context, Partition, Statistics, Ticket};
-use model::operation::{DeleteItem, GetItem, PutItem, Query, Reply};
-use model::{EncodedKey, Error, KeyRange};
+use model::operation::{DeleteItem, GetItem, PutItem, Query, QueryRange, Reply, UpdateItem};
+use model::{Access, EncodedKey, Error};
 
 /// One operation on one partition.
 #[derive(Clone, Debug)]
@@ -23,10 +24,12 @@ pub enum Operation {
     GetItem(EncodedKey, GetItem),
     /// Remove an item.
     DeleteItem(EncodedKey, DeleteItem),
+    /// Change an item, or make it.
+    UpdateItem(EncodedKey, Box<UpdateItem>),
     /// Read the items of one partition key.
-    Query(Box<(KeyRange, Query)>),
+    Query(Box<(QueryRange, Query)>),
     /// Read a stretch of the partition, in the order of its encoded keys.
-    Scan(Box<ScanRange>),
+    Scan(Box<ScanStretch>),
     /// Tell how much the partition holds.
     Statistics,
 }
@@ -35,7 +38,9 @@ impl Operation {
     /// The one key that it is about, if it is about one.
     pub fn key(&self) -> Option<&EncodedKey> {
         match self {
-            Self::PutItem(key, _) | Self::GetItem(key, _) | Self::DeleteItem(key, _) => Some(key),
+            Self::PutItem(key, _) | Self::GetItem(key, _) | Self::DeleteItem(key, _) | Self::UpdateItem(key, _) => {
+                Some(key)
+            }
             Self::Query(_) | Self::Scan(_) | Self::Statistics => None,
         }
     }
@@ -47,7 +52,16 @@ impl Operation {
 
     /// Whether it changes the partition.
     pub fn is_write(&self) -> bool {
-        matches!(self, Self::PutItem(..) | Self::DeleteItem(..))
+        self.access() == Some(Access::Write)
+    }
+
+    /// The throughput that it uses, if it uses any.
+    fn access(&self) -> Option<Access> {
+        match self {
+            Self::PutItem(..) | Self::DeleteItem(..) | Self::UpdateItem(..) => Some(Access::Write),
+            Self::GetItem(..) | Self::Query(_) | Self::Scan(_) => Some(Access::Read),
+            Self::Statistics => None,
+        }
     }
 }
 
@@ -68,12 +82,18 @@ pub type Outcome = Result<Answer, Error>;
 impl Partition {
     /// Begins an operation. Reads answer at once, writes when their change is applied.
     pub fn execute(&mut self, context: &mut Context, ticket: Ticket, operation: Operation) {
+        let admitted = operation.access().map(|access| self.throughput.admit(access, &self.definition, context.now_us));
+        if let Some(Err(error)) = admitted {
+            context.answer(ticket, Err(error));
+            return;
+        }
         let answer = match operation {
             Operation::PutItem(key, request) => return self.put_item(context, ticket, &key, &request),
             Operation::DeleteItem(key, request) => return self.delete_item(context, ticket, &key, &request),
+            Operation::UpdateItem(key, request) => return self.update_item(context, ticket, &key, &request),
             Operation::GetItem(key, request) => Answer::Reply(self.item(context, &key, &request)),
             Operation::Query(query) => Answer::Reply(self.query(context, &query.0, &query.1)),
-            Operation::Scan(range) => Answer::Scan(Box::new(self.scan(context, *range))),
+            Operation::Scan(stretch) => Answer::Scan(Box::new(self.scan(context, *stretch))),
             Operation::Statistics => Answer::Statistics(self.statistics()),
         };
         context.answer(ticket, Ok(answer));

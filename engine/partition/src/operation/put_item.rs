@@ -1,20 +1,37 @@
 //! PutItem: replace whatever item has the key.
 
-use crate::partition::Write;
-use crate::{Answer, Context, Partition, Ticket};
-use model::EncodedKey;
-use model::operation::{PutItem, Reply};
+use crate::write::{Replaced, Write};
+use crate::{Answer, Cause, Context, Partition, Ticket};
+use model::operation::{PutItem, PutItemReply, Reply};
+use model::{EncodedKey, Error, Item};
 
 impl Partition {
     /// Decides the write against the newest state and proposes it.
     pub(crate) fn put_item(&mut self, context: &mut Context, ticket: Ticket, key: &EncodedKey, request: &PutItem) {
         let item = request.item.item().expect("validated: the item is given and valid");
+        match self.decide_put(context, key, request, item) {
+            Ok((replaced, reply)) => {
+                let write = Write { key, image: Some(item.bytes()), replaced, cause: Cause::Caller };
+                self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
+            }
+            Err(error) => self.refuse(context, ticket, key, error),
+        }
+    }
+
+    fn decide_put(
+        &mut self,
+        context: &mut Context,
+        key: &EncodedKey,
+        request: &PutItem,
+        item: &Item,
+    ) -> Result<(Replaced, PutItemReply), Error> {
         let old = self.newest(key);
-        let old_bytes = old.map(|old| old.size_bytes());
-        let is_told = request.return_values.is_given() || request.return_consumed_capacity.is_given();
-        let old = old.filter(|_| is_told).map(|old| context.copy_item(old));
-        let reply = request.reply(old, item.as_ref());
-        let write = Write { key, image: Some(item.bytes()), old_bytes };
-        self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
+        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
+            let units = self.refusal_units(old, &error);
+            return Err(self.charge_refusal(units, error));
+        }
+        let (replaced, effect) = self.weigh(key, old, Some(item.as_ref()))?;
+        let reply = request.reply(&mut context.evaluator, &self.definition, effect);
+        Ok((replaced, reply))
     }
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use bytes::BytesMut;
 use model::operation::*;
 use model::table::TableStatus;
-use model::{Error, Item, KeyAttribute, KeyHash, KeySchema, KeyType, TableDefinition, TableId, Text};
+use model::{
+    Error, ErrorDetail, ErrorKind, Item, KeyAttribute, KeyHash, KeySchema, KeyType, TableDefinition, TableId, Text,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -245,6 +247,7 @@ fn flags(core: u16, request: &Request, state: &State) -> Flags {
     let hash = match request {
         Request::GetItem(request) => hash(&request.table_name, &request.key, false),
         Request::DeleteItem(request) => hash(&request.table_name, &request.key, false),
+        Request::UpdateItem(request) => hash(&request.table_name, &request.key, false),
         Request::PutItem(request) => hash(&request.table_name, &request.item, true),
         _ => None,
     };
@@ -272,12 +275,23 @@ fn execute(request: Request, state: &State) -> Result<Reply, Error> {
             let mut encoded = Vec::new();
             table.key_schema.encode_item_key(item.as_ref(), &mut encoded)?;
             let attributes = table.items.insert(encoded, item);
-            Ok(Reply::PutItem(PutItemReply { attributes, consumed: None }))
+            Ok(Reply::PutItem(PutItemReply { attributes, ..PutItemReply::default() }))
         }
         Request::DeleteItem(request) => {
             let table = find(&mut tables, &request.table_name)?;
             let key = key(table, &request.key)?;
-            Ok(Reply::DeleteItem(DeleteItemReply { attributes: table.items.remove(&key), consumed: None }))
+            let attributes = table.items.remove(&key);
+            Ok(Reply::DeleteItem(DeleteItemReply { attributes, ..DeleteItemReply::default() }))
+        }
+        // Gives back the item that the condition would have been about.
+        Request::UpdateItem(request) => {
+            let table = find(&mut tables, &request.table_name)?;
+            let attributes = table.items.get(&key(table, &request.key)?).cloned();
+            if request.conditional.condition_expression.is_none() {
+                return Ok(Reply::UpdateItem(Box::new(UpdateItemReply { attributes, ..UpdateItemReply::default() })));
+            }
+            let failed = Error::new(ErrorKind::ConditionalCheckFailed, "The conditional request failed");
+            Err(attributes.map_or(failed.clone(), |item| failed.with_detail(ErrorDetail::Item(item))))
         }
         Request::Query(request) => find(&mut tables, &request.table_name).map(|table| Reply::Query(page(table))),
         Request::Scan(request) => find(&mut tables, &request.table_name).map(|table| Reply::Scan(page(table))),

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use model::operation::Attributes;
+use model::operation::{Attributes, SINGLE_VALUE_NAME};
 use model::{AttributeType, Error, Number, Text};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -59,6 +59,42 @@ impl<'de> Shape<'de> for AttributesShape {
             },
         })
     }
+}
+
+/// One value of a parameter from before expressions, as an item of one attribute.
+pub(crate) struct SingleValueShape {
+    pub(crate) place: Place,
+}
+
+impl<'de> Shape<'de> for SingleValueShape {
+    type Value = Attributes;
+
+    fn wrong(&self, found: Found) -> Cow<'static, str> {
+        if found == Found::List { wrong_structure(VALUE_CLASS) } else { self.place.wrong_scalar() }
+    }
+
+    fn absent(self, _: &mut Reading<'_>) -> Attributes {
+        match self.place {
+            Place::Field => Attributes::Absent,
+            // An element that is not there is a value without a type, as in a map of values.
+            Place::Element | Place::GenericElement => invalid_value(empty_value()),
+        }
+    }
+
+    fn object<A: MapAccess<'de>>(self, object: A, reading: &mut Reading<'_>) -> Result<Attributes, A::Error> {
+        reading.encoder.begin_item();
+        reading.encoder.name(SINGLE_VALUE_NAME);
+        let given = ValueShape { is_written: true }.object(object, reading)?;
+        // A value that is unfit may have left containers open: nothing is to be finished then.
+        Ok(match given.and_then(|()| reading.encoder.finish()) {
+            Ok(item) => Attributes::Valid(item),
+            Err(error) => invalid_value(error),
+        })
+    }
+}
+
+fn invalid_value(error: Error) -> Attributes {
+    Attributes::invalid(Text::from_static(SINGLE_VALUE_NAME), error)
 }
 
 /// What became of a value: written, or unfit for an attribute.

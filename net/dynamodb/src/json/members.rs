@@ -10,7 +10,7 @@ use model::Text;
 use model::operation::{Attributes, Choice, Parameter};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
-use super::attribute::AttributesShape;
+use super::attribute::{AttributesShape, SingleValueShape};
 use super::parameter::{BooleanShape, ChoiceShape, IntegerShape, TextShape};
 use super::shape::{Found, Letters, Name, Place, Reading, Shape, Shaped};
 
@@ -85,6 +85,24 @@ impl<'de, A: MapAccess<'de>> Member<'_, '_, A> {
         Ok(map.map(|pairs| pairs.into_iter().map(|(name, text)| (name, text.unwrap_or_default())).collect()))
     }
 
+    /// Structures by name, in the order given.
+    pub(crate) fn structures_by_name<M: Members>(self, java: &'static str) -> Result<Option<Vec<(Text, M)>>, A::Error> {
+        let value = || Structure::<M>::new(java, Place::Element);
+        let map = self.shape(MapShape { value, java })?;
+        Ok(map.map(|pairs| pairs.into_iter().map(|(name, members)| (name, members.unwrap_or_default())).collect()))
+    }
+
+    /// One attribute value.
+    pub(crate) fn single_value(self) -> Result<Attributes, A::Error> {
+        self.shape(SingleValueShape { place: Place::Field })
+    }
+
+    /// A list of attribute values.
+    pub(crate) fn single_values(self) -> Result<Option<Vec<Attributes>>, A::Error> {
+        let element = || SingleValueShape { place: Place::Element };
+        self.shape(ListShape { element, place: Place::Field })
+    }
+
     /// Whether a value is given; nothing asks for its content yet.
     pub(crate) fn given(self, outline: Outline) -> Result<bool, A::Error> {
         self.shape(outline)
@@ -128,22 +146,9 @@ pub(crate) fn wrong_structure(java: &str) -> Cow<'static, str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outline {
     Text,
-    /// A map with values of this Java type.
-    Map(&'static str),
     /// A structure of this Java type.
     Structure(&'static str),
     List,
-}
-
-impl Outline {
-    /// A map of texts: `ExpressionAttributeNames`.
-    pub(crate) const TEXTS: Outline = Outline::Map("java.lang.String");
-    /// A map of attribute values.
-    pub(crate) const ATTRIBUTES: Outline = Outline::Map("AttributeValue");
-    /// A map of legacy conditions on a write.
-    pub(crate) const EXPECTED: Outline = Outline::Map("ExpectedAttributeValue");
-    /// A map of legacy conditions on a read.
-    pub(crate) const CONDITIONS: Outline = Outline::Map("Condition");
 }
 
 impl<'de> Shape<'de> for Outline {
@@ -153,7 +158,6 @@ impl<'de> Shape<'de> for Outline {
     fn wrong(&self, found: Found) -> Cow<'static, str> {
         match (self, found) {
             (Outline::Text, _) => Shape::wrong(&TextShape, found),
-            (Outline::Map(java), Found::List) => wrong_map(java),
             (Outline::Structure(java), Found::List) => wrong_structure(java),
             (Outline::List, Found::Object) => "Start of structure or map found where not expected".into(),
             _ => Place::Field.wrong_scalar(),
@@ -177,7 +181,7 @@ impl<'de> Shape<'de> for Outline {
     }
 
     fn object<A: MapAccess<'de>>(self, mut object: A, reading: &mut Reading<'_>) -> Result<bool, A::Error> {
-        if !matches!(self, Outline::Map(_) | Outline::Structure(_)) {
+        if !matches!(self, Outline::Structure(_)) {
             return Err(reading.refuse(Shape::wrong(&self, Found::Object)));
         }
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

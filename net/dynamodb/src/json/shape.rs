@@ -10,9 +10,10 @@ use bytes::Bytes;
 use model::{ItemEncoder, Text};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Most elements that the lists and maps of one request may keep, those of attribute values aside. No operation allows
-/// that many: past it elements are read for their types only, and the rest is already too long.
-const KEPT_ELEMENT_COUNT_MAX: usize = 1024;
+/// Most elements that the lists and maps of one request may keep, those of attribute values aside: an element of a few
+/// bytes of JSON takes up a hundred. Expressions of legal length have no use for that many placeholders, and past it
+/// elements are read for their types only.
+const KEPT_ELEMENT_COUNT_MAX: usize = 65_536;
 
 /// What the shapes of one body share.
 pub(crate) struct Reading<'b> {

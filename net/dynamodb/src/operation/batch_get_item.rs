@@ -3,10 +3,10 @@
 use model::operation::{BatchGetItem, BatchGetItemReply, KeysAndAttributes};
 use serde::de::MapAccess;
 
-use super::capacity;
+use super::{attribute_selection, capacity};
 use crate::json::attribute::AttributesShape;
 use crate::json::item::write_item;
-use crate::json::members::{ListShape, MapShape, Member, Members, Outline, Structure};
+use crate::json::members::{ListShape, MapShape, Member, Members, Structure};
 use crate::json::shape::Place;
 use crate::json::writer::Writer;
 
@@ -34,10 +34,7 @@ impl Members for KeysAndAttributes {
                 self.keys = value.shape(ListShape { element, place: Place::Field })?;
             }
             "ConsistentRead" => self.consistent_read = value.flag()?,
-            "ExpressionAttributeNames" => self.has_expression_attribute_names = value.given(Outline::TEXTS)?,
-            "ProjectionExpression" => value.refuse(Outline::Text, "ProjectionExpression", &mut self.refused)?,
-            "AttributesToGet" => value.refuse(Outline::List, "AttributesToGet", &mut self.refused)?,
-            _ => value.ignore()?,
+            _ => attribute_selection::read_member(&mut self.selection, name, value)?,
         }
         Ok(())
     }
@@ -71,6 +68,9 @@ fn write_keys(wanted: &KeysAndAttributes, writer: &mut Writer<'_>) {
         if wanted.consistent_read {
             writer.known_name("\"ConsistentRead\":");
             writer.boolean(true);
+        }
+        if let Some(selection) = &wanted.selection {
+            attribute_selection::write_members(selection, writer);
         }
     });
 }

@@ -3,7 +3,7 @@
 use model::operation::{Attributes, BatchWriteItem, BatchWriteItemReply, WriteRequest};
 use serde::de::MapAccess;
 
-use super::capacity;
+use super::{capacity, item_collection};
 use crate::json::item::write_item;
 use crate::json::members::{ListShape, MapShape, Member, Members, Structure};
 use crate::json::shape::Place;
@@ -101,6 +101,7 @@ pub(super) fn write(reply: &BatchWriteItemReply, writer: &mut Writer<'_>) {
             }
         });
         capacity::write_list_member(reply.consumed.as_deref(), writer);
+        item_collection::write_map_member(reply.item_collection_metrics.as_deref(), writer);
     });
 }
 

@@ -1,6 +1,6 @@
 //! `ConsumedCapacity` in replies: one for an operation on one table, a list for a batch.
 
-use model::operation::ConsumedCapacity;
+use model::operation::{CapacityUnits, ConsumedCapacity};
 
 use crate::json::writer::Writer;
 
@@ -21,18 +21,26 @@ pub(super) fn write_list_member(consumed: Option<&[ConsumedCapacity]>, writer: &
 }
 
 fn write(consumed: &ConsumedCapacity, writer: &mut Writer<'_>) {
-    let half_count = consumed.capacity_units.half_unit_count();
     writer.object(|writer| {
         writer.known_name("\"TableName\":");
         writer.string(&consumed.table_name);
-        writer.known_name("\"CapacityUnits\":");
-        writer.halves(half_count);
-        if consumed.is_itemised {
-            writer.known_name("\"Table\":");
+        write_units(consumed.capacity_units, writer);
+        let Some(itemised) = &consumed.itemised else { return };
+        writer.known_name("\"Table\":");
+        writer.object(|writer| write_units(itemised.table, writer));
+        if !itemised.local_indexes.is_empty() {
+            writer.known_name("\"LocalSecondaryIndexes\":");
             writer.object(|writer| {
-                writer.known_name("\"CapacityUnits\":");
-                writer.halves(half_count);
+                for (index_name, units) in &itemised.local_indexes {
+                    writer.name(index_name);
+                    writer.object(|writer| write_units(*units, writer));
+                }
             });
         }
     });
+}
+
+fn write_units(units: CapacityUnits, writer: &mut Writer<'_>) {
+    writer.known_name("\"CapacityUnits\":");
+    writer.halves(units.half_unit_count());
 }

@@ -3,9 +3,9 @@
 use model::operation::{DeleteItem, DeleteItemReply};
 use serde::de::MapAccess;
 
-use super::capacity;
+use super::{capacity, conditional_write, item_collection};
 use crate::json::item::write_item;
-use crate::json::members::{Member, Members, Outline};
+use crate::json::members::{Member, Members};
 use crate::json::writer::Writer;
 
 impl Members for DeleteItem {
@@ -16,15 +16,7 @@ impl Members for DeleteItem {
             "ReturnValues" => self.return_values = value.choice()?,
             "ReturnConsumedCapacity" => self.return_consumed_capacity = value.choice()?,
             "ReturnItemCollectionMetrics" => self.return_item_collection_metrics = value.choice()?,
-            "ExpressionAttributeNames" => self.has_expression_attribute_names = value.given(Outline::TEXTS)?,
-            "ExpressionAttributeValues" => self.has_expression_attribute_values = value.given(Outline::ATTRIBUTES)?,
-            "ConditionExpression" => value.refuse(Outline::Text, "ConditionExpression", &mut self.refused)?,
-            "Expected" => value.refuse(Outline::EXPECTED, "Expected", &mut self.refused)?,
-            "ConditionalOperator" => value.refuse(Outline::Text, "ConditionalOperator", &mut self.refused)?,
-            "ReturnValuesOnConditionCheckFailure" => {
-                value.refuse(Outline::Text, "ReturnValuesOnConditionCheckFailure", &mut self.refused)?;
-            }
-            _ => value.ignore()?,
+            _ => conditional_write::read_member(&mut self.conditional, name, value)?,
         }
         Ok(())
     }
@@ -37,5 +29,6 @@ pub(super) fn write(reply: &DeleteItemReply, writer: &mut Writer<'_>) {
             write_item(attributes.as_ref(), writer);
         }
         capacity::write_member(reply.consumed.as_ref(), writer);
+        item_collection::write_member(reply.item_collection_metrics.as_deref(), writer);
     });
 }

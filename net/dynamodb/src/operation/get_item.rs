@@ -3,9 +3,9 @@
 use model::operation::{GetItem, GetItemReply};
 use serde::de::MapAccess;
 
-use super::capacity;
+use super::{attribute_selection, capacity};
 use crate::json::item::write_item;
-use crate::json::members::{Member, Members, Outline};
+use crate::json::members::{Member, Members};
 use crate::json::writer::Writer;
 
 impl Members for GetItem {
@@ -15,10 +15,7 @@ impl Members for GetItem {
             "Key" => self.key = value.attributes()?,
             "ConsistentRead" => self.consistent_read = value.flag()?,
             "ReturnConsumedCapacity" => self.return_consumed_capacity = value.choice()?,
-            "ExpressionAttributeNames" => self.has_expression_attribute_names = value.given(Outline::TEXTS)?,
-            "ProjectionExpression" => value.refuse(Outline::Text, "ProjectionExpression", &mut self.refused)?,
-            "AttributesToGet" => value.refuse(Outline::List, "AttributesToGet", &mut self.refused)?,
-            _ => value.ignore()?,
+            _ => attribute_selection::read_member(&mut self.selection, name, value)?,
         }
         Ok(())
     }

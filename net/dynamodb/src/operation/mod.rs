@@ -4,9 +4,11 @@
 //! model's and the engine's; parameters that are known to DynamoDB and not built here are noted by name in the request,
 //! which the model refuses in its turn; members unknown to DynamoDB are read over, as DynamoDB does.
 
+mod attribute_selection;
 mod batch_get_item;
 mod batch_write_item;
 mod capacity;
+mod conditional_write;
 mod create_table;
 mod delete_item;
 mod delete_table;
@@ -17,6 +19,7 @@ mod describe_table;
 mod describe_time_to_live;
 pub(crate) mod error;
 mod get_item;
+mod item_collection;
 mod list_tables;
 mod list_tags_of_resource;
 mod page;
@@ -26,6 +29,7 @@ mod scan;
 mod table_description;
 mod tag_resource;
 mod untag_resource;
+mod update_item;
 mod update_table;
 mod update_time_to_live;
 
@@ -57,6 +61,7 @@ pub(crate) enum Operation {
     PutItem,
     GetItem,
     DeleteItem,
+    UpdateItem,
     Query,
     Scan,
     BatchGetItem,
@@ -87,6 +92,7 @@ impl Target {
             b"GetItem" => Operation::GetItem,
             b"PutItem" => Operation::PutItem,
             b"Query" => Operation::Query,
+            b"UpdateItem" => Operation::UpdateItem,
             b"DeleteItem" => Operation::DeleteItem,
             b"BatchGetItem" => Operation::BatchGetItem,
             b"BatchWriteItem" => Operation::BatchWriteItem,
@@ -115,7 +121,7 @@ impl Target {
 }
 
 /// DynamoDB's operations that are refused by name (botocore 1.44.5).
-const OPERATIONS_NOT_BUILT: [&str; 42] = [
+const OPERATIONS_NOT_BUILT: [&str; 41] = [
     "BatchExecuteStatement",
     "CancelBulkOperation",
     "CreateBackup",
@@ -155,7 +161,6 @@ const OPERATIONS_NOT_BUILT: [&str; 42] = [
     "UpdateContributorInsights",
     "UpdateGlobalTable",
     "UpdateGlobalTableSettings",
-    "UpdateItem",
     "UpdateKinesisStreamingDestination",
     "UpdateTableReplicaAutoScaling",
 ];
@@ -181,6 +186,7 @@ pub(crate) fn decode(
         Operation::PutItem => Request::PutItem(json::read(body, encoder, scratch)?),
         Operation::GetItem => Request::GetItem(json::read(body, encoder, scratch)?),
         Operation::DeleteItem => Request::DeleteItem(json::read(body, encoder, scratch)?),
+        Operation::UpdateItem => Request::UpdateItem(Box::new(json::read(body, encoder, scratch)?)),
         Operation::Query => Request::Query(Box::new(json::read(body, encoder, scratch)?)),
         Operation::Scan => Request::Scan(Box::new(json::read(body, encoder, scratch)?)),
         Operation::BatchGetItem => Request::BatchGetItem(json::read(body, encoder, scratch)?),
@@ -207,6 +213,7 @@ pub(crate) fn write_reply(reply: &Reply, writer: &mut Writer<'_>) {
         Reply::PutItem(reply) => put_item::write(reply, writer),
         Reply::GetItem(reply) => get_item::write(reply, writer),
         Reply::DeleteItem(reply) => delete_item::write(reply, writer),
+        Reply::UpdateItem(reply) => update_item::write(reply, writer),
         Reply::Query(reply) => page::write(reply, writer),
         Reply::Scan(reply) => page::write(reply, writer),
         Reply::BatchGetItem(reply) => batch_get_item::write(reply, writer),

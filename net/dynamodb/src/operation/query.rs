@@ -3,7 +3,7 @@
 use model::operation::Query;
 use serde::de::MapAccess;
 
-use crate::json::members::{Member, Members, Outline};
+use crate::json::members::{Member, Members};
 
 impl Members for Query {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
@@ -18,13 +18,13 @@ impl Members for Query {
             "Select" => self.select = value.choice()?,
             "ConsistentRead" => self.consistent_read = value.flag()?,
             "ReturnConsumedCapacity" => self.return_consumed_capacity = value.choice()?,
-            "IndexName" => value.refuse(Outline::Text, "IndexName", &mut self.refused)?,
-            "FilterExpression" => value.refuse(Outline::Text, "FilterExpression", &mut self.refused)?,
-            "ProjectionExpression" => value.refuse(Outline::Text, "ProjectionExpression", &mut self.refused)?,
-            "AttributesToGet" => value.refuse(Outline::List, "AttributesToGet", &mut self.refused)?,
-            "KeyConditions" => value.refuse(Outline::CONDITIONS, "KeyConditions", &mut self.refused)?,
-            "QueryFilter" => value.refuse(Outline::CONDITIONS, "QueryFilter", &mut self.refused)?,
-            "ConditionalOperator" => value.refuse(Outline::Text, "ConditionalOperator", &mut self.refused)?,
+            "IndexName" => self.index_name = value.text()?,
+            "FilterExpression" => self.filter_expression = value.text()?,
+            "ProjectionExpression" => self.projection_expression = value.text()?,
+            "AttributesToGet" => self.attributes_to_get = value.texts()?,
+            "KeyConditions" => self.key_conditions = value.structures_by_name("Condition")?,
+            "QueryFilter" => self.query_filter = value.structures_by_name("Condition")?,
+            "ConditionalOperator" => self.conditional_operator = value.choice()?,
             _ => value.ignore()?,
         }
         Ok(())

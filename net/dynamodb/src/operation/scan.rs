@@ -3,7 +3,7 @@
 use model::operation::Scan;
 use serde::de::MapAccess;
 
-use crate::json::members::{Member, Members, Outline};
+use crate::json::members::{Member, Members};
 
 impl Members for Scan {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
@@ -16,14 +16,14 @@ impl Members for Scan {
             "Select" => self.select = value.choice()?,
             "ConsistentRead" => self.consistent_read = value.flag()?,
             "ReturnConsumedCapacity" => self.return_consumed_capacity = value.choice()?,
-            "ExpressionAttributeNames" => self.has_expression_attribute_names = value.given(Outline::TEXTS)?,
-            "ExpressionAttributeValues" => self.has_expression_attribute_values = value.given(Outline::ATTRIBUTES)?,
-            "IndexName" => value.refuse(Outline::Text, "IndexName", &mut self.refused)?,
-            "FilterExpression" => value.refuse(Outline::Text, "FilterExpression", &mut self.refused)?,
-            "ProjectionExpression" => value.refuse(Outline::Text, "ProjectionExpression", &mut self.refused)?,
-            "AttributesToGet" => value.refuse(Outline::List, "AttributesToGet", &mut self.refused)?,
-            "ScanFilter" => value.refuse(Outline::CONDITIONS, "ScanFilter", &mut self.refused)?,
-            "ConditionalOperator" => value.refuse(Outline::Text, "ConditionalOperator", &mut self.refused)?,
+            "ExpressionAttributeNames" => self.expression_attribute_names = value.texts_by_name()?,
+            "ExpressionAttributeValues" => self.expression_attribute_values = value.attributes()?,
+            "IndexName" => self.index_name = value.text()?,
+            "FilterExpression" => self.filter_expression = value.text()?,
+            "ProjectionExpression" => self.projection_expression = value.text()?,
+            "AttributesToGet" => self.attributes_to_get = value.texts()?,
+            "ScanFilter" => self.scan_filter = value.structures_by_name("Condition")?,
+            "ConditionalOperator" => self.conditional_operator = value.choice()?,
             _ => value.ignore()?,
         }
         Ok(())

@@ -1151,6 +1151,119 @@ impl ::core::fmt::Debug for PartitionMap<'_> {
       ds.finish()
   }
 }
+pub enum ThrottlingReasonOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct ThrottlingReason<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ThrottlingReason<'a> {
+  type Inner = ThrottlingReason<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ThrottlingReason<'a> {
+  pub const VT_REASON: ::flatbuffers::VOffsetT = 4;
+  pub const VT_RESOURCE: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ThrottlingReason { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ThrottlingReasonArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ThrottlingReason<'bldr>> {
+    let mut builder = ThrottlingReasonBuilder::new(_fbb);
+    if let Some(x) = args.resource { builder.add_resource(x); }
+    if let Some(x) = args.reason { builder.add_reason(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn reason(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ThrottlingReason::VT_REASON, None)}
+  }
+  #[inline]
+  pub fn resource(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ThrottlingReason::VT_RESOURCE, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ThrottlingReason<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("reason", Self::VT_REASON, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("resource", Self::VT_RESOURCE, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ThrottlingReasonArgs<'a> {
+    pub reason: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub resource: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for ThrottlingReasonArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ThrottlingReasonArgs {
+      reason: None,
+      resource: None,
+    }
+  }
+}
+
+pub struct ThrottlingReasonBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ThrottlingReasonBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_reason(&mut self, reason: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ThrottlingReason::VT_REASON, reason);
+  }
+  #[inline]
+  pub fn add_resource(&mut self, resource: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ThrottlingReason::VT_RESOURCE, resource);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ThrottlingReasonBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ThrottlingReasonBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ThrottlingReason<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ThrottlingReason<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ThrottlingReason");
+      ds.field("reason", &self.reason());
+      ds.field("resource", &self.resource());
+      ds.finish()
+  }
+}
 pub enum ErrorOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1169,6 +1282,8 @@ impl<'a> ::flatbuffers::Follow<'a> for Error<'a> {
 impl<'a> Error<'a> {
   pub const VT_KIND: ::flatbuffers::VOffsetT = 4;
   pub const VT_MESSAGE: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ITEM: ::flatbuffers::VOffsetT = 8;
+  pub const VT_THROTTLING_REASONS: ::flatbuffers::VOffsetT = 10;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1180,6 +1295,8 @@ impl<'a> Error<'a> {
     args: &'args ErrorArgs<'args>
   ) -> ::flatbuffers::WIPOffset<Error<'bldr>> {
     let mut builder = ErrorBuilder::new(_fbb);
+    if let Some(x) = args.throttling_reasons { builder.add_throttling_reasons(x); }
+    if let Some(x) = args.item { builder.add_item(x); }
     if let Some(x) = args.message { builder.add_message(x); }
     builder.add_kind(args.kind);
     builder.finish()
@@ -1200,6 +1317,20 @@ impl<'a> Error<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Error::VT_MESSAGE, None)}
   }
+  #[inline]
+  pub fn item(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Error::VT_ITEM, None)}
+  }
+  #[inline]
+  pub fn throttling_reasons(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ThrottlingReason<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ThrottlingReason>>>>(Error::VT_THROTTLING_REASONS, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Error<'_> {
@@ -1210,6 +1341,8 @@ impl ::flatbuffers::Verifiable for Error<'_> {
     v.visit_table(pos)?
      .visit_field::<u16>("kind", Self::VT_KIND, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("message", Self::VT_MESSAGE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("item", Self::VT_ITEM, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<ThrottlingReason>>>>("throttling_reasons", Self::VT_THROTTLING_REASONS, false)?
      .finish();
     Ok(())
   }
@@ -1217,6 +1350,8 @@ impl ::flatbuffers::Verifiable for Error<'_> {
 pub struct ErrorArgs<'a> {
     pub kind: u16,
     pub message: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub item: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub throttling_reasons: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ThrottlingReason<'a>>>>>,
 }
 impl<'a> Default for ErrorArgs<'a> {
   #[inline]
@@ -1224,6 +1359,8 @@ impl<'a> Default for ErrorArgs<'a> {
     ErrorArgs {
       kind: 0,
       message: None,
+      item: None,
+      throttling_reasons: None,
     }
   }
 }
@@ -1240,6 +1377,14 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ErrorBuilder<'a, 'b, A> {
   #[inline]
   pub fn add_message(&mut self, message: ::flatbuffers::WIPOffset<&'b  str>) {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Error::VT_MESSAGE, message);
+  }
+  #[inline]
+  pub fn add_item(&mut self, item: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Error::VT_ITEM, item);
+  }
+  #[inline]
+  pub fn add_throttling_reasons(&mut self, throttling_reasons: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<ThrottlingReason<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Error::VT_THROTTLING_REASONS, throttling_reasons);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ErrorBuilder<'a, 'b, A> {
@@ -1261,6 +1406,8 @@ impl ::core::fmt::Debug for Error<'_> {
     let mut ds = f.debug_struct("Error");
       ds.field("kind", &self.kind());
       ds.field("message", &self.message());
+      ds.field("item", &self.item());
+      ds.field("throttling_reasons", &self.throttling_reasons());
       ds.finish()
   }
 }
@@ -1377,6 +1524,119 @@ impl ::core::fmt::Debug for ItemList<'_> {
       ds.finish()
   }
 }
+pub enum IndexCapacityOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct IndexCapacity<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for IndexCapacity<'a> {
+  type Inner = IndexCapacity<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> IndexCapacity<'a> {
+  pub const VT_INDEX_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_HALF_UNITS: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    IndexCapacity { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args IndexCapacityArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<IndexCapacity<'bldr>> {
+    let mut builder = IndexCapacityBuilder::new(_fbb);
+    builder.add_half_units(args.half_units);
+    if let Some(x) = args.index_name { builder.add_index_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn index_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(IndexCapacity::VT_INDEX_NAME, None)}
+  }
+  #[inline]
+  pub fn half_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(IndexCapacity::VT_HALF_UNITS, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for IndexCapacity<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("index_name", Self::VT_INDEX_NAME, false)?
+     .visit_field::<u64>("half_units", Self::VT_HALF_UNITS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct IndexCapacityArgs<'a> {
+    pub index_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub half_units: u64,
+}
+impl<'a> Default for IndexCapacityArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    IndexCapacityArgs {
+      index_name: None,
+      half_units: 0,
+    }
+  }
+}
+
+pub struct IndexCapacityBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> IndexCapacityBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_index_name(&mut self, index_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(IndexCapacity::VT_INDEX_NAME, index_name);
+  }
+  #[inline]
+  pub fn add_half_units(&mut self, half_units: u64) {
+    self.fbb_.push_slot::<u64>(IndexCapacity::VT_HALF_UNITS, half_units, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> IndexCapacityBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    IndexCapacityBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<IndexCapacity<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for IndexCapacity<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("IndexCapacity");
+      ds.field("index_name", &self.index_name());
+      ds.field("half_units", &self.half_units());
+      ds.finish()
+  }
+}
 pub enum ConsumedCapacityOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1396,6 +1656,8 @@ impl<'a> ConsumedCapacity<'a> {
   pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
   pub const VT_HALF_UNITS: ::flatbuffers::VOffsetT = 6;
   pub const VT_IS_ITEMISED: ::flatbuffers::VOffsetT = 8;
+  pub const VT_TABLE_HALF_UNITS: ::flatbuffers::VOffsetT = 10;
+  pub const VT_LOCAL_INDEXES: ::flatbuffers::VOffsetT = 12;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1407,7 +1669,9 @@ impl<'a> ConsumedCapacity<'a> {
     args: &'args ConsumedCapacityArgs<'args>
   ) -> ::flatbuffers::WIPOffset<ConsumedCapacity<'bldr>> {
     let mut builder = ConsumedCapacityBuilder::new(_fbb);
+    builder.add_table_half_units(args.table_half_units);
     builder.add_half_units(args.half_units);
+    if let Some(x) = args.local_indexes { builder.add_local_indexes(x); }
     if let Some(x) = args.table_name { builder.add_table_name(x); }
     builder.add_is_itemised(args.is_itemised);
     builder.finish()
@@ -1435,6 +1699,20 @@ impl<'a> ConsumedCapacity<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(ConsumedCapacity::VT_IS_ITEMISED, Some(false)).unwrap()}
   }
+  #[inline]
+  pub fn table_half_units(&self) -> u64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(ConsumedCapacity::VT_TABLE_HALF_UNITS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn local_indexes(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<IndexCapacity<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<IndexCapacity>>>>(ConsumedCapacity::VT_LOCAL_INDEXES, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for ConsumedCapacity<'_> {
@@ -1446,6 +1724,8 @@ impl ::flatbuffers::Verifiable for ConsumedCapacity<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
      .visit_field::<u64>("half_units", Self::VT_HALF_UNITS, false)?
      .visit_field::<bool>("is_itemised", Self::VT_IS_ITEMISED, false)?
+     .visit_field::<u64>("table_half_units", Self::VT_TABLE_HALF_UNITS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<IndexCapacity>>>>("local_indexes", Self::VT_LOCAL_INDEXES, false)?
      .finish();
     Ok(())
   }
@@ -1454,6 +1734,8 @@ pub struct ConsumedCapacityArgs<'a> {
     pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub half_units: u64,
     pub is_itemised: bool,
+    pub table_half_units: u64,
+    pub local_indexes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<IndexCapacity<'a>>>>>,
 }
 impl<'a> Default for ConsumedCapacityArgs<'a> {
   #[inline]
@@ -1462,6 +1744,8 @@ impl<'a> Default for ConsumedCapacityArgs<'a> {
       table_name: None,
       half_units: 0,
       is_itemised: false,
+      table_half_units: 0,
+      local_indexes: None,
     }
   }
 }
@@ -1484,6 +1768,14 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ConsumedCapacityBuilder<'a, '
     self.fbb_.push_slot::<bool>(ConsumedCapacity::VT_IS_ITEMISED, is_itemised, false);
   }
   #[inline]
+  pub fn add_table_half_units(&mut self, table_half_units: u64) {
+    self.fbb_.push_slot::<u64>(ConsumedCapacity::VT_TABLE_HALF_UNITS, table_half_units, 0);
+  }
+  #[inline]
+  pub fn add_local_indexes(&mut self, local_indexes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<IndexCapacity<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ConsumedCapacity::VT_LOCAL_INDEXES, local_indexes);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ConsumedCapacityBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     ConsumedCapacityBuilder {
@@ -1504,6 +1796,986 @@ impl ::core::fmt::Debug for ConsumedCapacity<'_> {
       ds.field("table_name", &self.table_name());
       ds.field("half_units", &self.half_units());
       ds.field("is_itemised", &self.is_itemised());
+      ds.field("table_half_units", &self.table_half_units());
+      ds.field("local_indexes", &self.local_indexes());
+      ds.finish()
+  }
+}
+pub enum ItemCollectionMetricsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct ItemCollectionMetrics<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ItemCollectionMetrics<'a> {
+  type Inner = ItemCollectionMetrics<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ItemCollectionMetrics<'a> {
+  pub const VT_ITEM_COLLECTION_KEY: ::flatbuffers::VOffsetT = 4;
+  pub const VT_SIZE_GB_MIN: ::flatbuffers::VOffsetT = 6;
+  pub const VT_SIZE_GB_MAX: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ItemCollectionMetrics { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ItemCollectionMetricsArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ItemCollectionMetrics<'bldr>> {
+    let mut builder = ItemCollectionMetricsBuilder::new(_fbb);
+    builder.add_size_gb_max(args.size_gb_max);
+    builder.add_size_gb_min(args.size_gb_min);
+    if let Some(x) = args.item_collection_key { builder.add_item_collection_key(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn item_collection_key(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(ItemCollectionMetrics::VT_ITEM_COLLECTION_KEY, None)}
+  }
+  #[inline]
+  pub fn size_gb_min(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(ItemCollectionMetrics::VT_SIZE_GB_MIN, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn size_gb_max(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(ItemCollectionMetrics::VT_SIZE_GB_MAX, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ItemCollectionMetrics<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("item_collection_key", Self::VT_ITEM_COLLECTION_KEY, false)?
+     .visit_field::<u32>("size_gb_min", Self::VT_SIZE_GB_MIN, false)?
+     .visit_field::<u32>("size_gb_max", Self::VT_SIZE_GB_MAX, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ItemCollectionMetricsArgs<'a> {
+    pub item_collection_key: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub size_gb_min: u32,
+    pub size_gb_max: u32,
+}
+impl<'a> Default for ItemCollectionMetricsArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ItemCollectionMetricsArgs {
+      item_collection_key: None,
+      size_gb_min: 0,
+      size_gb_max: 0,
+    }
+  }
+}
+
+pub struct ItemCollectionMetricsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ItemCollectionMetricsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_item_collection_key(&mut self, item_collection_key: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ItemCollectionMetrics::VT_ITEM_COLLECTION_KEY, item_collection_key);
+  }
+  #[inline]
+  pub fn add_size_gb_min(&mut self, size_gb_min: u32) {
+    self.fbb_.push_slot::<u32>(ItemCollectionMetrics::VT_SIZE_GB_MIN, size_gb_min, 0);
+  }
+  #[inline]
+  pub fn add_size_gb_max(&mut self, size_gb_max: u32) {
+    self.fbb_.push_slot::<u32>(ItemCollectionMetrics::VT_SIZE_GB_MAX, size_gb_max, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ItemCollectionMetricsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ItemCollectionMetricsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ItemCollectionMetrics<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ItemCollectionMetrics<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ItemCollectionMetrics");
+      ds.field("item_collection_key", &self.item_collection_key());
+      ds.field("size_gb_min", &self.size_gb_min());
+      ds.field("size_gb_max", &self.size_gb_max());
+      ds.finish()
+  }
+}
+pub enum AttributeNameOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct AttributeName<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for AttributeName<'a> {
+  type Inner = AttributeName<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> AttributeName<'a> {
+  pub const VT_PLACEHOLDER: ::flatbuffers::VOffsetT = 4;
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    AttributeName { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args AttributeNameArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<AttributeName<'bldr>> {
+    let mut builder = AttributeNameBuilder::new(_fbb);
+    if let Some(x) = args.name { builder.add_name(x); }
+    if let Some(x) = args.placeholder { builder.add_placeholder(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn placeholder(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeName::VT_PLACEHOLDER, None)}
+  }
+  #[inline]
+  pub fn name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeName::VT_NAME, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for AttributeName<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("placeholder", Self::VT_PLACEHOLDER, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct AttributeNameArgs<'a> {
+    pub placeholder: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for AttributeNameArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    AttributeNameArgs {
+      placeholder: None,
+      name: None,
+    }
+  }
+}
+
+pub struct AttributeNameBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AttributeNameBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_placeholder(&mut self, placeholder: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeName::VT_PLACEHOLDER, placeholder);
+  }
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeName::VT_NAME, name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AttributeNameBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    AttributeNameBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<AttributeName<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for AttributeName<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("AttributeName");
+      ds.field("placeholder", &self.placeholder());
+      ds.field("name", &self.name());
+      ds.finish()
+  }
+}
+pub enum ExpectedAttributeOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct ExpectedAttribute<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for ExpectedAttribute<'a> {
+  type Inner = ExpectedAttribute<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> ExpectedAttribute<'a> {
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_EXISTS: ::flatbuffers::VOffsetT = 6;
+  pub const VT_VALUE: ::flatbuffers::VOffsetT = 8;
+  pub const VT_COMPARISON_OPERATOR: ::flatbuffers::VOffsetT = 10;
+  pub const VT_ATTRIBUTE_VALUE_LIST: ::flatbuffers::VOffsetT = 12;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    ExpectedAttribute { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ExpectedAttributeArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<ExpectedAttribute<'bldr>> {
+    let mut builder = ExpectedAttributeBuilder::new(_fbb);
+    if let Some(x) = args.attribute_value_list { builder.add_attribute_value_list(x); }
+    if let Some(x) = args.comparison_operator { builder.add_comparison_operator(x); }
+    if let Some(x) = args.value { builder.add_value(x); }
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    if let Some(x) = args.exists { builder.add_exists(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ExpectedAttribute::VT_ATTRIBUTE_NAME, None)}
+  }
+  #[inline]
+  pub fn exists(&self) -> Option<bool> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(ExpectedAttribute::VT_EXISTS, None)}
+  }
+  #[inline]
+  pub fn value(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(ExpectedAttribute::VT_VALUE, None)}
+  }
+  #[inline]
+  pub fn comparison_operator(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(ExpectedAttribute::VT_COMPARISON_OPERATOR, None)}
+  }
+  #[inline]
+  pub fn attribute_value_list(&self) -> Option<ItemList<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ItemList>>(ExpectedAttribute::VT_ATTRIBUTE_VALUE_LIST, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for ExpectedAttribute<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
+     .visit_field::<bool>("exists", Self::VT_EXISTS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("value", Self::VT_VALUE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("comparison_operator", Self::VT_COMPARISON_OPERATOR, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ItemList>>("attribute_value_list", Self::VT_ATTRIBUTE_VALUE_LIST, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ExpectedAttributeArgs<'a> {
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub exists: Option<bool>,
+    pub value: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub comparison_operator: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attribute_value_list: Option<::flatbuffers::WIPOffset<ItemList<'a>>>,
+}
+impl<'a> Default for ExpectedAttributeArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ExpectedAttributeArgs {
+      attribute_name: None,
+      exists: None,
+      value: None,
+      comparison_operator: None,
+      attribute_value_list: None,
+    }
+  }
+}
+
+pub struct ExpectedAttributeBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ExpectedAttributeBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ExpectedAttribute::VT_ATTRIBUTE_NAME, attribute_name);
+  }
+  #[inline]
+  pub fn add_exists(&mut self, exists: bool) {
+    self.fbb_.push_slot_always::<bool>(ExpectedAttribute::VT_EXISTS, exists);
+  }
+  #[inline]
+  pub fn add_value(&mut self, value: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ExpectedAttribute::VT_VALUE, value);
+  }
+  #[inline]
+  pub fn add_comparison_operator(&mut self, comparison_operator: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(ExpectedAttribute::VT_COMPARISON_OPERATOR, comparison_operator);
+  }
+  #[inline]
+  pub fn add_attribute_value_list(&mut self, attribute_value_list: ::flatbuffers::WIPOffset<ItemList<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ItemList>>(ExpectedAttribute::VT_ATTRIBUTE_VALUE_LIST, attribute_value_list);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ExpectedAttributeBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ExpectedAttributeBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<ExpectedAttribute<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for ExpectedAttribute<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("ExpectedAttribute");
+      ds.field("attribute_name", &self.attribute_name());
+      ds.field("exists", &self.exists());
+      ds.field("value", &self.value());
+      ds.field("comparison_operator", &self.comparison_operator());
+      ds.field("attribute_value_list", &self.attribute_value_list());
+      ds.finish()
+  }
+}
+pub enum LegacyConditionOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct LegacyCondition<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for LegacyCondition<'a> {
+  type Inner = LegacyCondition<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> LegacyCondition<'a> {
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_COMPARISON_OPERATOR: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ATTRIBUTE_VALUE_LIST: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    LegacyCondition { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args LegacyConditionArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<LegacyCondition<'bldr>> {
+    let mut builder = LegacyConditionBuilder::new(_fbb);
+    if let Some(x) = args.attribute_value_list { builder.add_attribute_value_list(x); }
+    if let Some(x) = args.comparison_operator { builder.add_comparison_operator(x); }
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(LegacyCondition::VT_ATTRIBUTE_NAME, None)}
+  }
+  #[inline]
+  pub fn comparison_operator(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(LegacyCondition::VT_COMPARISON_OPERATOR, None)}
+  }
+  #[inline]
+  pub fn attribute_value_list(&self) -> Option<ItemList<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ItemList>>(LegacyCondition::VT_ATTRIBUTE_VALUE_LIST, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for LegacyCondition<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("comparison_operator", Self::VT_COMPARISON_OPERATOR, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ItemList>>("attribute_value_list", Self::VT_ATTRIBUTE_VALUE_LIST, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct LegacyConditionArgs<'a> {
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub comparison_operator: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attribute_value_list: Option<::flatbuffers::WIPOffset<ItemList<'a>>>,
+}
+impl<'a> Default for LegacyConditionArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    LegacyConditionArgs {
+      attribute_name: None,
+      comparison_operator: None,
+      attribute_value_list: None,
+    }
+  }
+}
+
+pub struct LegacyConditionBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> LegacyConditionBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(LegacyCondition::VT_ATTRIBUTE_NAME, attribute_name);
+  }
+  #[inline]
+  pub fn add_comparison_operator(&mut self, comparison_operator: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(LegacyCondition::VT_COMPARISON_OPERATOR, comparison_operator);
+  }
+  #[inline]
+  pub fn add_attribute_value_list(&mut self, attribute_value_list: ::flatbuffers::WIPOffset<ItemList<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ItemList>>(LegacyCondition::VT_ATTRIBUTE_VALUE_LIST, attribute_value_list);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> LegacyConditionBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    LegacyConditionBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<LegacyCondition<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for LegacyCondition<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("LegacyCondition");
+      ds.field("attribute_name", &self.attribute_name());
+      ds.field("comparison_operator", &self.comparison_operator());
+      ds.field("attribute_value_list", &self.attribute_value_list());
+      ds.finish()
+  }
+}
+pub enum AttributeUpdateOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct AttributeUpdate<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for AttributeUpdate<'a> {
+  type Inner = AttributeUpdate<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> AttributeUpdate<'a> {
+  pub const VT_ATTRIBUTE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ACTION: ::flatbuffers::VOffsetT = 6;
+  pub const VT_VALUE: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    AttributeUpdate { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args AttributeUpdateArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<AttributeUpdate<'bldr>> {
+    let mut builder = AttributeUpdateBuilder::new(_fbb);
+    if let Some(x) = args.value { builder.add_value(x); }
+    if let Some(x) = args.action { builder.add_action(x); }
+    if let Some(x) = args.attribute_name { builder.add_attribute_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn attribute_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeUpdate::VT_ATTRIBUTE_NAME, None)}
+  }
+  #[inline]
+  pub fn action(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeUpdate::VT_ACTION, None)}
+  }
+  #[inline]
+  pub fn value(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(AttributeUpdate::VT_VALUE, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for AttributeUpdate<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("attribute_name", Self::VT_ATTRIBUTE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("action", Self::VT_ACTION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("value", Self::VT_VALUE, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct AttributeUpdateArgs<'a> {
+    pub attribute_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub action: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub value: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+}
+impl<'a> Default for AttributeUpdateArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    AttributeUpdateArgs {
+      attribute_name: None,
+      action: None,
+      value: None,
+    }
+  }
+}
+
+pub struct AttributeUpdateBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AttributeUpdateBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_attribute_name(&mut self, attribute_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeUpdate::VT_ATTRIBUTE_NAME, attribute_name);
+  }
+  #[inline]
+  pub fn add_action(&mut self, action: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeUpdate::VT_ACTION, action);
+  }
+  #[inline]
+  pub fn add_value(&mut self, value: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeUpdate::VT_VALUE, value);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AttributeUpdateBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    AttributeUpdateBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<AttributeUpdate<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for AttributeUpdate<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("AttributeUpdate");
+      ds.field("attribute_name", &self.attribute_name());
+      ds.field("action", &self.action());
+      ds.field("value", &self.value());
+      ds.finish()
+  }
+}
+pub enum ConditionalOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct Conditional<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for Conditional<'a> {
+  type Inner = Conditional<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> Conditional<'a> {
+  pub const VT_CONDITION_EXPRESSION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_EXPRESSION_ATTRIBUTE_NAMES: ::flatbuffers::VOffsetT = 6;
+  pub const VT_EXPRESSION_ATTRIBUTE_VALUES: ::flatbuffers::VOffsetT = 8;
+  pub const VT_EXPECTED: ::flatbuffers::VOffsetT = 10;
+  pub const VT_CONDITIONAL_OPERATOR: ::flatbuffers::VOffsetT = 12;
+  pub const VT_RETURN_VALUES_ON_CONDITION_CHECK_FAILURE: ::flatbuffers::VOffsetT = 14;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    Conditional { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args ConditionalArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<Conditional<'bldr>> {
+    let mut builder = ConditionalBuilder::new(_fbb);
+    if let Some(x) = args.return_values_on_condition_check_failure { builder.add_return_values_on_condition_check_failure(x); }
+    if let Some(x) = args.conditional_operator { builder.add_conditional_operator(x); }
+    if let Some(x) = args.expected { builder.add_expected(x); }
+    if let Some(x) = args.expression_attribute_values { builder.add_expression_attribute_values(x); }
+    if let Some(x) = args.expression_attribute_names { builder.add_expression_attribute_names(x); }
+    if let Some(x) = args.condition_expression { builder.add_condition_expression(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn condition_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Conditional::VT_CONDITION_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn expression_attribute_names(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName>>>>(Conditional::VT_EXPRESSION_ATTRIBUTE_NAMES, None)}
+  }
+  #[inline]
+  pub fn expression_attribute_values(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Conditional::VT_EXPRESSION_ATTRIBUTE_VALUES, None)}
+  }
+  #[inline]
+  pub fn expected(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ExpectedAttribute<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ExpectedAttribute>>>>(Conditional::VT_EXPECTED, None)}
+  }
+  #[inline]
+  pub fn conditional_operator(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Conditional::VT_CONDITIONAL_OPERATOR, None)}
+  }
+  #[inline]
+  pub fn return_values_on_condition_check_failure(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Conditional::VT_RETURN_VALUES_ON_CONDITION_CHECK_FAILURE, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for Conditional<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("condition_expression", Self::VT_CONDITION_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<AttributeName>>>>("expression_attribute_names", Self::VT_EXPRESSION_ATTRIBUTE_NAMES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("expression_attribute_values", Self::VT_EXPRESSION_ATTRIBUTE_VALUES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<ExpectedAttribute>>>>("expected", Self::VT_EXPECTED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("conditional_operator", Self::VT_CONDITIONAL_OPERATOR, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_values_on_condition_check_failure", Self::VT_RETURN_VALUES_ON_CONDITION_CHECK_FAILURE, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct ConditionalArgs<'a> {
+    pub condition_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub expression_attribute_names: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>>>,
+    pub expression_attribute_values: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub expected: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ExpectedAttribute<'a>>>>>,
+    pub conditional_operator: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub return_values_on_condition_check_failure: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for ConditionalArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    ConditionalArgs {
+      condition_expression: None,
+      expression_attribute_names: None,
+      expression_attribute_values: None,
+      expected: None,
+      conditional_operator: None,
+      return_values_on_condition_check_failure: None,
+    }
+  }
+}
+
+pub struct ConditionalBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ConditionalBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_condition_expression(&mut self, condition_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_CONDITION_EXPRESSION, condition_expression);
+  }
+  #[inline]
+  pub fn add_expression_attribute_names(&mut self, expression_attribute_names: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<AttributeName<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_EXPRESSION_ATTRIBUTE_NAMES, expression_attribute_names);
+  }
+  #[inline]
+  pub fn add_expression_attribute_values(&mut self, expression_attribute_values: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_EXPRESSION_ATTRIBUTE_VALUES, expression_attribute_values);
+  }
+  #[inline]
+  pub fn add_expected(&mut self, expected: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<ExpectedAttribute<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_EXPECTED, expected);
+  }
+  #[inline]
+  pub fn add_conditional_operator(&mut self, conditional_operator: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_CONDITIONAL_OPERATOR, conditional_operator);
+  }
+  #[inline]
+  pub fn add_return_values_on_condition_check_failure(&mut self, return_values_on_condition_check_failure: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Conditional::VT_RETURN_VALUES_ON_CONDITION_CHECK_FAILURE, return_values_on_condition_check_failure);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ConditionalBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    ConditionalBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<Conditional<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for Conditional<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("Conditional");
+      ds.field("condition_expression", &self.condition_expression());
+      ds.field("expression_attribute_names", &self.expression_attribute_names());
+      ds.field("expression_attribute_values", &self.expression_attribute_values());
+      ds.field("expected", &self.expected());
+      ds.field("conditional_operator", &self.conditional_operator());
+      ds.field("return_values_on_condition_check_failure", &self.return_values_on_condition_check_failure());
+      ds.finish()
+  }
+}
+pub enum AttributeSelectionOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct AttributeSelection<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for AttributeSelection<'a> {
+  type Inner = AttributeSelection<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> AttributeSelection<'a> {
+  pub const VT_PROJECTION_EXPRESSION: ::flatbuffers::VOffsetT = 4;
+  pub const VT_EXPRESSION_ATTRIBUTE_NAMES: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ATTRIBUTES_TO_GET: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    AttributeSelection { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args AttributeSelectionArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<AttributeSelection<'bldr>> {
+    let mut builder = AttributeSelectionBuilder::new(_fbb);
+    if let Some(x) = args.attributes_to_get { builder.add_attributes_to_get(x); }
+    if let Some(x) = args.expression_attribute_names { builder.add_expression_attribute_names(x); }
+    if let Some(x) = args.projection_expression { builder.add_projection_expression(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn projection_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeSelection::VT_PROJECTION_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn expression_attribute_names(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName>>>>(AttributeSelection::VT_EXPRESSION_ATTRIBUTE_NAMES, None)}
+  }
+  #[inline]
+  pub fn attributes_to_get(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(AttributeSelection::VT_ATTRIBUTES_TO_GET, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for AttributeSelection<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("projection_expression", Self::VT_PROJECTION_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<AttributeName>>>>("expression_attribute_names", Self::VT_EXPRESSION_ATTRIBUTE_NAMES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("attributes_to_get", Self::VT_ATTRIBUTES_TO_GET, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct AttributeSelectionArgs<'a> {
+    pub projection_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub expression_attribute_names: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>>>,
+    pub attributes_to_get: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+}
+impl<'a> Default for AttributeSelectionArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    AttributeSelectionArgs {
+      projection_expression: None,
+      expression_attribute_names: None,
+      attributes_to_get: None,
+    }
+  }
+}
+
+pub struct AttributeSelectionBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AttributeSelectionBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_projection_expression(&mut self, projection_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeSelection::VT_PROJECTION_EXPRESSION, projection_expression);
+  }
+  #[inline]
+  pub fn add_expression_attribute_names(&mut self, expression_attribute_names: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<AttributeName<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeSelection::VT_EXPRESSION_ATTRIBUTE_NAMES, expression_attribute_names);
+  }
+  #[inline]
+  pub fn add_attributes_to_get(&mut self, attributes_to_get: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeSelection::VT_ATTRIBUTES_TO_GET, attributes_to_get);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AttributeSelectionBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    AttributeSelectionBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<AttributeSelection<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for AttributeSelection<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("AttributeSelection");
+      ds.field("projection_expression", &self.projection_expression());
+      ds.field("expression_attribute_names", &self.expression_attribute_names());
+      ds.field("attributes_to_get", &self.attributes_to_get());
       ds.finish()
   }
 }
@@ -1527,6 +2799,7 @@ impl<'a> GetItem<'a> {
   pub const VT_KEY: ::flatbuffers::VOffsetT = 6;
   pub const VT_CONSISTENT_READ: ::flatbuffers::VOffsetT = 8;
   pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 10;
+  pub const VT_SELECTION: ::flatbuffers::VOffsetT = 12;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1538,6 +2811,7 @@ impl<'a> GetItem<'a> {
     args: &'args GetItemArgs<'args>
   ) -> ::flatbuffers::WIPOffset<GetItem<'bldr>> {
     let mut builder = GetItemBuilder::new(_fbb);
+    if let Some(x) = args.selection { builder.add_selection(x); }
     if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
     if let Some(x) = args.key { builder.add_key(x); }
     if let Some(x) = args.table_name { builder.add_table_name(x); }
@@ -1574,6 +2848,13 @@ impl<'a> GetItem<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(GetItem::VT_RETURN_CONSUMED_CAPACITY, None)}
   }
+  #[inline]
+  pub fn selection(&self) -> Option<AttributeSelection<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<AttributeSelection>>(GetItem::VT_SELECTION, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for GetItem<'_> {
@@ -1586,6 +2867,7 @@ impl ::flatbuffers::Verifiable for GetItem<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("key", Self::VT_KEY, false)?
      .visit_field::<bool>("consistent_read", Self::VT_CONSISTENT_READ, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<AttributeSelection>>("selection", Self::VT_SELECTION, false)?
      .finish();
     Ok(())
   }
@@ -1595,6 +2877,7 @@ pub struct GetItemArgs<'a> {
     pub key: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub consistent_read: bool,
     pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub selection: Option<::flatbuffers::WIPOffset<AttributeSelection<'a>>>,
 }
 impl<'a> Default for GetItemArgs<'a> {
   #[inline]
@@ -1604,6 +2887,7 @@ impl<'a> Default for GetItemArgs<'a> {
       key: None,
       consistent_read: false,
       return_consumed_capacity: None,
+      selection: None,
     }
   }
 }
@@ -1630,6 +2914,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> GetItemBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(GetItem::VT_RETURN_CONSUMED_CAPACITY, return_consumed_capacity);
   }
   #[inline]
+  pub fn add_selection(&mut self, selection: ::flatbuffers::WIPOffset<AttributeSelection<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<AttributeSelection>>(GetItem::VT_SELECTION, selection);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> GetItemBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     GetItemBuilder {
@@ -1651,6 +2939,7 @@ impl ::core::fmt::Debug for GetItem<'_> {
       ds.field("key", &self.key());
       ds.field("consistent_read", &self.consistent_read());
       ds.field("return_consumed_capacity", &self.return_consumed_capacity());
+      ds.field("selection", &self.selection());
       ds.finish()
   }
 }
@@ -1788,6 +3077,7 @@ impl<'a> PutItem<'a> {
   pub const VT_RETURN_VALUES: ::flatbuffers::VOffsetT = 8;
   pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 10;
   pub const VT_RETURN_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_CONDITIONAL: ::flatbuffers::VOffsetT = 14;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1799,6 +3089,7 @@ impl<'a> PutItem<'a> {
     args: &'args PutItemArgs<'args>
   ) -> ::flatbuffers::WIPOffset<PutItem<'bldr>> {
     let mut builder = PutItemBuilder::new(_fbb);
+    if let Some(x) = args.conditional { builder.add_conditional(x); }
     if let Some(x) = args.return_item_collection_metrics { builder.add_return_item_collection_metrics(x); }
     if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
     if let Some(x) = args.return_values { builder.add_return_values(x); }
@@ -1843,6 +3134,13 @@ impl<'a> PutItem<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(PutItem::VT_RETURN_ITEM_COLLECTION_METRICS, None)}
   }
+  #[inline]
+  pub fn conditional(&self) -> Option<Conditional<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Conditional>>(PutItem::VT_CONDITIONAL, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for PutItem<'_> {
@@ -1856,6 +3154,7 @@ impl ::flatbuffers::Verifiable for PutItem<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_values", Self::VT_RETURN_VALUES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_item_collection_metrics", Self::VT_RETURN_ITEM_COLLECTION_METRICS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Conditional>>("conditional", Self::VT_CONDITIONAL, false)?
      .finish();
     Ok(())
   }
@@ -1866,6 +3165,7 @@ pub struct PutItemArgs<'a> {
     pub return_values: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub return_item_collection_metrics: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub conditional: Option<::flatbuffers::WIPOffset<Conditional<'a>>>,
 }
 impl<'a> Default for PutItemArgs<'a> {
   #[inline]
@@ -1876,6 +3176,7 @@ impl<'a> Default for PutItemArgs<'a> {
       return_values: None,
       return_consumed_capacity: None,
       return_item_collection_metrics: None,
+      conditional: None,
     }
   }
 }
@@ -1906,6 +3207,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PutItemBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(PutItem::VT_RETURN_ITEM_COLLECTION_METRICS, return_item_collection_metrics);
   }
   #[inline]
+  pub fn add_conditional(&mut self, conditional: ::flatbuffers::WIPOffset<Conditional<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Conditional>>(PutItem::VT_CONDITIONAL, conditional);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PutItemBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     PutItemBuilder {
@@ -1928,6 +3233,7 @@ impl ::core::fmt::Debug for PutItem<'_> {
       ds.field("return_values", &self.return_values());
       ds.field("return_consumed_capacity", &self.return_consumed_capacity());
       ds.field("return_item_collection_metrics", &self.return_item_collection_metrics());
+      ds.field("conditional", &self.conditional());
       ds.finish()
   }
 }
@@ -1949,6 +3255,7 @@ impl<'a> ::flatbuffers::Follow<'a> for PutItemReply<'a> {
 impl<'a> PutItemReply<'a> {
   pub const VT_ATTRIBUTES: ::flatbuffers::VOffsetT = 4;
   pub const VT_CONSUMED: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 8;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -1960,6 +3267,7 @@ impl<'a> PutItemReply<'a> {
     args: &'args PutItemReplyArgs<'args>
   ) -> ::flatbuffers::WIPOffset<PutItemReply<'bldr>> {
     let mut builder = PutItemReplyBuilder::new(_fbb);
+    if let Some(x) = args.item_collection_metrics { builder.add_item_collection_metrics(x); }
     if let Some(x) = args.consumed { builder.add_consumed(x); }
     if let Some(x) = args.attributes { builder.add_attributes(x); }
     builder.finish()
@@ -1980,6 +3288,13 @@ impl<'a> PutItemReply<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>(PutItemReply::VT_CONSUMED, None)}
   }
+  #[inline]
+  pub fn item_collection_metrics(&self) -> Option<ItemCollectionMetrics<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>(PutItemReply::VT_ITEM_COLLECTION_METRICS, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for PutItemReply<'_> {
@@ -1990,6 +3305,7 @@ impl ::flatbuffers::Verifiable for PutItemReply<'_> {
     v.visit_table(pos)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("attributes", Self::VT_ATTRIBUTES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>("consumed", Self::VT_CONSUMED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>("item_collection_metrics", Self::VT_ITEM_COLLECTION_METRICS, false)?
      .finish();
     Ok(())
   }
@@ -1997,6 +3313,7 @@ impl ::flatbuffers::Verifiable for PutItemReply<'_> {
 pub struct PutItemReplyArgs<'a> {
     pub attributes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub consumed: Option<::flatbuffers::WIPOffset<ConsumedCapacity<'a>>>,
+    pub item_collection_metrics: Option<::flatbuffers::WIPOffset<ItemCollectionMetrics<'a>>>,
 }
 impl<'a> Default for PutItemReplyArgs<'a> {
   #[inline]
@@ -2004,6 +3321,7 @@ impl<'a> Default for PutItemReplyArgs<'a> {
     PutItemReplyArgs {
       attributes: None,
       consumed: None,
+      item_collection_metrics: None,
     }
   }
 }
@@ -2020,6 +3338,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PutItemReplyBuilder<'a, 'b, A
   #[inline]
   pub fn add_consumed(&mut self, consumed: ::flatbuffers::WIPOffset<ConsumedCapacity<'b >>) {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ConsumedCapacity>>(PutItemReply::VT_CONSUMED, consumed);
+  }
+  #[inline]
+  pub fn add_item_collection_metrics(&mut self, item_collection_metrics: ::flatbuffers::WIPOffset<ItemCollectionMetrics<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ItemCollectionMetrics>>(PutItemReply::VT_ITEM_COLLECTION_METRICS, item_collection_metrics);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PutItemReplyBuilder<'a, 'b, A> {
@@ -2041,6 +3363,7 @@ impl ::core::fmt::Debug for PutItemReply<'_> {
     let mut ds = f.debug_struct("PutItemReply");
       ds.field("attributes", &self.attributes());
       ds.field("consumed", &self.consumed());
+      ds.field("item_collection_metrics", &self.item_collection_metrics());
       ds.finish()
   }
 }
@@ -2065,6 +3388,7 @@ impl<'a> DeleteItem<'a> {
   pub const VT_RETURN_VALUES: ::flatbuffers::VOffsetT = 8;
   pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 10;
   pub const VT_RETURN_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 12;
+  pub const VT_CONDITIONAL: ::flatbuffers::VOffsetT = 14;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2076,6 +3400,7 @@ impl<'a> DeleteItem<'a> {
     args: &'args DeleteItemArgs<'args>
   ) -> ::flatbuffers::WIPOffset<DeleteItem<'bldr>> {
     let mut builder = DeleteItemBuilder::new(_fbb);
+    if let Some(x) = args.conditional { builder.add_conditional(x); }
     if let Some(x) = args.return_item_collection_metrics { builder.add_return_item_collection_metrics(x); }
     if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
     if let Some(x) = args.return_values { builder.add_return_values(x); }
@@ -2120,6 +3445,13 @@ impl<'a> DeleteItem<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(DeleteItem::VT_RETURN_ITEM_COLLECTION_METRICS, None)}
   }
+  #[inline]
+  pub fn conditional(&self) -> Option<Conditional<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Conditional>>(DeleteItem::VT_CONDITIONAL, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for DeleteItem<'_> {
@@ -2133,6 +3465,7 @@ impl ::flatbuffers::Verifiable for DeleteItem<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_values", Self::VT_RETURN_VALUES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_item_collection_metrics", Self::VT_RETURN_ITEM_COLLECTION_METRICS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Conditional>>("conditional", Self::VT_CONDITIONAL, false)?
      .finish();
     Ok(())
   }
@@ -2143,6 +3476,7 @@ pub struct DeleteItemArgs<'a> {
     pub return_values: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub return_item_collection_metrics: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub conditional: Option<::flatbuffers::WIPOffset<Conditional<'a>>>,
 }
 impl<'a> Default for DeleteItemArgs<'a> {
   #[inline]
@@ -2153,6 +3487,7 @@ impl<'a> Default for DeleteItemArgs<'a> {
       return_values: None,
       return_consumed_capacity: None,
       return_item_collection_metrics: None,
+      conditional: None,
     }
   }
 }
@@ -2183,6 +3518,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DeleteItemBuilder<'a, 'b, A> 
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(DeleteItem::VT_RETURN_ITEM_COLLECTION_METRICS, return_item_collection_metrics);
   }
   #[inline]
+  pub fn add_conditional(&mut self, conditional: ::flatbuffers::WIPOffset<Conditional<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Conditional>>(DeleteItem::VT_CONDITIONAL, conditional);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DeleteItemBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     DeleteItemBuilder {
@@ -2205,6 +3544,7 @@ impl ::core::fmt::Debug for DeleteItem<'_> {
       ds.field("return_values", &self.return_values());
       ds.field("return_consumed_capacity", &self.return_consumed_capacity());
       ds.field("return_item_collection_metrics", &self.return_item_collection_metrics());
+      ds.field("conditional", &self.conditional());
       ds.finish()
   }
 }
@@ -2226,6 +3566,7 @@ impl<'a> ::flatbuffers::Follow<'a> for DeleteItemReply<'a> {
 impl<'a> DeleteItemReply<'a> {
   pub const VT_ATTRIBUTES: ::flatbuffers::VOffsetT = 4;
   pub const VT_CONSUMED: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 8;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2237,6 +3578,7 @@ impl<'a> DeleteItemReply<'a> {
     args: &'args DeleteItemReplyArgs<'args>
   ) -> ::flatbuffers::WIPOffset<DeleteItemReply<'bldr>> {
     let mut builder = DeleteItemReplyBuilder::new(_fbb);
+    if let Some(x) = args.item_collection_metrics { builder.add_item_collection_metrics(x); }
     if let Some(x) = args.consumed { builder.add_consumed(x); }
     if let Some(x) = args.attributes { builder.add_attributes(x); }
     builder.finish()
@@ -2257,6 +3599,13 @@ impl<'a> DeleteItemReply<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>(DeleteItemReply::VT_CONSUMED, None)}
   }
+  #[inline]
+  pub fn item_collection_metrics(&self) -> Option<ItemCollectionMetrics<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>(DeleteItemReply::VT_ITEM_COLLECTION_METRICS, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for DeleteItemReply<'_> {
@@ -2267,6 +3616,7 @@ impl ::flatbuffers::Verifiable for DeleteItemReply<'_> {
     v.visit_table(pos)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("attributes", Self::VT_ATTRIBUTES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>("consumed", Self::VT_CONSUMED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>("item_collection_metrics", Self::VT_ITEM_COLLECTION_METRICS, false)?
      .finish();
     Ok(())
   }
@@ -2274,6 +3624,7 @@ impl ::flatbuffers::Verifiable for DeleteItemReply<'_> {
 pub struct DeleteItemReplyArgs<'a> {
     pub attributes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
     pub consumed: Option<::flatbuffers::WIPOffset<ConsumedCapacity<'a>>>,
+    pub item_collection_metrics: Option<::flatbuffers::WIPOffset<ItemCollectionMetrics<'a>>>,
 }
 impl<'a> Default for DeleteItemReplyArgs<'a> {
   #[inline]
@@ -2281,6 +3632,7 @@ impl<'a> Default for DeleteItemReplyArgs<'a> {
     DeleteItemReplyArgs {
       attributes: None,
       consumed: None,
+      item_collection_metrics: None,
     }
   }
 }
@@ -2297,6 +3649,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> DeleteItemReplyBuilder<'a, 'b
   #[inline]
   pub fn add_consumed(&mut self, consumed: ::flatbuffers::WIPOffset<ConsumedCapacity<'b >>) {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ConsumedCapacity>>(DeleteItemReply::VT_CONSUMED, consumed);
+  }
+  #[inline]
+  pub fn add_item_collection_metrics(&mut self, item_collection_metrics: ::flatbuffers::WIPOffset<ItemCollectionMetrics<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ItemCollectionMetrics>>(DeleteItemReply::VT_ITEM_COLLECTION_METRICS, item_collection_metrics);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> DeleteItemReplyBuilder<'a, 'b, A> {
@@ -2318,119 +3674,352 @@ impl ::core::fmt::Debug for DeleteItemReply<'_> {
     let mut ds = f.debug_struct("DeleteItemReply");
       ds.field("attributes", &self.attributes());
       ds.field("consumed", &self.consumed());
+      ds.field("item_collection_metrics", &self.item_collection_metrics());
       ds.finish()
   }
 }
-pub enum AttributeNameOffset {}
+pub enum UpdateItemOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-pub struct AttributeName<'a> {
+pub struct UpdateItem<'a> {
   pub _tab: ::flatbuffers::Table<'a>,
 }
 
-impl<'a> ::flatbuffers::Follow<'a> for AttributeName<'a> {
-  type Inner = AttributeName<'a>;
+impl<'a> ::flatbuffers::Follow<'a> for UpdateItem<'a> {
+  type Inner = UpdateItem<'a>;
   #[inline]
   unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
     Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
   }
 }
 
-impl<'a> AttributeName<'a> {
-  pub const VT_PLACEHOLDER: ::flatbuffers::VOffsetT = 4;
-  pub const VT_NAME: ::flatbuffers::VOffsetT = 6;
+impl<'a> UpdateItem<'a> {
+  pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_KEY: ::flatbuffers::VOffsetT = 6;
+  pub const VT_UPDATE_EXPRESSION: ::flatbuffers::VOffsetT = 8;
+  pub const VT_ATTRIBUTE_UPDATES: ::flatbuffers::VOffsetT = 10;
+  pub const VT_RETURN_VALUES: ::flatbuffers::VOffsetT = 12;
+  pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 14;
+  pub const VT_RETURN_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 16;
+  pub const VT_CONDITIONAL: ::flatbuffers::VOffsetT = 18;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
-    AttributeName { _tab: table }
+    UpdateItem { _tab: table }
   }
   #[allow(unused_mut)]
   pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
     _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
-    args: &'args AttributeNameArgs<'args>
-  ) -> ::flatbuffers::WIPOffset<AttributeName<'bldr>> {
-    let mut builder = AttributeNameBuilder::new(_fbb);
-    if let Some(x) = args.name { builder.add_name(x); }
-    if let Some(x) = args.placeholder { builder.add_placeholder(x); }
+    args: &'args UpdateItemArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UpdateItem<'bldr>> {
+    let mut builder = UpdateItemBuilder::new(_fbb);
+    if let Some(x) = args.conditional { builder.add_conditional(x); }
+    if let Some(x) = args.return_item_collection_metrics { builder.add_return_item_collection_metrics(x); }
+    if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
+    if let Some(x) = args.return_values { builder.add_return_values(x); }
+    if let Some(x) = args.attribute_updates { builder.add_attribute_updates(x); }
+    if let Some(x) = args.update_expression { builder.add_update_expression(x); }
+    if let Some(x) = args.key { builder.add_key(x); }
+    if let Some(x) = args.table_name { builder.add_table_name(x); }
     builder.finish()
   }
 
 
   #[inline]
-  pub fn placeholder(&self) -> Option<&'a str> {
+  pub fn table_name(&self) -> Option<&'a str> {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeName::VT_PLACEHOLDER, None)}
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateItem::VT_TABLE_NAME, None)}
   }
   #[inline]
-  pub fn name(&self) -> Option<&'a str> {
+  pub fn key(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(AttributeName::VT_NAME, None)}
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(UpdateItem::VT_KEY, None)}
+  }
+  #[inline]
+  pub fn update_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateItem::VT_UPDATE_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn attribute_updates(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeUpdate<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeUpdate>>>>(UpdateItem::VT_ATTRIBUTE_UPDATES, None)}
+  }
+  #[inline]
+  pub fn return_values(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateItem::VT_RETURN_VALUES, None)}
+  }
+  #[inline]
+  pub fn return_consumed_capacity(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateItem::VT_RETURN_CONSUMED_CAPACITY, None)}
+  }
+  #[inline]
+  pub fn return_item_collection_metrics(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(UpdateItem::VT_RETURN_ITEM_COLLECTION_METRICS, None)}
+  }
+  #[inline]
+  pub fn conditional(&self) -> Option<Conditional<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<Conditional>>(UpdateItem::VT_CONDITIONAL, None)}
   }
 }
 
-impl ::flatbuffers::Verifiable for AttributeName<'_> {
+impl ::flatbuffers::Verifiable for UpdateItem<'_> {
   #[inline]
   fn run_verifier(
     v: &mut ::flatbuffers::Verifier, pos: usize
   ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
     v.visit_table(pos)?
-     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("placeholder", Self::VT_PLACEHOLDER, false)?
-     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("key", Self::VT_KEY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("update_expression", Self::VT_UPDATE_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<AttributeUpdate>>>>("attribute_updates", Self::VT_ATTRIBUTE_UPDATES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_values", Self::VT_RETURN_VALUES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_item_collection_metrics", Self::VT_RETURN_ITEM_COLLECTION_METRICS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<Conditional>>("conditional", Self::VT_CONDITIONAL, false)?
      .finish();
     Ok(())
   }
 }
-pub struct AttributeNameArgs<'a> {
-    pub placeholder: Option<::flatbuffers::WIPOffset<&'a str>>,
-    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+pub struct UpdateItemArgs<'a> {
+    pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub key: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub update_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attribute_updates: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeUpdate<'a>>>>>,
+    pub return_values: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub return_item_collection_metrics: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub conditional: Option<::flatbuffers::WIPOffset<Conditional<'a>>>,
 }
-impl<'a> Default for AttributeNameArgs<'a> {
+impl<'a> Default for UpdateItemArgs<'a> {
   #[inline]
   fn default() -> Self {
-    AttributeNameArgs {
-      placeholder: None,
-      name: None,
+    UpdateItemArgs {
+      table_name: None,
+      key: None,
+      update_expression: None,
+      attribute_updates: None,
+      return_values: None,
+      return_consumed_capacity: None,
+      return_item_collection_metrics: None,
+      conditional: None,
     }
   }
 }
 
-pub struct AttributeNameBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+pub struct UpdateItemBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
   fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
   start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
 }
-impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> AttributeNameBuilder<'a, 'b, A> {
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateItemBuilder<'a, 'b, A> {
   #[inline]
-  pub fn add_placeholder(&mut self, placeholder: ::flatbuffers::WIPOffset<&'b  str>) {
-    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeName::VT_PLACEHOLDER, placeholder);
+  pub fn add_table_name(&mut self, table_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_TABLE_NAME, table_name);
   }
   #[inline]
-  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
-    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(AttributeName::VT_NAME, name);
+  pub fn add_key(&mut self, key: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_KEY, key);
   }
   #[inline]
-  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> AttributeNameBuilder<'a, 'b, A> {
+  pub fn add_update_expression(&mut self, update_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_UPDATE_EXPRESSION, update_expression);
+  }
+  #[inline]
+  pub fn add_attribute_updates(&mut self, attribute_updates: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<AttributeUpdate<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_ATTRIBUTE_UPDATES, attribute_updates);
+  }
+  #[inline]
+  pub fn add_return_values(&mut self, return_values: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_RETURN_VALUES, return_values);
+  }
+  #[inline]
+  pub fn add_return_consumed_capacity(&mut self, return_consumed_capacity: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_RETURN_CONSUMED_CAPACITY, return_consumed_capacity);
+  }
+  #[inline]
+  pub fn add_return_item_collection_metrics(&mut self, return_item_collection_metrics: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItem::VT_RETURN_ITEM_COLLECTION_METRICS, return_item_collection_metrics);
+  }
+  #[inline]
+  pub fn add_conditional(&mut self, conditional: ::flatbuffers::WIPOffset<Conditional<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<Conditional>>(UpdateItem::VT_CONDITIONAL, conditional);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateItemBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
-    AttributeNameBuilder {
+    UpdateItemBuilder {
       fbb_: _fbb,
       start_: start,
     }
   }
   #[inline]
-  pub fn finish(self) -> ::flatbuffers::WIPOffset<AttributeName<'a>> {
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UpdateItem<'a>> {
     let o = self.fbb_.end_table(self.start_);
     ::flatbuffers::WIPOffset::new(o.value())
   }
 }
 
-impl ::core::fmt::Debug for AttributeName<'_> {
+impl ::core::fmt::Debug for UpdateItem<'_> {
   fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-    let mut ds = f.debug_struct("AttributeName");
-      ds.field("placeholder", &self.placeholder());
-      ds.field("name", &self.name());
+    let mut ds = f.debug_struct("UpdateItem");
+      ds.field("table_name", &self.table_name());
+      ds.field("key", &self.key());
+      ds.field("update_expression", &self.update_expression());
+      ds.field("attribute_updates", &self.attribute_updates());
+      ds.field("return_values", &self.return_values());
+      ds.field("return_consumed_capacity", &self.return_consumed_capacity());
+      ds.field("return_item_collection_metrics", &self.return_item_collection_metrics());
+      ds.field("conditional", &self.conditional());
+      ds.finish()
+  }
+}
+pub enum UpdateItemReplyOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct UpdateItemReply<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for UpdateItemReply<'a> {
+  type Inner = UpdateItemReply<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> UpdateItemReply<'a> {
+  pub const VT_ATTRIBUTES: ::flatbuffers::VOffsetT = 4;
+  pub const VT_CONSUMED: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    UpdateItemReply { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args UpdateItemReplyArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<UpdateItemReply<'bldr>> {
+    let mut builder = UpdateItemReplyBuilder::new(_fbb);
+    if let Some(x) = args.item_collection_metrics { builder.add_item_collection_metrics(x); }
+    if let Some(x) = args.consumed { builder.add_consumed(x); }
+    if let Some(x) = args.attributes { builder.add_attributes(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn attributes(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(UpdateItemReply::VT_ATTRIBUTES, None)}
+  }
+  #[inline]
+  pub fn consumed(&self) -> Option<ConsumedCapacity<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>(UpdateItemReply::VT_CONSUMED, None)}
+  }
+  #[inline]
+  pub fn item_collection_metrics(&self) -> Option<ItemCollectionMetrics<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>(UpdateItemReply::VT_ITEM_COLLECTION_METRICS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for UpdateItemReply<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("attributes", Self::VT_ATTRIBUTES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ConsumedCapacity>>("consumed", Self::VT_CONSUMED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>("item_collection_metrics", Self::VT_ITEM_COLLECTION_METRICS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UpdateItemReplyArgs<'a> {
+    pub attributes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub consumed: Option<::flatbuffers::WIPOffset<ConsumedCapacity<'a>>>,
+    pub item_collection_metrics: Option<::flatbuffers::WIPOffset<ItemCollectionMetrics<'a>>>,
+}
+impl<'a> Default for UpdateItemReplyArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    UpdateItemReplyArgs {
+      attributes: None,
+      consumed: None,
+      item_collection_metrics: None,
+    }
+  }
+}
+
+pub struct UpdateItemReplyBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateItemReplyBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_attributes(&mut self, attributes: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(UpdateItemReply::VT_ATTRIBUTES, attributes);
+  }
+  #[inline]
+  pub fn add_consumed(&mut self, consumed: ::flatbuffers::WIPOffset<ConsumedCapacity<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ConsumedCapacity>>(UpdateItemReply::VT_CONSUMED, consumed);
+  }
+  #[inline]
+  pub fn add_item_collection_metrics(&mut self, item_collection_metrics: ::flatbuffers::WIPOffset<ItemCollectionMetrics<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<ItemCollectionMetrics>>(UpdateItemReply::VT_ITEM_COLLECTION_METRICS, item_collection_metrics);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateItemReplyBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    UpdateItemReplyBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<UpdateItemReply<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for UpdateItemReply<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("UpdateItemReply");
+      ds.field("attributes", &self.attributes());
+      ds.field("consumed", &self.consumed());
+      ds.field("item_collection_metrics", &self.item_collection_metrics());
       ds.finish()
   }
 }
@@ -2460,6 +4049,13 @@ impl<'a> Query<'a> {
   pub const VT_SELECT: ::flatbuffers::VOffsetT = 18;
   pub const VT_CONSISTENT_READ: ::flatbuffers::VOffsetT = 20;
   pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 22;
+  pub const VT_KEY_CONDITIONS: ::flatbuffers::VOffsetT = 24;
+  pub const VT_INDEX_NAME: ::flatbuffers::VOffsetT = 26;
+  pub const VT_FILTER_EXPRESSION: ::flatbuffers::VOffsetT = 28;
+  pub const VT_PROJECTION_EXPRESSION: ::flatbuffers::VOffsetT = 30;
+  pub const VT_ATTRIBUTES_TO_GET: ::flatbuffers::VOffsetT = 32;
+  pub const VT_QUERY_FILTER: ::flatbuffers::VOffsetT = 34;
+  pub const VT_CONDITIONAL_OPERATOR: ::flatbuffers::VOffsetT = 36;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2472,6 +4068,13 @@ impl<'a> Query<'a> {
   ) -> ::flatbuffers::WIPOffset<Query<'bldr>> {
     let mut builder = QueryBuilder::new(_fbb);
     if let Some(x) = args.limit { builder.add_limit(x); }
+    if let Some(x) = args.conditional_operator { builder.add_conditional_operator(x); }
+    if let Some(x) = args.query_filter { builder.add_query_filter(x); }
+    if let Some(x) = args.attributes_to_get { builder.add_attributes_to_get(x); }
+    if let Some(x) = args.projection_expression { builder.add_projection_expression(x); }
+    if let Some(x) = args.filter_expression { builder.add_filter_expression(x); }
+    if let Some(x) = args.index_name { builder.add_index_name(x); }
+    if let Some(x) = args.key_conditions { builder.add_key_conditions(x); }
     if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
     if let Some(x) = args.select { builder.add_select(x); }
     if let Some(x) = args.exclusive_start_key { builder.add_exclusive_start_key(x); }
@@ -2555,6 +4158,55 @@ impl<'a> Query<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Query::VT_RETURN_CONSUMED_CAPACITY, None)}
   }
+  #[inline]
+  pub fn key_conditions(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>(Query::VT_KEY_CONDITIONS, None)}
+  }
+  #[inline]
+  pub fn index_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Query::VT_INDEX_NAME, None)}
+  }
+  #[inline]
+  pub fn filter_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Query::VT_FILTER_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn projection_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Query::VT_PROJECTION_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn attributes_to_get(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(Query::VT_ATTRIBUTES_TO_GET, None)}
+  }
+  #[inline]
+  pub fn query_filter(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>(Query::VT_QUERY_FILTER, None)}
+  }
+  #[inline]
+  pub fn conditional_operator(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Query::VT_CONDITIONAL_OPERATOR, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Query<'_> {
@@ -2573,6 +4225,13 @@ impl ::flatbuffers::Verifiable for Query<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("select", Self::VT_SELECT, false)?
      .visit_field::<bool>("consistent_read", Self::VT_CONSISTENT_READ, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>("key_conditions", Self::VT_KEY_CONDITIONS, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("index_name", Self::VT_INDEX_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("filter_expression", Self::VT_FILTER_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("projection_expression", Self::VT_PROJECTION_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("attributes_to_get", Self::VT_ATTRIBUTES_TO_GET, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>("query_filter", Self::VT_QUERY_FILTER, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("conditional_operator", Self::VT_CONDITIONAL_OPERATOR, false)?
      .finish();
     Ok(())
   }
@@ -2588,6 +4247,13 @@ pub struct QueryArgs<'a> {
     pub select: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub consistent_read: bool,
     pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub key_conditions: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>>>,
+    pub index_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub filter_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub projection_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attributes_to_get: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+    pub query_filter: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>>>,
+    pub conditional_operator: Option<::flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for QueryArgs<'a> {
   #[inline]
@@ -2603,6 +4269,13 @@ impl<'a> Default for QueryArgs<'a> {
       select: None,
       consistent_read: false,
       return_consumed_capacity: None,
+      key_conditions: None,
+      index_name: None,
+      filter_expression: None,
+      projection_expression: None,
+      attributes_to_get: None,
+      query_filter: None,
+      conditional_operator: None,
     }
   }
 }
@@ -2653,6 +4326,34 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> QueryBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_RETURN_CONSUMED_CAPACITY, return_consumed_capacity);
   }
   #[inline]
+  pub fn add_key_conditions(&mut self, key_conditions: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<LegacyCondition<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_KEY_CONDITIONS, key_conditions);
+  }
+  #[inline]
+  pub fn add_index_name(&mut self, index_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_INDEX_NAME, index_name);
+  }
+  #[inline]
+  pub fn add_filter_expression(&mut self, filter_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_FILTER_EXPRESSION, filter_expression);
+  }
+  #[inline]
+  pub fn add_projection_expression(&mut self, projection_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_PROJECTION_EXPRESSION, projection_expression);
+  }
+  #[inline]
+  pub fn add_attributes_to_get(&mut self, attributes_to_get: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_ATTRIBUTES_TO_GET, attributes_to_get);
+  }
+  #[inline]
+  pub fn add_query_filter(&mut self, query_filter: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<LegacyCondition<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_QUERY_FILTER, query_filter);
+  }
+  #[inline]
+  pub fn add_conditional_operator(&mut self, conditional_operator: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Query::VT_CONDITIONAL_OPERATOR, conditional_operator);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> QueryBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     QueryBuilder {
@@ -2680,6 +4381,13 @@ impl ::core::fmt::Debug for Query<'_> {
       ds.field("select", &self.select());
       ds.field("consistent_read", &self.consistent_read());
       ds.field("return_consumed_capacity", &self.return_consumed_capacity());
+      ds.field("key_conditions", &self.key_conditions());
+      ds.field("index_name", &self.index_name());
+      ds.field("filter_expression", &self.filter_expression());
+      ds.field("projection_expression", &self.projection_expression());
+      ds.field("attributes_to_get", &self.attributes_to_get());
+      ds.field("query_filter", &self.query_filter());
+      ds.field("conditional_operator", &self.conditional_operator());
       ds.finish()
   }
 }
@@ -2707,6 +4415,14 @@ impl<'a> Scan<'a> {
   pub const VT_SELECT: ::flatbuffers::VOffsetT = 14;
   pub const VT_CONSISTENT_READ: ::flatbuffers::VOffsetT = 16;
   pub const VT_RETURN_CONSUMED_CAPACITY: ::flatbuffers::VOffsetT = 18;
+  pub const VT_EXPRESSION_ATTRIBUTE_NAMES: ::flatbuffers::VOffsetT = 20;
+  pub const VT_EXPRESSION_ATTRIBUTE_VALUES: ::flatbuffers::VOffsetT = 22;
+  pub const VT_INDEX_NAME: ::flatbuffers::VOffsetT = 24;
+  pub const VT_FILTER_EXPRESSION: ::flatbuffers::VOffsetT = 26;
+  pub const VT_PROJECTION_EXPRESSION: ::flatbuffers::VOffsetT = 28;
+  pub const VT_ATTRIBUTES_TO_GET: ::flatbuffers::VOffsetT = 30;
+  pub const VT_SCAN_FILTER: ::flatbuffers::VOffsetT = 32;
+  pub const VT_CONDITIONAL_OPERATOR: ::flatbuffers::VOffsetT = 34;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -2721,6 +4437,14 @@ impl<'a> Scan<'a> {
     if let Some(x) = args.total_segments { builder.add_total_segments(x); }
     if let Some(x) = args.segment { builder.add_segment(x); }
     if let Some(x) = args.limit { builder.add_limit(x); }
+    if let Some(x) = args.conditional_operator { builder.add_conditional_operator(x); }
+    if let Some(x) = args.scan_filter { builder.add_scan_filter(x); }
+    if let Some(x) = args.attributes_to_get { builder.add_attributes_to_get(x); }
+    if let Some(x) = args.projection_expression { builder.add_projection_expression(x); }
+    if let Some(x) = args.filter_expression { builder.add_filter_expression(x); }
+    if let Some(x) = args.index_name { builder.add_index_name(x); }
+    if let Some(x) = args.expression_attribute_values { builder.add_expression_attribute_values(x); }
+    if let Some(x) = args.expression_attribute_names { builder.add_expression_attribute_names(x); }
     if let Some(x) = args.return_consumed_capacity { builder.add_return_consumed_capacity(x); }
     if let Some(x) = args.select { builder.add_select(x); }
     if let Some(x) = args.exclusive_start_key { builder.add_exclusive_start_key(x); }
@@ -2786,6 +4510,62 @@ impl<'a> Scan<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Scan::VT_RETURN_CONSUMED_CAPACITY, None)}
   }
+  #[inline]
+  pub fn expression_attribute_names(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName>>>>(Scan::VT_EXPRESSION_ATTRIBUTE_NAMES, None)}
+  }
+  #[inline]
+  pub fn expression_attribute_values(&self) -> Option<::flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, u8>>>(Scan::VT_EXPRESSION_ATTRIBUTE_VALUES, None)}
+  }
+  #[inline]
+  pub fn index_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Scan::VT_INDEX_NAME, None)}
+  }
+  #[inline]
+  pub fn filter_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Scan::VT_FILTER_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn projection_expression(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Scan::VT_PROJECTION_EXPRESSION, None)}
+  }
+  #[inline]
+  pub fn attributes_to_get(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>(Scan::VT_ATTRIBUTES_TO_GET, None)}
+  }
+  #[inline]
+  pub fn scan_filter(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>(Scan::VT_SCAN_FILTER, None)}
+  }
+  #[inline]
+  pub fn conditional_operator(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Scan::VT_CONDITIONAL_OPERATOR, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Scan<'_> {
@@ -2802,6 +4582,14 @@ impl ::flatbuffers::Verifiable for Scan<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("select", Self::VT_SELECT, false)?
      .visit_field::<bool>("consistent_read", Self::VT_CONSISTENT_READ, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("return_consumed_capacity", Self::VT_RETURN_CONSUMED_CAPACITY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<AttributeName>>>>("expression_attribute_names", Self::VT_EXPRESSION_ATTRIBUTE_NAMES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, u8>>>("expression_attribute_values", Self::VT_EXPRESSION_ATTRIBUTE_VALUES, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("index_name", Self::VT_INDEX_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("filter_expression", Self::VT_FILTER_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("projection_expression", Self::VT_PROJECTION_EXPRESSION, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<&'_ str>>>>("attributes_to_get", Self::VT_ATTRIBUTES_TO_GET, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<LegacyCondition>>>>("scan_filter", Self::VT_SCAN_FILTER, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("conditional_operator", Self::VT_CONDITIONAL_OPERATOR, false)?
      .finish();
     Ok(())
   }
@@ -2815,6 +4603,14 @@ pub struct ScanArgs<'a> {
     pub select: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub consistent_read: bool,
     pub return_consumed_capacity: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub expression_attribute_names: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<AttributeName<'a>>>>>,
+    pub expression_attribute_values: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, u8>>>,
+    pub index_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub filter_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub projection_expression: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub attributes_to_get: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<&'a str>>>>,
+    pub scan_filter: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<LegacyCondition<'a>>>>>,
+    pub conditional_operator: Option<::flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for ScanArgs<'a> {
   #[inline]
@@ -2828,6 +4624,14 @@ impl<'a> Default for ScanArgs<'a> {
       select: None,
       consistent_read: false,
       return_consumed_capacity: None,
+      expression_attribute_names: None,
+      expression_attribute_values: None,
+      index_name: None,
+      filter_expression: None,
+      projection_expression: None,
+      attributes_to_get: None,
+      scan_filter: None,
+      conditional_operator: None,
     }
   }
 }
@@ -2870,6 +4674,38 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> ScanBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_RETURN_CONSUMED_CAPACITY, return_consumed_capacity);
   }
   #[inline]
+  pub fn add_expression_attribute_names(&mut self, expression_attribute_names: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<AttributeName<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_EXPRESSION_ATTRIBUTE_NAMES, expression_attribute_names);
+  }
+  #[inline]
+  pub fn add_expression_attribute_values(&mut self, expression_attribute_values: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_EXPRESSION_ATTRIBUTE_VALUES, expression_attribute_values);
+  }
+  #[inline]
+  pub fn add_index_name(&mut self, index_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_INDEX_NAME, index_name);
+  }
+  #[inline]
+  pub fn add_filter_expression(&mut self, filter_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_FILTER_EXPRESSION, filter_expression);
+  }
+  #[inline]
+  pub fn add_projection_expression(&mut self, projection_expression: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_PROJECTION_EXPRESSION, projection_expression);
+  }
+  #[inline]
+  pub fn add_attributes_to_get(&mut self, attributes_to_get: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<&'b  str>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_ATTRIBUTES_TO_GET, attributes_to_get);
+  }
+  #[inline]
+  pub fn add_scan_filter(&mut self, scan_filter: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<LegacyCondition<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_SCAN_FILTER, scan_filter);
+  }
+  #[inline]
+  pub fn add_conditional_operator(&mut self, conditional_operator: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Scan::VT_CONDITIONAL_OPERATOR, conditional_operator);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> ScanBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     ScanBuilder {
@@ -2895,6 +4731,14 @@ impl ::core::fmt::Debug for Scan<'_> {
       ds.field("select", &self.select());
       ds.field("consistent_read", &self.consistent_read());
       ds.field("return_consumed_capacity", &self.return_consumed_capacity());
+      ds.field("expression_attribute_names", &self.expression_attribute_names());
+      ds.field("expression_attribute_values", &self.expression_attribute_values());
+      ds.field("index_name", &self.index_name());
+      ds.field("filter_expression", &self.filter_expression());
+      ds.field("projection_expression", &self.projection_expression());
+      ds.field("attributes_to_get", &self.attributes_to_get());
+      ds.field("scan_filter", &self.scan_filter());
+      ds.field("conditional_operator", &self.conditional_operator());
       ds.finish()
   }
 }
@@ -3081,6 +4925,7 @@ impl<'a> TableKeys<'a> {
   pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
   pub const VT_KEYS: ::flatbuffers::VOffsetT = 6;
   pub const VT_CONSISTENT_READ: ::flatbuffers::VOffsetT = 8;
+  pub const VT_SELECTION: ::flatbuffers::VOffsetT = 10;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -3092,6 +4937,7 @@ impl<'a> TableKeys<'a> {
     args: &'args TableKeysArgs<'args>
   ) -> ::flatbuffers::WIPOffset<TableKeys<'bldr>> {
     let mut builder = TableKeysBuilder::new(_fbb);
+    if let Some(x) = args.selection { builder.add_selection(x); }
     if let Some(x) = args.keys { builder.add_keys(x); }
     if let Some(x) = args.table_name { builder.add_table_name(x); }
     builder.add_consistent_read(args.consistent_read);
@@ -3120,6 +4966,13 @@ impl<'a> TableKeys<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(TableKeys::VT_CONSISTENT_READ, Some(false)).unwrap()}
   }
+  #[inline]
+  pub fn selection(&self) -> Option<AttributeSelection<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<AttributeSelection>>(TableKeys::VT_SELECTION, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for TableKeys<'_> {
@@ -3131,6 +4984,7 @@ impl ::flatbuffers::Verifiable for TableKeys<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<ItemList>>("keys", Self::VT_KEYS, false)?
      .visit_field::<bool>("consistent_read", Self::VT_CONSISTENT_READ, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<AttributeSelection>>("selection", Self::VT_SELECTION, false)?
      .finish();
     Ok(())
   }
@@ -3139,6 +4993,7 @@ pub struct TableKeysArgs<'a> {
     pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub keys: Option<::flatbuffers::WIPOffset<ItemList<'a>>>,
     pub consistent_read: bool,
+    pub selection: Option<::flatbuffers::WIPOffset<AttributeSelection<'a>>>,
 }
 impl<'a> Default for TableKeysArgs<'a> {
   #[inline]
@@ -3147,6 +5002,7 @@ impl<'a> Default for TableKeysArgs<'a> {
       table_name: None,
       keys: None,
       consistent_read: false,
+      selection: None,
     }
   }
 }
@@ -3169,6 +5025,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TableKeysBuilder<'a, 'b, A> {
     self.fbb_.push_slot::<bool>(TableKeys::VT_CONSISTENT_READ, consistent_read, false);
   }
   #[inline]
+  pub fn add_selection(&mut self, selection: ::flatbuffers::WIPOffset<AttributeSelection<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<AttributeSelection>>(TableKeys::VT_SELECTION, selection);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TableKeysBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     TableKeysBuilder {
@@ -3189,6 +5049,7 @@ impl ::core::fmt::Debug for TableKeys<'_> {
       ds.field("table_name", &self.table_name());
       ds.field("keys", &self.keys());
       ds.field("consistent_read", &self.consistent_read());
+      ds.field("selection", &self.selection());
       ds.finish()
   }
 }
@@ -3432,6 +5293,119 @@ impl ::core::fmt::Debug for TableWrites<'_> {
       ds.field("table_name", &self.table_name());
       ds.field("items", &self.items());
       ds.field("actions", &self.actions());
+      ds.finish()
+  }
+}
+pub enum TableMetricsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct TableMetrics<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for TableMetrics<'a> {
+  type Inner = TableMetrics<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> TableMetrics<'a> {
+  pub const VT_TABLE_NAME: ::flatbuffers::VOffsetT = 4;
+  pub const VT_METRICS: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    TableMetrics { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args TableMetricsArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<TableMetrics<'bldr>> {
+    let mut builder = TableMetricsBuilder::new(_fbb);
+    if let Some(x) = args.metrics { builder.add_metrics(x); }
+    if let Some(x) = args.table_name { builder.add_table_name(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn table_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TableMetrics::VT_TABLE_NAME, None)}
+  }
+  #[inline]
+  pub fn metrics(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ItemCollectionMetrics<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>>>(TableMetrics::VT_METRICS, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for TableMetrics<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_name", Self::VT_TABLE_NAME, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<ItemCollectionMetrics>>>>("metrics", Self::VT_METRICS, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct TableMetricsArgs<'a> {
+    pub table_name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub metrics: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ItemCollectionMetrics<'a>>>>>,
+}
+impl<'a> Default for TableMetricsArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    TableMetricsArgs {
+      table_name: None,
+      metrics: None,
+    }
+  }
+}
+
+pub struct TableMetricsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TableMetricsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_table_name(&mut self, table_name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableMetrics::VT_TABLE_NAME, table_name);
+  }
+  #[inline]
+  pub fn add_metrics(&mut self, metrics: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<ItemCollectionMetrics<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableMetrics::VT_METRICS, metrics);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TableMetricsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    TableMetricsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<TableMetrics<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for TableMetrics<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("TableMetrics");
+      ds.field("table_name", &self.table_name());
+      ds.field("metrics", &self.metrics());
       ds.finish()
   }
 }
@@ -3826,6 +5800,7 @@ impl<'a> ::flatbuffers::Follow<'a> for BatchWriteItemReply<'a> {
 impl<'a> BatchWriteItemReply<'a> {
   pub const VT_UNPROCESSED_ITEMS: ::flatbuffers::VOffsetT = 4;
   pub const VT_CONSUMED: ::flatbuffers::VOffsetT = 6;
+  pub const VT_ITEM_COLLECTION_METRICS: ::flatbuffers::VOffsetT = 8;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -3837,6 +5812,7 @@ impl<'a> BatchWriteItemReply<'a> {
     args: &'args BatchWriteItemReplyArgs<'args>
   ) -> ::flatbuffers::WIPOffset<BatchWriteItemReply<'bldr>> {
     let mut builder = BatchWriteItemReplyBuilder::new(_fbb);
+    if let Some(x) = args.item_collection_metrics { builder.add_item_collection_metrics(x); }
     if let Some(x) = args.consumed { builder.add_consumed(x); }
     if let Some(x) = args.unprocessed_items { builder.add_unprocessed_items(x); }
     builder.finish()
@@ -3857,6 +5833,13 @@ impl<'a> BatchWriteItemReply<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ConsumedCapacity>>>>(BatchWriteItemReply::VT_CONSUMED, None)}
   }
+  #[inline]
+  pub fn item_collection_metrics(&self) -> Option<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<TableMetrics<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<TableMetrics>>>>(BatchWriteItemReply::VT_ITEM_COLLECTION_METRICS, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for BatchWriteItemReply<'_> {
@@ -3867,6 +5850,7 @@ impl ::flatbuffers::Verifiable for BatchWriteItemReply<'_> {
     v.visit_table(pos)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<TableWrites>>>>("unprocessed_items", Self::VT_UNPROCESSED_ITEMS, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<ConsumedCapacity>>>>("consumed", Self::VT_CONSUMED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<TableMetrics>>>>("item_collection_metrics", Self::VT_ITEM_COLLECTION_METRICS, false)?
      .finish();
     Ok(())
   }
@@ -3874,6 +5858,7 @@ impl ::flatbuffers::Verifiable for BatchWriteItemReply<'_> {
 pub struct BatchWriteItemReplyArgs<'a> {
     pub unprocessed_items: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<TableWrites<'a>>>>>,
     pub consumed: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<ConsumedCapacity<'a>>>>>,
+    pub item_collection_metrics: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<TableMetrics<'a>>>>>,
 }
 impl<'a> Default for BatchWriteItemReplyArgs<'a> {
   #[inline]
@@ -3881,6 +5866,7 @@ impl<'a> Default for BatchWriteItemReplyArgs<'a> {
     BatchWriteItemReplyArgs {
       unprocessed_items: None,
       consumed: None,
+      item_collection_metrics: None,
     }
   }
 }
@@ -3897,6 +5883,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> BatchWriteItemReplyBuilder<'a
   #[inline]
   pub fn add_consumed(&mut self, consumed: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<ConsumedCapacity<'b >>>>) {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(BatchWriteItemReply::VT_CONSUMED, consumed);
+  }
+  #[inline]
+  pub fn add_item_collection_metrics(&mut self, item_collection_metrics: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<TableMetrics<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(BatchWriteItemReply::VT_ITEM_COLLECTION_METRICS, item_collection_metrics);
   }
   #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> BatchWriteItemReplyBuilder<'a, 'b, A> {
@@ -3918,6 +5908,7 @@ impl ::core::fmt::Debug for BatchWriteItemReply<'_> {
     let mut ds = f.debug_struct("BatchWriteItemReply");
       ds.field("unprocessed_items", &self.unprocessed_items());
       ds.field("consumed", &self.consumed());
+      ds.field("item_collection_metrics", &self.item_collection_metrics());
       ds.finish()
   }
 }

@@ -3,19 +3,18 @@
 use model::operation::{BatchGetItem, BatchGetItemReply, KeysAndAttributes};
 use model::{Item, Text};
 
-use super::parts;
+use super::{attribute_selection, capacity, parts};
 use crate::error::{EncodeError, ProtocolError};
 use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
 use crate::writer::{BYTE, REFERENCE, Shape, Table, Writer};
 
 static SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
-static KEYS_SHAPE: Shape<3> = Shape::new([REFERENCE, REFERENCE, BYTE]);
+static KEYS_SHAPE: Shape<4> = Shape::new([REFERENCE, REFERENCE, BYTE, REFERENCE]);
 static REPLY_SHAPE: Shape<3> = Shape::new([REFERENCE, REFERENCE, REFERENCE]);
 static ITEMS_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
 pub(crate) fn encode(request: &BatchGetItem, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-    parts::refuse(request.refused)?;
     let table = writer.root(&SHAPE);
     if let Some(tables) = &request.request_items {
         encode_keys(tables, table, fbs::BatchGetItem::VT_REQUEST_ITEMS, writer)?;
@@ -30,7 +29,6 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<BatchGetItem, Refusal> {
     Ok(BatchGetItem {
         request_items: request.request_items().map(|tables| payload.list(tables, decode_keys)).transpose()?,
         return_consumed_capacity: choice(request.return_consumed_capacity()),
-        refused: None,
     })
 }
 
@@ -43,7 +41,7 @@ pub(crate) fn encode_reply(reply: &BatchGetItemReply, writer: &mut Writer<'_>) -
         parts::items(items, element, fbs::TableItems::VT_ITEMS, writer);
     }
     encode_keys(&reply.unprocessed_keys, table, fbs::BatchGetItemReply::VT_UNPROCESSED_KEYS, writer)?;
-    parts::consumed_list(reply.consumed.as_deref(), table, fbs::BatchGetItemReply::VT_CONSUMED, writer);
+    capacity::encode_list(reply.consumed.as_deref(), table, fbs::BatchGetItemReply::VT_CONSUMED, writer);
     Ok(())
 }
 
@@ -58,7 +56,7 @@ pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<BatchGetItemReply, Pr
     Ok(BatchGetItemReply {
         responses: payload.list(responses, decode_items)?,
         unprocessed_keys,
-        consumed: payload.consumed_list(reply.consumed())?,
+        consumed: capacity::decode_list(payload, reply.consumed())?,
     })
 }
 
@@ -70,25 +68,26 @@ fn encode_keys(
 ) -> Result<(), EncodeError> {
     let vector = writer.vector(parent, field, tables.len());
     for (index, (table_name, keys_and_attributes)) in tables.iter().enumerate() {
-        parts::refuse(keys_and_attributes.refused)?;
-        parts::refuse_placeholders(keys_and_attributes.has_expression_attribute_names, false)?;
         let element = writer.element(vector, index, &KEYS_SHAPE);
         writer.text(element, fbs::TableKeys::VT_TABLE_NAME, table_name);
         if let Some(keys) = &keys_and_attributes.keys {
             parts::attributes_list(keys.iter(), element, fbs::TableKeys::VT_KEYS, writer)?;
         }
         writer.flag(element, fbs::TableKeys::VT_CONSISTENT_READ, keys_and_attributes.consistent_read);
+        if let Some(selection) = &keys_and_attributes.selection {
+            attribute_selection::encode(selection, element, fbs::TableKeys::VT_SELECTION, writer);
+        }
     }
     Ok(())
 }
 
 fn decode_keys<'a>(payload: Payload<'a>, keys: fbs::TableKeys<'a>) -> Result<(Text, KeysAndAttributes), Refusal> {
-    refuse_unknown_fields(keys._tab, fbs::TableKeys::VT_CONSISTENT_READ)?;
+    refuse_unknown_fields(keys._tab, fbs::TableKeys::VT_SELECTION)?;
+    let selection = keys.selection().map(|selection| attribute_selection::decode(payload, selection));
     let keys_and_attributes = KeysAndAttributes {
         keys: keys.keys().map(|list| payload.attributes_list(list)).transpose()?,
         consistent_read: keys.consistent_read(),
-        has_expression_attribute_names: false,
-        refused: None,
+        selection: selection.transpose()?,
     };
     Ok((payload.text_required("table_name", keys.table_name())?, keys_and_attributes))
 }

@@ -3,7 +3,7 @@
 use model::Text;
 use model::operation::{Attributes, BatchWriteItem, BatchWriteItemReply, WriteRequest};
 
-use super::parts;
+use super::{capacity, item_collection, parts};
 use crate::error::{EncodeError, ProtocolError};
 use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
@@ -11,7 +11,7 @@ use crate::writer::{REFERENCE, Shape, Table, Writer};
 
 static SHAPE: Shape<3> = Shape::new([REFERENCE; 3]);
 static WRITES_SHAPE: Shape<3> = Shape::new([REFERENCE; 3]);
-static REPLY_SHAPE: Shape<2> = Shape::new([REFERENCE; 2]);
+static REPLY_SHAPE: Shape<3> = Shape::new([REFERENCE; 3]);
 
 const NEITHER: u8 = 0;
 const PUT: u8 = 1;
@@ -19,7 +19,6 @@ const DELETE: u8 = 2;
 const BOTH: u8 = 3;
 
 pub(crate) fn encode(request: &BatchWriteItem, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-    parts::refuse(request.refused)?;
     let table = writer.root(&SHAPE);
     if let Some(tables) = &request.request_items {
         encode_writes(tables, table, fbs::BatchWriteItem::VT_REQUEST_ITEMS, writer)?;
@@ -41,14 +40,15 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<BatchWriteItem, Refusal> {
         request_items: request.request_items().map(|tables| payload.list(tables, decode_writes)).transpose()?,
         return_consumed_capacity: choice(request.return_consumed_capacity()),
         return_item_collection_metrics: choice(request.return_item_collection_metrics()),
-        refused: None,
     })
 }
 
 pub(crate) fn encode_reply(reply: &BatchWriteItemReply, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
     let table = writer.root(&REPLY_SHAPE);
     encode_writes(&reply.unprocessed_items, table, fbs::BatchWriteItemReply::VT_UNPROCESSED_ITEMS, writer)?;
-    parts::consumed_list(reply.consumed.as_deref(), table, fbs::BatchWriteItemReply::VT_CONSUMED, writer);
+    capacity::encode_list(reply.consumed.as_deref(), table, fbs::BatchWriteItemReply::VT_CONSUMED, writer);
+    let metrics = fbs::BatchWriteItemReply::VT_ITEM_COLLECTION_METRICS;
+    item_collection::encode_by_table(reply.item_collection_metrics.as_deref(), table, metrics, writer);
     Ok(())
 }
 
@@ -59,7 +59,11 @@ pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<BatchWriteItemReply, 
         Refusal::Protocol(error) => error,
         Refusal::Request(_) => payload.wrong("unprocessed_items"),
     })?;
-    Ok(BatchWriteItemReply { unprocessed_items, consumed: payload.consumed_list(reply.consumed())? })
+    Ok(BatchWriteItemReply {
+        unprocessed_items,
+        consumed: capacity::decode_list(payload, reply.consumed())?,
+        item_collection_metrics: item_collection::decode_by_table(payload, reply.item_collection_metrics())?,
+    })
 }
 
 fn encode_writes(

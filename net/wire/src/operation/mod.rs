@@ -1,7 +1,10 @@
 //! How each operation looks on the wire: one file per operation, both directions. The dispatch by kind is here.
 
+mod attribute_selection;
 mod batch_get_item;
 mod batch_write_item;
+mod capacity;
+mod conditional_write;
 mod create_table;
 mod delete_item;
 mod delete_table;
@@ -12,6 +15,8 @@ mod describe_table;
 mod describe_time_to_live;
 mod failure;
 pub(crate) mod get_item;
+mod item_collection;
+mod legacy;
 mod list_tables;
 mod list_tags_of_resource;
 mod page;
@@ -23,6 +28,7 @@ mod table_description;
 mod table_settings;
 mod tag_resource;
 mod untag_resource;
+mod update_item;
 mod update_table;
 mod update_time_to_live;
 
@@ -42,6 +48,7 @@ pub(crate) fn kind_of_request(request: &Request) -> Kind {
         Request::GetItem(_) => Kind::GET_ITEM,
         Request::PutItem(_) => Kind::PUT_ITEM,
         Request::DeleteItem(_) => Kind::DELETE_ITEM,
+        Request::UpdateItem(_) => Kind::UPDATE_ITEM,
         Request::Query(_) => Kind::QUERY,
         Request::Scan(_) => Kind::SCAN,
         Request::BatchGetItem(_) => Kind::BATCH_GET_ITEM,
@@ -68,6 +75,7 @@ pub(crate) fn kind_of_reply(reply: &Reply) -> Kind {
         Reply::GetItem(_) => Kind::GET_ITEM,
         Reply::PutItem(_) => Kind::PUT_ITEM,
         Reply::DeleteItem(_) => Kind::DELETE_ITEM,
+        Reply::UpdateItem(_) => Kind::UPDATE_ITEM,
         Reply::Query(_) => Kind::QUERY,
         Reply::Scan(_) => Kind::SCAN,
         Reply::BatchGetItem(_) => Kind::BATCH_GET_ITEM,
@@ -95,6 +103,7 @@ pub(crate) fn encode_request(request: &Request, writer: &mut Writer<'_>) -> Resu
         Request::GetItem(request) => get_item::encode(request, writer)?,
         Request::PutItem(request) => put_item::encode(request, writer)?,
         Request::DeleteItem(request) => delete_item::encode(request, writer)?,
+        Request::UpdateItem(request) => update_item::encode(request, writer)?,
         Request::Query(request) => query::encode(request, writer)?,
         Request::Scan(request) => scan::encode(request, writer)?,
         Request::BatchGetItem(request) => batch_get_item::encode(request, writer)?,
@@ -122,6 +131,7 @@ pub(crate) fn decode_request(kind: Kind, payload: Payload<'_>) -> Result<Request
         Kind::GET_ITEM => Request::GetItem(get_item::decode(payload)?),
         Kind::PUT_ITEM => Request::PutItem(put_item::decode(payload)?),
         Kind::DELETE_ITEM => Request::DeleteItem(delete_item::decode(payload)?),
+        Kind::UPDATE_ITEM => Request::UpdateItem(Box::new(update_item::decode(payload)?)),
         Kind::QUERY => Request::Query(Box::new(query::decode(payload)?)),
         Kind::SCAN => Request::Scan(Box::new(scan::decode(payload)?)),
         Kind::BATCH_GET_ITEM => Request::BatchGetItem(batch_get_item::decode(payload)?),
@@ -154,6 +164,7 @@ pub(crate) fn encode_reply(reply: &Reply, writer: &mut Writer<'_>) -> Result<(),
         Reply::GetItem(reply) => get_item::encode_reply(reply, writer),
         Reply::PutItem(reply) => put_item::encode_reply(reply, writer),
         Reply::DeleteItem(reply) => delete_item::encode_reply(reply, writer),
+        Reply::UpdateItem(reply) => update_item::encode_reply(reply, writer),
         Reply::Query(reply) | Reply::Scan(reply) => page::encode_reply(reply, writer),
         Reply::BatchGetItem(reply) => batch_get_item::encode_reply(reply, writer)?,
         Reply::BatchWriteItem(reply) => batch_write_item::encode_reply(reply, writer)?,
@@ -184,6 +195,7 @@ pub(crate) fn decode_reply(kind: Kind, payload: Payload<'_>) -> Result<Option<Re
         Kind::GET_ITEM => Reply::GetItem(get_item::decode_reply(payload)?),
         Kind::PUT_ITEM => Reply::PutItem(put_item::decode_reply(payload)?),
         Kind::DELETE_ITEM => Reply::DeleteItem(delete_item::decode_reply(payload)?),
+        Kind::UPDATE_ITEM => Reply::UpdateItem(Box::new(update_item::decode_reply(payload)?)),
         Kind::QUERY => Reply::Query(Box::new(page::decode_reply(payload)?)),
         Kind::SCAN => Reply::Scan(Box::new(page::decode_reply(payload)?)),
         Kind::BATCH_GET_ITEM => Reply::BatchGetItem(batch_get_item::decode_reply(payload)?),

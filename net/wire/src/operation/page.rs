@@ -2,7 +2,7 @@
 
 use model::operation::Page;
 
-use super::parts;
+use super::{capacity, parts};
 use crate::error::ProtocolError;
 use crate::generated as fbs;
 use crate::payload::Payload;
@@ -18,7 +18,7 @@ pub(crate) fn encode_reply(page: &Page, writer: &mut Writer<'_>) {
     writer.long(table, fbs::Page::VT_COUNT, page.count);
     writer.long(table, fbs::Page::VT_SCANNED_COUNT, page.scanned_count);
     parts::item(page.last_evaluated_key.as_ref(), table, fbs::Page::VT_LAST_EVALUATED_KEY, writer);
-    parts::consumed(page.consumed.as_ref(), table, fbs::Page::VT_CONSUMED, writer);
+    capacity::encode(page.consumed.as_ref(), table, fbs::Page::VT_CONSUMED, writer);
 }
 
 pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<Page, ProtocolError> {
@@ -28,6 +28,6 @@ pub(crate) fn decode_reply(payload: Payload<'_>) -> Result<Page, ProtocolError> 
         count: page.count(),
         scanned_count: page.scanned_count(),
         last_evaluated_key: payload.item(page.last_evaluated_key().map(|key| key.bytes()))?,
-        consumed: payload.consumed(page.consumed())?,
+        consumed: capacity::decode(payload, page.consumed())?,
     })
 }

@@ -1,24 +1,18 @@
-//! What several operations write in the same way: items, lists of items, choices, capacity. Their reading is in `payload`.
+//! What several operations write in the same way: items, lists of items, texts, choices. Their reading is in `payload`.
 
-use model::Item;
-use model::operation::{Attributes, Choice, ConsumedCapacity, Parameter};
+use model::operation::{Attributes, Choice, Parameter};
+use model::{Item, Text};
 
 use crate::error::EncodeError;
 use crate::generated as fbs;
-use crate::writer::{BYTE, LONG, REFERENCE, Shape, Table, Vector, Writer};
+use crate::writer::{REFERENCE, Shape, Table, Writer};
 
 static ITEM_LIST_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
-static CONSUMED_SHAPE: Shape<3> = Shape::new([REFERENCE, LONG, BYTE]);
+static NAME_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
 /// Refuses a request that was given a parameter which the protocol does not carry.
 pub(super) fn refuse(refused: Option<&'static str>) -> Result<(), EncodeError> {
     refused.map_or(Ok(()), |name| Err(EncodeError::NotCarried(name)))
-}
-
-/// Refuses expression names and values where there is no expression to use them.
-pub(super) fn refuse_placeholders(has_names: bool, has_values: bool) -> Result<(), EncodeError> {
-    refuse(has_names.then_some("ExpressionAttributeNames"))?;
-    refuse(has_values.then_some("ExpressionAttributeValues"))
 }
 
 /// A map of attributes.
@@ -69,6 +63,24 @@ pub(super) fn texts<'a>(
     }
 }
 
+/// A list of texts that may be absent.
+pub(super) fn texts_option(texts: Option<&[Text]>, table: Table, field: u16, writer: &mut Writer<'_>) {
+    if let Some(list) = texts {
+        self::texts(list.iter().map(|text| &text[..]), table, field, writer);
+    }
+}
+
+/// Placeholders and the names they stand for, which may be absent.
+pub(super) fn names(names: Option<&[(Text, Text)]>, table: Table, field: u16, writer: &mut Writer<'_>) {
+    let Some(names) = names else { return };
+    let vector = writer.vector(table, field, names.len());
+    for (index, (placeholder, name)) in names.iter().enumerate() {
+        let element = writer.element(vector, index, &NAME_SHAPE);
+        writer.text(element, fbs::AttributeName::VT_PLACEHOLDER, placeholder);
+        writer.text(element, fbs::AttributeName::VT_NAME, name);
+    }
+}
+
 /// A parameter that is one of a few tokens.
 pub(super) fn choice<T: Parameter>(choice: &Choice<T>, table: Table, field: u16, writer: &mut Writer<'_>) {
     match choice {
@@ -76,30 +88,6 @@ pub(super) fn choice<T: Parameter>(choice: &Choice<T>, table: Table, field: u16,
         Choice::Known(value) => writer.text(table, field, value.token()),
         Choice::Unknown(token) => writer.text(table, field, token),
     }
-}
-
-/// The capacity that an operation consumed.
-pub(super) fn consumed(consumed: Option<&ConsumedCapacity>, table: Table, field: u16, writer: &mut Writer<'_>) {
-    if let Some(consumed) = consumed {
-        let child = writer.child(table, field, &CONSUMED_SHAPE);
-        write_consumed(consumed, child, writer);
-    }
-}
-
-/// The capacities that a batch consumed, by table.
-pub(super) fn consumed_list(list: Option<&[ConsumedCapacity]>, table: Table, field: u16, writer: &mut Writer<'_>) {
-    let Some(list) = list else { return };
-    let vector: Vector = writer.vector(table, field, list.len());
-    for (index, consumed) in list.iter().enumerate() {
-        let element = writer.element(vector, index, &CONSUMED_SHAPE);
-        write_consumed(consumed, element, writer);
-    }
-}
-
-fn write_consumed(consumed: &ConsumedCapacity, table: Table, writer: &mut Writer<'_>) {
-    writer.text(table, fbs::ConsumedCapacity::VT_TABLE_NAME, &consumed.table_name);
-    writer.long(table, fbs::ConsumedCapacity::VT_HALF_UNITS, consumed.capacity_units.half_unit_count());
-    writer.flag(table, fbs::ConsumedCapacity::VT_IS_ITEMISED, consumed.is_itemised);
 }
 
 fn slice_list<'a>(

@@ -14,9 +14,7 @@ static REPLY_SHAPE: Shape<0> = Shape::new([]);
 pub(crate) fn encode(request: &UntagResource, writer: &mut Writer<'_>) {
     let table = writer.root(&SHAPE);
     writer.text_option(table, fbs::UntagResource::VT_RESOURCE_ARN, request.resource_arn.as_deref());
-    if let Some(keys) = &request.tag_keys {
-        parts::texts(keys.iter().map(|key| &key[..]), table, fbs::UntagResource::VT_TAG_KEYS, writer);
-    }
+    parts::texts_option(request.tag_keys.as_deref(), table, fbs::UntagResource::VT_TAG_KEYS, writer);
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<UntagResource, Refusal> {
@@ -24,7 +22,7 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<UntagResource, Refusal> {
     refuse_unknown_fields(request._tab, fbs::UntagResource::VT_TAG_KEYS)?;
     Ok(UntagResource {
         resource_arn: payload.text_option(request.resource_arn()),
-        tag_keys: request.tag_keys().map(|keys| keys.iter().map(|key| payload.text(key)).collect()),
+        tag_keys: payload.texts(request.tag_keys()),
     })
 }
 

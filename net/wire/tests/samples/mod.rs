@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -11,10 +12,13 @@ use model::table::{
     BillingMode, IndexProjection, LocalIndex, OnDemandThroughput, ProvisionedThroughput, TableClass, TableHistory,
     TableStatus, Tag, TimeToLiveChange, WarmThroughput,
 };
-use model::{Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, Value};
+use model::{
+    ErrorDetail, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, ThrottlingReason,
+    Value,
+};
 
 /// How many kinds of requests, and of replies, there are.
-pub const KIND_COUNT: usize = 20;
+pub const KIND_COUNT: usize = 21;
 
 /// A random request of the kind `kind`.
 pub fn request(kind: usize, random: &mut Rng) -> Request {
@@ -24,7 +28,7 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             key: attributes(random),
             consistent_read: random.bool(),
             return_consumed_capacity: choice(random),
-            ..GetItem::default()
+            selection: maybe(random, selection),
         }),
         1 => Request::PutItem(PutItem {
             table_name: maybe(random, text),
@@ -32,7 +36,7 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             return_values: choice(random),
             return_consumed_capacity: choice(random),
             return_item_collection_metrics: choice(random),
-            ..PutItem::default()
+            conditional: maybe(random, |random| Box::new(conditional(random))),
         }),
         2 => Request::DeleteItem(DeleteItem {
             table_name: maybe(random, text),
@@ -40,20 +44,18 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             return_values: choice(random),
             return_consumed_capacity: choice(random),
             return_item_collection_metrics: choice(random),
-            ..DeleteItem::default()
+            conditional: maybe(random, |random| Box::new(conditional(random))),
         }),
         3 => Request::Query(Box::new(query(random))),
         4 => Request::Scan(Box::new(scan(random))),
         5 => Request::BatchGetItem(BatchGetItem {
             request_items: maybe(random, table_keys),
             return_consumed_capacity: choice(random),
-            refused: None,
         }),
         6 => Request::BatchWriteItem(BatchWriteItem {
             request_items: maybe(random, table_writes),
             return_consumed_capacity: choice(random),
             return_item_collection_metrics: choice(random),
-            refused: None,
         }),
         7 => Request::CreateTable(Box::new(create_table(random))),
         8 => Request::DescribeTable(DescribeTable { table_name: maybe(random, text) }),
@@ -85,7 +87,8 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             resource_arn: maybe(random, text),
             tag_keys: maybe(random, |random| many(random, text)),
         }),
-        _ => Request::DescribeLimits(DescribeLimits),
+        19 => Request::DescribeLimits(DescribeLimits),
+        _ => Request::UpdateItem(Box::new(update_item(random))),
     }
 }
 
@@ -93,8 +96,16 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
 pub fn reply(kind: usize, random: &mut Rng) -> Reply {
     match kind {
         0 => Reply::GetItem(GetItemReply { item: maybe(random, item), consumed: maybe(random, consumed) }),
-        1 => Reply::PutItem(PutItemReply { attributes: maybe(random, item), consumed: maybe(random, consumed) }),
-        2 => Reply::DeleteItem(DeleteItemReply { attributes: maybe(random, item), consumed: maybe(random, consumed) }),
+        1 => Reply::PutItem(PutItemReply {
+            attributes: maybe(random, item),
+            consumed: maybe(random, consumed),
+            item_collection_metrics: maybe(random, |random| Box::new(metrics(random))),
+        }),
+        2 => Reply::DeleteItem(DeleteItemReply {
+            attributes: maybe(random, item),
+            consumed: maybe(random, consumed),
+            item_collection_metrics: maybe(random, |random| Box::new(metrics(random))),
+        }),
         3 => Reply::Query(Box::new(page(random))),
         4 => Reply::Scan(Box::new(page(random))),
         5 => Reply::BatchGetItem(BatchGetItemReply {
@@ -105,6 +116,9 @@ pub fn reply(kind: usize, random: &mut Rng) -> Reply {
         6 => Reply::BatchWriteItem(BatchWriteItemReply {
             unprocessed_items: table_writes(random),
             consumed: maybe(random, |random| many(random, consumed)),
+            item_collection_metrics: maybe(random, |random| {
+                many(random, |random| (text(random), many(random, metrics)))
+            }),
         }),
         7 => Reply::CreateTable(Box::new(CreateTableReply { table: description(random) })),
         8 => Reply::DescribeTable(Box::new(DescribeTableReply { table: description(random) })),
@@ -128,12 +142,17 @@ pub fn reply(kind: usize, random: &mut Rng) -> Reply {
         16 => Reply::UpdateTimeToLive(UpdateTimeToLiveReply { enabled: random.bool(), attribute_name: text(random) }),
         17 => Reply::TagResource(TagResourceReply),
         18 => Reply::UntagResource(UntagResourceReply),
-        _ => Reply::DescribeLimits(DescribeLimitsReply {
+        19 => Reply::DescribeLimits(DescribeLimitsReply {
             account_max_read_capacity_units: random.u64(..),
             account_max_write_capacity_units: random.u64(..),
             table_max_read_capacity_units: random.u64(..),
             table_max_write_capacity_units: random.u64(..),
         }),
+        _ => Reply::UpdateItem(Box::new(UpdateItemReply {
+            attributes: maybe(random, item),
+            consumed: maybe(random, consumed),
+            item_collection_metrics: maybe(random, |random| Box::new(metrics(random))),
+        })),
     }
 }
 
@@ -152,7 +171,7 @@ fn query(random: &mut Rng) -> Query {
     Query {
         table_name: maybe(random, text),
         key_condition_expression: maybe(random, text),
-        expression_attribute_names: maybe(random, |random| many(random, |random| (text(random), text(random)))),
+        expression_attribute_names: maybe(random, names),
         expression_attribute_values: attributes(random),
         limit: maybe(random, |random| random.i64(..)),
         scan_index_forward: random.bool(),
@@ -160,7 +179,13 @@ fn query(random: &mut Rng) -> Query {
         select: choice(random),
         consistent_read: random.bool(),
         return_consumed_capacity: choice(random),
-        refused: None,
+        key_conditions: maybe(random, conditions),
+        index_name: maybe(random, text),
+        filter_expression: maybe(random, text),
+        projection_expression: maybe(random, text),
+        attributes_to_get: maybe(random, |random| many(random, text)),
+        query_filter: maybe(random, conditions),
+        conditional_operator: choice(random),
     }
 }
 
@@ -174,7 +199,100 @@ fn scan(random: &mut Rng) -> Scan {
         select: choice(random),
         consistent_read: random.bool(),
         return_consumed_capacity: choice(random),
-        ..Scan::default()
+        expression_attribute_names: maybe(random, names),
+        expression_attribute_values: attributes(random),
+        index_name: maybe(random, text),
+        filter_expression: maybe(random, text),
+        projection_expression: maybe(random, text),
+        attributes_to_get: maybe(random, |random| many(random, text)),
+        scan_filter: maybe(random, conditions),
+        conditional_operator: choice(random),
+    }
+}
+
+fn update_item(random: &mut Rng) -> UpdateItem {
+    UpdateItem {
+        table_name: maybe(random, text),
+        key: attributes(random),
+        update_expression: maybe(random, text),
+        attribute_updates: maybe(random, |random| {
+            many(random, |random| {
+                (text(random), AttributeUpdate { action: choice(random), value: single_value(random) })
+            })
+        }),
+        return_values: choice(random),
+        return_consumed_capacity: choice(random),
+        return_item_collection_metrics: choice(random),
+        conditional: if random.bool() { conditional(random) } else { ConditionalWrite::default() },
+    }
+}
+
+fn conditional(random: &mut Rng) -> ConditionalWrite {
+    ConditionalWrite {
+        condition_expression: maybe(random, text),
+        expression_attribute_names: maybe(random, names),
+        expression_attribute_values: attributes(random),
+        expected: maybe(random, |random| many(random, |random| (text(random), expected(random)))),
+        conditional_operator: choice(random),
+        return_values_on_condition_check_failure: choice(random),
+    }
+}
+
+fn expected(random: &mut Rng) -> ExpectedAttribute {
+    ExpectedAttribute {
+        exists: maybe(random, Rng::bool),
+        value: single_value(random),
+        comparison_operator: choice(random),
+        attribute_value_list: maybe(random, |random| many(random, single_value)),
+    }
+}
+
+fn conditions(random: &mut Rng) -> Vec<(Text, LegacyCondition)> {
+    many(random, |random| {
+        let condition = LegacyCondition {
+            comparison_operator: choice(random),
+            attribute_value_list: maybe(random, |random| many(random, single_value)),
+        };
+        (text(random), condition)
+    })
+}
+
+fn selection(random: &mut Rng) -> Box<AttributeSelection> {
+    Box::new(AttributeSelection {
+        projection_expression: maybe(random, text),
+        expression_attribute_names: maybe(random, names),
+        attributes_to_get: maybe(random, |random| many(random, text)),
+    })
+}
+
+fn names(random: &mut Rng) -> Vec<(Text, Text)> {
+    many(random, |random| (text(random), text(random)))
+}
+
+fn single_value(random: &mut Rng) -> Attributes {
+    if random.u8(0..4) == 0 {
+        return Attributes::Absent;
+    }
+    let map = BTreeMap::from([(SINGLE_VALUE_NAME.to_owned(), value(random, 0))]);
+    Attributes::Valid(Item::from_value_map(&map).expect("the sample is a legal item"))
+}
+
+fn metrics(random: &mut Rng) -> ItemCollectionMetrics {
+    ItemCollectionMetrics {
+        item_collection_key: item(random),
+        size_estimate_range_gb: [random.u32(..), random.u32(..)],
+    }
+}
+
+/// A random detail of an error.
+pub fn detail(random: &mut Rng) -> ErrorDetail {
+    let text = |random: &mut Rng| Cow::Owned(string(random));
+    match random.bool() {
+        true => ErrorDetail::Item(item(random)),
+        false => ErrorDetail::ThrottlingReasons(many(random, |random| ThrottlingReason {
+            reason: text(random),
+            resource: text(random),
+        })),
     }
 }
 
@@ -270,7 +388,7 @@ fn table_keys(random: &mut Rng) -> Vec<(Text, KeysAndAttributes)> {
         let keys = KeysAndAttributes {
             keys: maybe(random, |random| many(random, attributes)),
             consistent_read: random.bool(),
-            ..KeysAndAttributes::default()
+            selection: maybe(random, selection),
         };
         (text(random), keys)
     })
@@ -355,7 +473,11 @@ fn consumed(random: &mut Rng) -> ConsumedCapacity {
     ConsumedCapacity {
         table_name: text(random),
         capacity_units: CapacityUnits::from_half_unit_count(random.u64(..)),
-        is_itemised: random.bool(),
+        itemised: maybe(random, |random| {
+            let units = |random: &mut Rng| CapacityUnits::from_half_unit_count(random.u64(..));
+            let local_indexes = many(random, |random| (text(random), units(random)));
+            Box::new(ItemisedCapacity { table: units(random), local_indexes })
+        }),
     }
 }
 

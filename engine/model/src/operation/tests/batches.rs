@@ -36,14 +36,6 @@ fn batch_get_item() {
     );
     let twice = KeysAndAttributes { keys: Some(vec![key("a"), key("b"), key("a")]), ..keys(0..0) };
     check(vec![("table", twice)], "Provided list of item keys contains duplicates");
-    check(
-        vec![("table", KeysAndAttributes { refused: Some("AttributesToGet"), ..keys(0..1) })],
-        "Stator does not support the parameter AttributesToGet of BatchGetItem yet",
-    );
-    check(
-        vec![("table", KeysAndAttributes { has_expression_attribute_names: true, ..keys(0..1) })],
-        NAMES_WITHOUT_EXPRESSION,
-    );
     check(vec![("table", KeysAndAttributes { keys: Some(vec![invalid(NO_TYPE)]), ..keys(0..0) })], NO_TYPE);
 }
 

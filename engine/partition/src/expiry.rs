@@ -1,0 +1,69 @@
+//! Expiry: items whose time is over are deleted, a few a turn.
+//!
+//! Nobody asks for it but the engine, from time to time. The delete is a change like any other, marked as the service's
+//! own in the log; it costs no throughput. Deliberately not here: when items are due (`due_times.rs`).
+
+use crate::due_times::{DueRange, item_key};
+use crate::write::{Replaced, Write};
+use crate::{Cause, Context, Partition};
+use model::operation::CapacityUnits;
+
+/// Items that the pass over all items reads in one turn.
+const READ_ITEM_COUNT: usize = 512;
+/// Proposals and answers that may wait while items are deleted: requests go first.
+const WAITING_COUNT_MAX: usize = 1_024;
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Items whose deletion was proposed.
+    pub item_count: usize,
+    /// Whether there may be more to do at once.
+    pub may_be_more: bool,
+}
+
+impl Partition {
+    /// Whether its items expire.
+    pub fn has_expiry(&self) -> bool {
+        self.due_times.is_some()
+    }
+
+    /// Deletes up to `item_count` items whose time is over, decided against the newest state: an item that was changed in
+    /// time stays.
+    pub fn expire(&mut self, context: &mut Context, item_count: usize) -> Expired {
+        let mut expired = Expired::default();
+        let Some(due_times) = &mut self.due_times else { return expired };
+        let is_read = due_times.read_items(&self.memtables, READ_ITEM_COUNT);
+        let range = DueRange::at(context.now_us / 1_000, self.options.expiry_delay_ms);
+        let entries = due_times.due(range, item_count);
+        expired.may_be_more = !is_read || entries.len() == item_count;
+        for entry in entries {
+            let decided = if self.in_flight.len() < WAITING_COUNT_MAX {
+                self.expire_item(context, range, item_key(&entry))
+            } else {
+                None
+            };
+            let Some(is_deleted) = decided else {
+                expired.may_be_more = true;
+                break;
+            };
+            expired.item_count += usize::from(is_deleted);
+            if let Some(due_times) = &mut self.due_times {
+                due_times.set_decided(entry);
+            }
+        }
+        expired
+    }
+
+    /// Deletes the item if its time is over. Returns whether it was; `None` if the log has no room for it now.
+    fn expire_item(&mut self, context: &mut Context, range: DueRange, key: &[u8]) -> Option<bool> {
+        let due_times = self.due_times.as_ref().expect("asked by whoever has it");
+        let old = self.newest(key).filter(|item| range.contains(*item, due_times.attribute_name()));
+        let Some(old) = old else { return Some(false) };
+        let collection = self.collection_change(key, Some(old), None);
+        // DynamoDB: developer guide, "Using time to live": the deletes cost nothing.
+        let replaced = Replaced { old_bytes: Some(old.size_bytes()), collection, units: CapacityUnits::ZERO };
+        let write = Write { key, image: None, replaced, cause: Cause::Expiry };
+        self.try_propose(context, &write, None).ok().map(|()| true)
+    }
+}

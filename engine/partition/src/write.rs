@@ -1,0 +1,160 @@
+//! Writes on their way from a decision to the log, and answers of decisions that write nothing.
+//!
+//! In the way of a request: `operation/` decides against the newest image, what is here proposes; `apply.rs` releases the
+//! answer. Deliberately not here: what a write does to an item.
+
+use crate::collections::{CollectionChange, hash_of};
+use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
+use model::error::THROTTLED;
+use model::operation::{CapacityUnits, WriteEffect, collection_share_bytes, write_units};
+use model::{Access, Error, ErrorKind, ItemRef};
+use replication::ProposeError;
+
+/// A write that was decided: what the log shall carry.
+pub(crate) struct Write<'a> {
+    /// The encoded key.
+    pub(crate) key: &'a [u8],
+    /// `None`: delete.
+    pub(crate) image: Option<&'a [u8]>,
+    pub(crate) replaced: Replaced,
+    pub(crate) cause: Cause,
+}
+
+/// What a write takes the place of, and what follows from that.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Replaced {
+    /// DynamoDB's size of the replaced image; `None` if there was none.
+    pub(crate) old_bytes: Option<usize>,
+    /// On a table with local indexes.
+    pub(crate) collection: Option<CollectionChange>,
+    /// What the write costs; nothing where nobody pays.
+    pub(crate) units: CapacityUnits,
+}
+
+impl Partition {
+    /// What a write of `new` in the place of `old`, the newest image, does besides.
+    ///
+    /// # Errors
+    /// ItemCollectionSizeLimitExceeded if the collection gets larger than it may be.
+    pub(crate) fn weigh<'a>(
+        &self,
+        key: &[u8],
+        old: Option<ItemRef<'a>>,
+        new: Option<ItemRef<'a>>,
+    ) -> Result<(Replaced, WriteEffect<'a>), Error> {
+        let is_paid = self.throughput.is_bounded(Access::Write);
+        let replaced = Replaced {
+            old_bytes: old.map(|old| old.size_bytes()),
+            collection: self.collection_change(key, old, new),
+            units: if is_paid { write_units(&self.definition, old, new).total() } else { CapacityUnits::ZERO },
+        };
+        let collection_bytes = replaced.collection.map(|change| self.collections.bytes_after(change));
+        let is_larger = replaced.collection.is_some_and(|change| change.grows());
+        if is_larger && collection_bytes.is_some_and(|bytes| bytes > self.options.collection_bytes_max) {
+            return Err(Error::item_collection_too_large());
+        }
+        Ok((replaced, WriteEffect { old, new, collection_bytes }))
+    }
+
+    /// What a write does to the collection of its item; `None` on a table without local indexes.
+    pub(crate) fn collection_change(
+        &self,
+        key: &[u8],
+        old: Option<ItemRef<'_>>,
+        new: Option<ItemRef<'_>>,
+    ) -> Option<CollectionChange> {
+        if self.local_indexes.is_empty() {
+            return None;
+        }
+        let share = |item: Option<ItemRef<'_>>| item.map_or(0, |item| collection_share_bytes(&self.definition, item));
+        Some(CollectionChange { hash: hash_of(key), old_bytes: share(old), new_bytes: share(new) })
+    }
+
+    /// What a write costs that is refused: nothing but for its condition.
+    pub(crate) fn refusal_units(&self, old: Option<ItemRef<'_>>, error: &Error) -> CapacityUnits {
+        let is_paid = self.throughput.is_bounded(Access::Write) && error.kind == ErrorKind::ConditionalCheckFailed;
+        if is_paid { write_units(&self.definition, old, old).total() } else { CapacityUnits::ZERO }
+    }
+
+    /// Takes what such a write costs, and gives the error on.
+    pub(crate) fn charge_refusal(&mut self, units: CapacityUnits, error: Error) -> Error {
+        self.throughput.take(Access::Write, units);
+        error
+    }
+
+    /// Takes what a write costs.
+    pub(crate) fn pay_for_write(&mut self, replaced: &Replaced) {
+        self.throughput.take(Access::Write, replaced.units);
+    }
+
+    /// Proposes a write; `answer` is released when it is applied.
+    pub(crate) fn propose(&mut self, context: &mut Context, write: &Write<'_>, ticket: Ticket, answer: Answer) {
+        if let Err(error) = self.try_propose(context, write, Some((ticket, answer))) {
+            context.answer(ticket, Err(error));
+        }
+    }
+
+    /// The same, for a write that nobody may wait for.
+    ///
+    /// # Errors
+    /// If the group does not take it.
+    pub(crate) fn try_propose(
+        &mut self,
+        context: &mut Context,
+        write: &Write<'_>,
+        answer: Option<(Ticket, Answer)>,
+    ) -> Result<(), Error> {
+        let change = ChangeView {
+            key: write.key,
+            image: write.image,
+            old_item_bytes: write
+                .replaced
+                .old_bytes
+                .map(|bytes| u32::try_from(bytes).expect("an item has at most 400 KB")),
+            written_at_us: context.now_us,
+            cause: write.cause,
+        };
+        let payload = change.encode(context.changes(change.encoded_bytes()));
+        let index = self.group.propose(payload.clone()).map_err(|error| match error {
+            ProposeError::Busy => Error::throttling(THROTTLED),
+            error => Error::internal(format!("the write was not accepted: {error}")),
+        })?;
+        let change = Change::decode(&payload).expect("encoded a moment ago");
+        let answer = answer.map(|(ticket, answer)| (ticket, Ok(answer)));
+        self.in_flight.add(index, (change.key, change.image), answer);
+        self.pay_for_write(&write.replaced);
+        if let Some(change) = write.replaced.collection {
+            self.collections.apply(change);
+        }
+        Ok(())
+    }
+
+    /// Answers a decision about `key` that writes nothing. If it saw a write that is still in flight it is told when that
+    /// is durable, for it tells of it.
+    pub(crate) fn answer_unwritten(&mut self, context: &mut Context, ticket: Ticket, key: &[u8], outcome: Outcome) {
+        if self.in_flight.newest(key).is_none() {
+            context.answer(ticket, outcome);
+        } else {
+            self.answer_behind_writes(context, ticket, outcome);
+        }
+    }
+
+    /// Refuses a write of `key` for what was found when it was decided.
+    pub(crate) fn refuse(&mut self, context: &mut Context, ticket: Ticket, key: &[u8], error: Error) {
+        if error.kind == ErrorKind::ItemCollectionSizeLimitExceeded {
+            // It tells of other items as well.
+            self.answer_behind_writes(context, ticket, Err(error));
+        } else {
+            self.answer_unwritten(context, ticket, key, Err(error));
+        }
+    }
+
+    /// Answers when everything in flight is durable.
+    fn answer_behind_writes(&mut self, context: &mut Context, ticket: Ticket, outcome: Outcome) {
+        if self.in_flight.is_full() {
+            context.answer(ticket, Err(Error::throttling(THROTTLED)));
+        } else if let Some((ticket, outcome)) = self.in_flight.park(ticket, outcome) {
+            context.answer(ticket, outcome);
+        }
+    }
+}

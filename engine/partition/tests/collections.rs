@@ -1,0 +1,112 @@
+//! Item collections are counted exactly, writes in flight included, and do not grow beyond their limit.
+#![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
+
+mod world;
+
+use model::operation::{Attributes, Choice, PutItem, Reply, ReturnItemCollectionMetrics};
+use model::table::IndexProjection;
+use model::{Error, ErrorKind, Item, KeyType, TableDefinition, Text, Value};
+use partition::{Answer, Operation, PartitionOptions};
+use runtime::simulated::Machine;
+use world::{Owner, item, key, live, options, table, text};
+
+/// What one of the items below adds: itself, 1,000 bytes, and its entry, as much again.
+const SHARE_BYTES: u64 = 2_000;
+
+fn indexed() -> TableDefinition {
+    table(&[("by-x", "x", KeyType::String, IndexProjection::All)])
+}
+
+fn limited() -> PartitionOptions {
+    PartitionOptions { collection_bytes_max: 5 * SHARE_BYTES, ..options() }
+}
+
+fn large(partition_key: &str, sort_key: u64) -> Item {
+    let with = |filler| item(partition_key, sort_key, &[("x", text("x")), ("filler", Value::B(vec![1; filler]))]);
+    let rest = 1_000 - with(0).as_ref().size_bytes();
+    with(rest)
+}
+
+fn is_too_large(result: Result<Answer, Error>) -> bool {
+    match result {
+        Ok(_) => false,
+        Err(error) => {
+            assert_eq!(error.kind, ErrorKind::ItemCollectionSizeLimitExceeded, "{error}");
+            true
+        }
+    }
+}
+
+#[test]
+fn a_collection_grows_to_its_limit_and_no_further() {
+    let machine = Machine::new(1);
+    live(&machine, (&indexed(), limited()), async |owner| {
+        for sort_key in 1..=5 {
+            owner.put(&large("a", sort_key)).await.unwrap();
+        }
+        assert!(is_too_large(owner.put(&key("a", 6)).await));
+        assert!(!is_too_large(owner.put(&large("b", 1)).await), "another collection");
+        assert!(!is_too_large(owner.put(&large("a", 5)).await), "it does not grow");
+    });
+    live(&machine, (&indexed(), limited()), async |owner| {
+        assert!(is_too_large(owner.put(&key("a", 6)).await), "it is counted again from the items");
+        owner.delete(&key("a", 1)).await.unwrap();
+        assert!(!is_too_large(owner.put(&key("a", 6)).await));
+        assert!(is_too_large(owner.put(&large("a", 1)).await));
+        owner.delete(&key("a", 6)).await.unwrap();
+        assert!(!is_too_large(owner.put(&large("a", 1)).await));
+    });
+}
+
+#[test]
+fn writes_in_flight_count_and_refusals_wait_for_them() {
+    let machine = Machine::new(2);
+    live(&machine, (&indexed(), limited()), async |owner| {
+        for sort_key in 1..=6 {
+            let put = owner.put_of(&large("a", sort_key));
+            owner.begin(put);
+        }
+        assert!(owner.take_outcomes().is_empty(), "the refusal tells of writes that are not durable yet");
+        owner.settle().await;
+        let outcomes = owner.take_outcomes();
+        assert_eq!(outcomes.len(), 6);
+        let refused: Vec<u64> = outcomes
+            .into_iter()
+            .filter(|(_, outcome)| is_too_large(outcome.clone()))
+            .map(|(number, _)| number)
+            .collect();
+        assert_eq!(refused, [6]);
+    });
+}
+
+#[test]
+fn tables_without_local_indexes_have_no_collections() {
+    let machine = Machine::new(3);
+    live(&machine, (&table(&[]), limited()), async |owner| {
+        for sort_key in 0..20 {
+            assert_eq!(metrics(owner, &large("a", sort_key)).await, None);
+        }
+    });
+    let machine = Machine::new(4);
+    live(&machine, (&indexed(), limited()), async |owner| {
+        let expected = Item::from_value_map(&[("p".to_owned(), text("a"))].into()).unwrap();
+        assert_eq!(metrics(owner, &large("a", 1)).await, Some((expected, [0, 1])));
+    });
+}
+
+/// What a put tells of the collection.
+async fn metrics(owner: &mut Owner, item: &Item) -> Option<(Item, [u32; 2])> {
+    let put = PutItem {
+        table_name: Some(Text::from("things")),
+        item: Attributes::Valid(item.clone()),
+        return_item_collection_metrics: Choice::Known(ReturnItemCollectionMetrics::Size),
+        ..PutItem::default()
+    };
+    let operation = Operation::PutItem(owner.key_of(item), put);
+    match owner.call(operation).await {
+        Ok(Answer::Reply(Reply::PutItem(reply))) => {
+            reply.item_collection_metrics.map(|metrics| (metrics.item_collection_key, metrics.size_estimate_range_gb))
+        }
+        other => panic!("{other:?}"),
+    }
+}

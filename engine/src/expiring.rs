@@ -1,0 +1,124 @@
+//! Expiry in the background: from time to time the partitions whose items expire get a turn to delete some.
+//!
+//! One a worker. Once a second a round begins; it goes through the partitions a few a turn, with a pause between, until
+//! none has more to delete: requests go first, whatever has come due. Deliberately not here: which items those are
+//! (`partition`).
+
+use crate::Engine;
+use model::table::PartitionId;
+use partition::Partition;
+use runtime::{Runtime, ShareClass, Signal};
+use std::cell::Cell;
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two rounds.
+const ROUND_DELAY: Duration = Duration::from_secs(1);
+/// Between two turns of one round.
+const TURN_DELAY: Duration = Duration::from_millis(1);
+/// Partitions that get a turn at once.
+const PARTITION_COUNT_MAX: usize = 8;
+/// Items that a partition may delete in its turn.
+const ITEM_COUNT_MAX: usize = 64;
+
+/// The partitions of a worker whose items expire, and when they are looked at.
+pub(crate) struct Expiring {
+    partitions: BTreeSet<PartitionId>,
+    /// Those that this round has still to look at.
+    round: VecDeque<PartitionId>,
+    timer: Rc<Cell<Timer>>,
+    signal: Signal,
+}
+
+/// When the next partitions have their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// Never: no items expire.
+    Stopped,
+    /// Later.
+    Running,
+    /// Now.
+    Ended,
+}
+
+impl Expiring {
+    pub(crate) fn new(signal: &Signal) -> Self {
+        let timer = Rc::new(Cell::new(Timer::Stopped));
+        Self { partitions: BTreeSet::new(), round: VecDeque::new(), timer, signal: signal.clone() }
+    }
+
+    /// The items of a partition may have begun to expire, or ceased to.
+    pub(crate) fn look_at(&mut self, runtime: &Runtime, partition: &Partition) {
+        if !partition.has_expiry() {
+            self.partitions.remove(&partition.id());
+            return;
+        }
+        self.partitions.insert(partition.id());
+        self.round.push_back(partition.id());
+        if self.timer.get() == Timer::Stopped {
+            self.wake_after(runtime, TURN_DELAY);
+        }
+    }
+
+    /// The partition is gone.
+    pub(crate) fn forget(&mut self, partition: PartitionId) {
+        self.partitions.remove(&partition);
+    }
+
+    /// The partitions whose turn it is now, if it is anybody's.
+    fn take_turn(&mut self) -> Vec<PartitionId> {
+        if self.timer.get() != Timer::Ended {
+            return Vec::new();
+        }
+        self.timer.set(Timer::Stopped);
+        if self.round.is_empty() {
+            self.round.extend(&self.partitions);
+        }
+        self.round.drain(..self.round.len().min(PARTITION_COUNT_MAX)).collect()
+    }
+
+    /// Sets the time of the next turn.
+    fn rest(&mut self, runtime: &Runtime) {
+        if !self.round.is_empty() {
+            self.wake_after(runtime, TURN_DELAY);
+        } else if !self.partitions.is_empty() {
+            self.wake_after(runtime, ROUND_DELAY);
+        }
+    }
+
+    fn wake_after(&self, runtime: &Runtime, delay: Duration) {
+        self.timer.set(Timer::Running);
+        let (runtime_of_task, timer, signal) = (runtime.clone(), Rc::clone(&self.timer), self.signal.clone());
+        runtime.spawn(ShareClass::Foreground, async move {
+            runtime_of_task.sleep(delay).await;
+            timer.set(Timer::Ended);
+            signal.notify();
+        });
+    }
+}
+
+impl Engine {
+    /// Lets some partitions delete items whose time is over, when it is time for that.
+    pub(crate) fn expire_items(&mut self) {
+        let partitions = self.expiring.take_turn();
+        if partitions.is_empty() {
+            return;
+        }
+        // Deletes make room in memory, but need some in the journal.
+        if self.admission.admit_write(&self.journal, true).is_ok() {
+            for id in partitions {
+                let Some(owner) = self.partitions.get_mut(&id) else { continue };
+                let expired = owner.expire(&mut self.context, ITEM_COUNT_MAX);
+                self.metrics.expired_count += expired.item_count as u64;
+                if expired.item_count > 0 && !owner.set_proposing(true) {
+                    self.settle_later(id);
+                }
+                if expired.may_be_more {
+                    self.expiring.round.push_back(id);
+                }
+            }
+        }
+        self.expiring.rest(&self.runtime);
+    }
+}

@@ -1,0 +1,127 @@
+//! A node as its clients see it: the process, a connection that speaks HTTP, one that speaks the binary protocol.
+
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs of this")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use bytes::BytesMut;
+use model::Error;
+use model::operation::{Reply, Request};
+use wire::client::{self, Decoder, Incoming};
+use wire::{EncodeError, RequestId};
+
+use crate::codecs::{body_of_answer, hello, post};
+
+/// A running process of one core; it is killed when dropped.
+pub struct Node {
+    child: Child,
+    /// Held open, so that what the node may still print has somewhere to go.
+    _stdout: BufReader<ChildStdout>,
+    http_address: String,
+    wire_address: String,
+}
+
+impl Node {
+    /// Starts a node on free ports and waits until it is ready.
+    pub fn start(data_directory: &Path) -> Node {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stator"))
+            .args(["serve", "--cores", "1", "--memory", "256M", "--segment-size", "4M", "--data-dir"])
+            .arg(data_directory)
+            .args(["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"])
+            .env("STATOR_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary is built");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line, or the end");
+        let address = |name: &str| {
+            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
+            word.unwrap_or_else(|| panic!("the node is not ready, it says {line:?}")).to_owned()
+        };
+        let (http_address, wire_address) = (address("http="), address("wire="));
+        Node { child, _stdout: stdout, http_address, wire_address }
+    }
+
+    pub fn http(&self) -> HttpConnection {
+        HttpConnection { stream: connect(&self.http_address) }
+    }
+
+    pub fn wire(&self) -> WireConnection {
+        let mut connection = WireConnection { stream: connect(&self.wire_address), decoder: Decoder::new() };
+        let mut out = BytesMut::new();
+        client::encode_hello(&hello(), &mut out).expect("a short name");
+        connection.stream.write_all(&out).expect("the node listens");
+        assert!(matches!(connection.next_message(), Incoming::Welcome(_)));
+        connection
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Gone already, or going: there is nobody to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the node listens");
+    stream.set_nodelay(true).expect("a socket option");
+    stream
+}
+
+pub struct HttpConnection {
+    stream: TcpStream,
+}
+
+impl HttpConnection {
+    /// The body of the answer to a call.
+    pub fn call(&mut self, operation: &str, body: &str) -> String {
+        self.stream.write_all(&post(operation, body.as_bytes())).expect("the node listens");
+        let (mut received, mut piece) = (Vec::new(), [0; 16 << 10]);
+        loop {
+            if let Some((body, used)) = body_of_answer(&received) {
+                assert_eq!(used, received.len(), "one answer to one call");
+                return String::from_utf8(body.to_vec()).expect("a body of text");
+            }
+            let count = self.stream.read(&mut piece).expect("the node answers");
+            assert!(count > 0, "{operation} {body}: the node has closed");
+            received.extend_from_slice(&piece[..count]);
+        }
+    }
+}
+
+pub struct WireConnection {
+    stream: TcpStream,
+    decoder: Decoder,
+}
+
+impl WireConnection {
+    /// The outcome of a request, or why it cannot be sent.
+    pub fn call(&mut self, request: &Request) -> Result<Result<Reply, Error>, EncodeError> {
+        let mut out = BytesMut::new();
+        client::encode_request(RequestId(1), request, &mut out)?;
+        self.stream.write_all(&out).expect("the node listens");
+        match self.next_message() {
+            Incoming::Reply { result, .. } => Ok(result),
+            other => panic!("{request:?}: {other:?}"),
+        }
+    }
+
+    fn next_message(&mut self) -> Incoming {
+        let mut piece = [0; 16 << 10];
+        loop {
+            if let Some(message) = self.decoder.next_message().expect("the node speaks the protocol") {
+                return message;
+            }
+            let count = self.stream.read(&mut piece).expect("the node answers");
+            assert!(count > 0, "the node has closed");
+            self.decoder.feed(&piece[..count]);
+        }
+    }
+}
