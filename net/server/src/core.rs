@@ -189,6 +189,8 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+        metrics.set(Figure::CleanedSegments, counted.cleaned_segment_count);
+        metrics.set(Figure::ExpiredItems, counted.expired_count);
     }
 
     fn spawn_tick(&self) {
