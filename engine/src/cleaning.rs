@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One victim at a time, always the oldest. What is visited at a start is then a suffix of the log, which is what keeps deleted items
-//! deleted (`journal/FORMAT.md`), and no segment is copied more often than the log turns round: with a log of 1.5 times what is live, at most
-//! three bytes are written for one, whatever is overwritten. A turn does one piece, so no request waits for more.
+//! deleted (`journal/FORMAT.md`), and no segment is copied more often than the log turns round: with a log of twice what is live, at most
+//! two bytes are written for one, whatever is overwritten. A turn does one piece, so no request waits for more.
 //!
 //! Deliberately not here: what is live (`partition`, `control`, `replication`), and bytes (`journal`).
 
@@ -28,9 +28,9 @@ use std::time::Duration;
 /// Segments of the log that are not worth cleaning, whatever they hold.
 const SEGMENT_COUNT_MIN: u64 = 4;
 /// Bytes of log per hundred live bytes at which cleaning begins, as slowly as it goes ...
-const BEGIN_PERCENT: u64 = 130;
+const BEGIN_PERCENT: u64 = 160;
 /// ... and at which it goes as fast as its share allows, with one segment more than the minimum.
-const LIMIT_PERCENT: u64 = 150;
+const LIMIT_PERCENT: u64 = 200;
 /// The same on a full disk, where any space that can be had is wanted.
 const FULL_PERCENT: u64 = 102;
 /// How long the slowest cleaning waits between two pieces.
