@@ -15,7 +15,7 @@ use model::operation::{
     CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
     resolve_table_name, resource_not_found,
 };
-use model::table::TableStatus;
+use model::table::{TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableId, Text};
 use partition::{Answer, Opening, Statistics, Ticket};
 use replication::OpenError;
@@ -218,11 +218,13 @@ impl Engine {
         self.admission.admit_write(&self.journal, is_removal)?;
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
-        let control = &mut self.catalog.as_mut().expect("asked on the core that owns the catalog").control;
+        let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");
+        let key = uuid_text(u128::from_be_bytes(owner.keys.master().0));
+        let control = &mut owner.control;
         let (index, reply) = match request {
             Request::CreateTable(create) => {
                 let random_bits = (u128::from(self.runtime.chance()) << 64) | u128::from(self.runtime.chance());
-                let birth = Birth { random_bits, created_at_ms: now_ms };
+                let birth = Birth { random_bits, created_at_ms: now_ms, key };
                 let cores = (0..self.runtime.core_count()).map(core_id).collect();
                 let (index, definition) = control.create_table(create, birth, cores)?;
                 let table = described(definition, statistics);
@@ -230,7 +232,7 @@ impl Engine {
             }
             Request::UpdateTable(update) => {
                 let (index, definition) =
-                    control.update_table(table_name(update.table_name.as_ref())?, update, now_ms)?;
+                    control.update_table(table_name(update.table_name.as_ref())?, update, (now_ms, &key))?;
                 let table = described(definition, statistics);
                 (index, Reply::UpdateTable(Box::new(UpdateTableReply { table })))
             }

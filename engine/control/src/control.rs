@@ -109,6 +109,9 @@ impl Control {
         let identity =
             TableIdentity { id: table, uuid: uuid_text(birth.random_bits), created_at_ms: birth.created_at_ms };
         let mut definition = request.definition(identity)?;
+        if let Some(encryption) = &request.sse_specification {
+            definition.encryption_key = encryption.key("CreateTable", &birth.key)?;
+        }
         let told = definition.clone();
         if !self.has_states {
             definition.status = TableStatus::Active;
@@ -179,7 +182,7 @@ impl Control {
         &mut self,
         name: &str,
         request: &UpdateTable,
-        now_ms: u64,
+        (now_ms, key): (u64, &str),
     ) -> Result<(LogIndex, TableDefinition), Error> {
         let current = self.newest(name)?;
         match current.status {
@@ -189,6 +192,9 @@ impl Control {
             TableStatus::Deleting => return Err(in_use("deleted", name)),
         }
         let mut next = request.apply(current, now_ms)?;
+        if let Some(encryption) = &request.sse_specification {
+            next.encryption_key = encryption.key("UpdateTable", key)?;
+        }
         let told = UpdateTable::told(current, &next, now_ms);
         if self.has_states {
             next.status = TableStatus::Updating;
@@ -391,13 +397,15 @@ impl Effect {
     }
 }
 
-/// What chance and the clock give a new table.
-#[derive(Clone, Copy, Debug)]
+/// What chance, the clock and the keyring give a new table.
+#[derive(Clone, Debug)]
 pub struct Birth {
     /// 128 random bits.
     pub random_bits: u128,
     /// Milliseconds since 1970.
     pub created_at_ms: u64,
+    /// Id of the key that wraps its keys.
+    pub key: String,
 }
 
 fn in_use(doing: &str, name: &str) -> Error {

@@ -28,12 +28,16 @@ impl Server {
     }
 
     fn call(&self, operation: &str, body: &str) -> String {
+        let answer = self.try_call(operation, body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
+        answer
+    }
+
+    fn try_call(&self, operation: &str, body: &str) -> String {
         let head = format!(
             "X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=x\r\nX-Amz-Date: 20260101T000000Z"
         );
-        let answer = ask(&self.http, "POST / HTTP/1.1", &head, body);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
-        answer
+        ask(&self.http, "POST / HTTP/1.1", &head, body)
     }
 
     fn rotate(&self, what: &str, head: &str) -> String {
@@ -110,4 +114,40 @@ fn nothing_that_a_client_writes_is_on_the_disk_in_clear_and_keys_rotate_and_are_
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && told.contains("put it back") && told.contains("ring"), "{told}");
     assert!(!keyring.exists(), "no other keyring takes its place");
+}
+
+#[test]
+fn a_table_tells_of_its_key_when_it_was_asked_to_and_other_keys_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, keyring) = (folder.path().join("data"), folder.path().join("ring"));
+    let server = Server::start(&directory, &keyring);
+    let create = |name: &str, specification: &str| {
+        format!(
+            r#"{{"TableName":"{name}","AttributeDefinitions":[{{"AttributeName":"p","AttributeType":"S"}}],"KeySchema":[{{"AttributeName":"p","KeyType":"HASH"}}],"BillingMode":"PAY_PER_REQUEST","SSESpecification":{specification}}}"#
+        )
+    };
+    let update = |server: &Server, specification: &str| {
+        server.try_call("UpdateTable", &format!(r#"{{"TableName":"table","SSESpecification":{specification}}}"#))
+    };
+    let key = |answer: &str| {
+        let (_, behind) =
+            answer.split_once(r#""SSEDescription":{"Status":"ENABLED","SSEType":"KMS","KMSMasterKeyArn":""#)?;
+        behind.split_once('"').map(|(arn, _)| arn.to_owned())
+    };
+    let told = server.call("CreateTable", &create("table", r#"{"Enabled":true,"SSEType":"KMS"}"#));
+    let arn = key(&told).expect("it tells of the key");
+    assert!(arn.starts_with("arn:aws:kms:us-east-1:123456789012:key/"), "{arn}");
+    assert_eq!(key(&server.call("CreateTable", &create("plain", r#"{"Enabled":false}"#))), None);
+    let refused = server.try_call("CreateTable", &create("other", r#"{"Enabled":true,"KMSMasterKeyId":"alias/mine"}"#));
+    assert!(refused.contains("SSESpecification.KMSMasterKeyId of CreateTable"), "{refused}");
+    server.kill();
+
+    let server = Server::start(&directory, &keyring);
+    let describe = |server: &Server| key(&server.call("DescribeTable", r#"{"TableName":"table"}"#));
+    assert_eq!(describe(&server).as_ref(), Some(&arn), "it is remembered");
+    update(&server, r#"{"Enabled":false}"#);
+    assert_eq!(describe(&server), None);
+    update(&server, &format!(r#"{{"Enabled":true,"KMSMasterKeyId":"{arn}"}}"#));
+    assert_eq!(describe(&server), Some(arn));
+    server.kill();
 }
