@@ -1,24 +1,26 @@
 //! Tables come, change and go: worker 0 decides, every worker opens, changes or closes its partitions.
 //!
-//! A change is announced to every core after its entry is durable, and is answered when every core has opened,
+//! A change is announced to every core after its entry is durable, and a new table's keys are, and is answered when every core has opened,
 //! changed or closed its partitions. With a delay, a table then stays CREATING, UPDATING or DELETING for as long, and
 //! the end of that is the next change. Deliberately not here: what the catalog holds and how it is decided (`control`).
 
 use crate::Engine;
 use crate::coordinate::described;
-use crate::message::Message;
+use crate::key_keeper::KeyKeeper;
+use crate::message::{KeyGrant, Message};
 use crate::submit::CATALOG_CORE;
 use control::{Applied, Birth, Control, Effect, Placement, TableEntry};
-use journal::LogIndex;
+use journal::{GroupId, LogIndex};
 use model::operation::{
     CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
     resolve_table_name, resource_not_found,
 };
-use model::table::TableStatus;
+use model::table::{TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableId, Text};
 use partition::{Answer, Opening, Statistics, Ticket};
 use replication::OpenError;
 use runtime::{CoreId, Runtime, ShareClass, Signal};
+use security::TableKeys;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -30,10 +32,23 @@ pub(crate) struct CatalogOwner {
     pub(crate) control: Control,
     /// Who waits for an entry to be applied and for what, in the order of the log.
     waiting: VecDeque<(LogIndex, Ticket, Reply)>,
+    /// Keys of all tables.
+    pub(crate) keys: KeyKeeper,
+    /// Applied changes in the order of the log, the first of which waits until its table's keys are durable.
+    unannounced: VecDeque<Unannounced>,
     /// Changes that the cores are taking up.
     announced: HashMap<LogIndex, Announcement>,
     states: States,
     is_proposing: bool,
+}
+
+/// A change that no core has been told about yet.
+struct Unannounced {
+    change: LogIndex,
+    effect: Effect,
+    waiting: Option<(Ticket, Reply)>,
+    /// Of a new table, durable from this generation on.
+    keys: Option<(u64, Arc<TableKeys>)>,
 }
 
 /// A change that every core is told about.
@@ -61,11 +76,24 @@ enum Decision {
 
 impl CatalogOwner {
     /// Takes over a catalog. Tables that it holds in a state between leave it after `delay`.
-    pub(crate) fn new(control: Control, delay: Duration, runtime: &Runtime, signal: &Signal) -> Self {
+    pub(crate) fn new(
+        control: Control,
+        keys: KeyKeeper,
+        delay: Duration,
+        (runtime, signal): (&Runtime, &Signal),
+    ) -> Self {
         let states = States { delay, ended: Rc::default(), signal: signal.clone() };
         control.catalog().tables().for_each(|table| states.begin(table, runtime));
         // The group has just begun its term: what that proposes is to be collected.
-        Self { control, waiting: VecDeque::new(), announced: HashMap::new(), states, is_proposing: true }
+        Self {
+            control,
+            waiting: VecDeque::new(),
+            keys,
+            unannounced: VecDeque::new(),
+            announced: HashMap::new(),
+            states,
+            is_proposing: true,
+        }
     }
 
     /// Proposes what follows for tables that were in a state between for long enough.
@@ -121,6 +149,9 @@ impl Engine {
                 self.outbox.push(CATALOG_CORE, Message::ChangeSettled { change, core });
             }
             Message::ChangeSettled { change, core: _ } => self.core_settled(change),
+            Message::Keys(KeyGrant { tables, .. }) => {
+                tables.iter().for_each(|table| self.journal.grant_keys(table));
+            }
             Message::Operation { .. } | Message::Outcome { .. } => panic!("handled by the worker's turn"),
             Message::Catalog(_) | Message::Opened(_) | Message::Serve => panic!("sent before any core serves"),
         }
@@ -171,9 +202,13 @@ impl Engine {
     fn close_table(&mut self, table: &Arc<TableEntry>) {
         self.router.close(table);
         for placement in &table.partitions {
-            if let Some(partition) = self.partitions.remove(&placement.partition) {
-                self.expiring.forget(placement.partition);
-                self.close_when_settled(partition);
+            match self.partitions.remove(&placement.partition) {
+                Some(partition) => {
+                    self.expiring.forget(placement.partition);
+                    self.close_when_settled(partition);
+                }
+                // Another core's: here its keys were granted and never used.
+                None => self.journal.forget_keys(GroupId(placement.partition.0)),
             }
         }
     }
@@ -183,11 +218,13 @@ impl Engine {
         self.admission.admit_write(&self.journal, is_removal)?;
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
-        let control = &mut self.catalog.as_mut().expect("asked on the core that owns the catalog").control;
+        let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");
+        let key = uuid_text(u128::from_be_bytes(owner.keys.master().0));
+        let control = &mut owner.control;
         let (index, reply) = match request {
             Request::CreateTable(create) => {
                 let random_bits = (u128::from(self.runtime.chance()) << 64) | u128::from(self.runtime.chance());
-                let birth = Birth { random_bits, created_at_ms: now_ms };
+                let birth = Birth { random_bits, created_at_ms: now_ms, key };
                 let cores = (0..self.runtime.core_count()).map(core_id).collect();
                 let (index, definition) = control.create_table(create, birth, cores)?;
                 let table = described(definition, statistics);
@@ -195,7 +232,7 @@ impl Engine {
             }
             Request::UpdateTable(update) => {
                 let (index, definition) =
-                    control.update_table(table_name(update.table_name.as_ref())?, update, now_ms)?;
+                    control.update_table(table_name(update.table_name.as_ref())?, update, (now_ms, &key))?;
                 let table = described(definition, statistics);
                 (index, Reply::UpdateTable(Box::new(UpdateTableReply { table })))
             }
@@ -238,21 +275,45 @@ impl Engine {
         }
     }
 
-    /// Announces what the catalog's log has made durable.
+    /// Takes what the catalog's log has made durable; a new table gets its keys.
     pub(crate) fn apply_catalog(&mut self) {
         let Some(owner) = &mut self.catalog else { return };
         let applied = owner.control.apply_durable(&self.journal);
         self.is_blocked |= owner.control.is_blocked();
-        for Applied { index, effect } in applied {
-            let is_waited_for = owner.waiting.front().is_some_and(|(waiting, ..)| *waiting == index);
+        for Applied { index: change, effect } in applied {
+            let is_waited_for = owner.waiting.front().is_some_and(|(waiting, ..)| *waiting == change);
             let waiting = is_waited_for.then(|| owner.waiting.pop_front()).flatten();
-            let core_count = self.runtime.core_count();
-            for core in (0..core_count).map(core_id) {
-                self.outbox.push(core, Message::TableChanged { change: index, effect: effect.clone() });
-            }
             let waiting = waiting.map(|(_, ticket, reply)| (ticket, reply));
-            owner.announced.insert(index, Announcement { effect, waiting, missing_count: core_count });
+            let keys = match &effect {
+                Effect::Created(table) => Some(owner.keys.add_table(table)),
+                Effect::Updated(_) | Effect::Deleted(_) => None,
+            };
+            let keys = keys.map(|keys| (owner.keys.generation(), keys));
+            owner.unannounced.push_back(Unannounced { change, effect, waiting, keys });
         }
+    }
+
+    /// Tells every core of applied changes, and of keys that were rotated: once what they need of the keys is durable.
+    pub(crate) fn announce_changes(&mut self) {
+        self.rewrap_by_renewed();
+        let Some(owner) = &mut self.catalog else { return };
+        let durable = owner.keys.write_and_tell_durable();
+        let core_count = self.runtime.core_count();
+        while let Some(next) = owner.unannounced.front() {
+            if next.keys.as_ref().is_some_and(|(generation, _)| *generation > durable) {
+                break;
+            }
+            let Unannounced { change, effect, waiting, keys } = owner.unannounced.pop_front().expect("looked at");
+            for core in (0..core_count).map(core_id) {
+                if let Some((_, keys)) = &keys {
+                    let grant = KeyGrant { tables: vec![Arc::clone(keys)], last_group: 0 };
+                    self.outbox.push(core, Message::Keys(grant));
+                }
+                self.outbox.push(core, Message::TableChanged { change, effect: effect.clone() });
+            }
+            owner.announced.insert(change, Announcement { effect, waiting, missing_count: core_count });
+        }
+        self.end_rotations(durable);
     }
 
     /// One more core has taken up the change.
@@ -265,6 +326,10 @@ impl Engine {
         }
         let done = owner.announced.remove(&change).expect("found a moment ago");
         owner.control.settle(&done.effect);
+        if let Effect::Deleted(table) = &done.effect {
+            owner.keys.remove_table(table.definition.id);
+            self.signal.notify();
+        }
         if let Effect::Created(table) | Effect::Updated(table) = &done.effect {
             owner.states.begin(table, &self.runtime);
         }

@@ -2,15 +2,17 @@
 
 use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
+use crate::cleaning::Cleaning;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
 use crate::expiring::Expiring;
 use crate::merging::Merging;
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::rotation::Rotations;
 use crate::router::Router;
 use control::TableEntry;
-use journal::{Journal, Position};
+use journal::{GroupId, Journal, Position};
 use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
@@ -43,6 +45,7 @@ pub struct Engine {
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) merging: Merging,
+    pub(crate) cleaning: Cleaning,
     pub(crate) expiring: Expiring,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
@@ -54,6 +57,8 @@ pub struct Engine {
     /// The journal had no room for what was proposed; `apply_durable` hands it over again.
     pub(crate) is_blocked: bool,
     replies: Vec<Replied>,
+    /// On worker 0 alone.
+    pub(crate) rotations: Rotations,
     /// What DescribeEndpoints names.
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
@@ -81,6 +86,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) mesh: Mesh<Batch>,
     pub(crate) signal: Signal,
+    pub(crate) outbox: Outbox,
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) admission: Admission,
     pub(crate) endpoint: Text,
@@ -91,11 +97,11 @@ pub(crate) struct Parts {
 
 impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
-        let core_count = parts.runtime.core_count();
         Self {
             merging: Merging::new(&parts.signal),
+            cleaning: Cleaning::default(),
             expiring: Expiring::new(&parts.signal),
-            outbox: Outbox::new(core_count),
+            outbox: parts.outbox,
             runtime: parts.runtime,
             journal: parts.journal,
             mesh: parts.mesh,
@@ -114,6 +120,7 @@ impl Engine {
             durable: Position::default(),
             is_blocked: false,
             replies: Vec::new(),
+            rotations: Rotations::default(),
             endpoint: parts.endpoint,
             table_delay_ms: parts.table_delay_ms,
             expiry_delay_ms: parts.expiry_delay_ms,
@@ -163,7 +170,9 @@ impl Engine {
         self.drain_inbox();
         self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
+        self.announce_changes();
         self.deliver_outcomes();
+        self.clean();
         self.expire_items();
         self.collect();
         if !self.outbox.send(&self.mesh) {
@@ -368,6 +377,7 @@ impl Engine {
     /// Gives back the space of a partition that is of no table any more, once its log is applied.
     pub(crate) fn close_when_settled(&mut self, mut owner: Partition) {
         if owner.is_settled() {
+            self.journal.forget_keys(GroupId(owner.id().0));
             self.merging.release(&self.runtime, &self.journal, owner.into_release_work());
             return;
         }
@@ -375,6 +385,19 @@ impl Engine {
             self.settling.push(owner.id());
         }
         self.closing.insert(owner.id(), owner);
+    }
+
+    /// The partition waits for the journal's next flush.
+    pub(crate) fn settle_soon(&mut self, partition: PartitionId) {
+        let owner = self.partitions.get_mut(&partition).expect("it waits");
+        if !owner.set_settling(true) {
+            self.settling.push(partition);
+        }
+    }
+
+    /// Whether the partition is of a table that is gone, and something of it is on its way.
+    pub(crate) fn is_closing(&self, partition: PartitionId) -> bool {
+        self.closing.contains_key(&partition)
     }
 
     /// The partition has entries on their way through the journal.

@@ -12,20 +12,26 @@
 
 mod admission;
 mod catalog;
+mod cleaning;
 mod coordinate;
 mod engine;
 mod expiring;
+mod key_files;
+mod key_keeper;
 mod merging;
 mod message;
 mod metrics;
 mod open;
 mod outbox;
+mod rotation;
 mod router;
 mod submit;
 
 pub use control::{Placement, TableEntry};
 pub use engine::{Engine, Replied};
-pub use message::{Batch, Message};
+pub use key_files::KeysError;
+pub use message::{Batch, KeyGrant, Message};
 pub use metrics::Metrics;
 pub use open::{EngineOptions, MESH_BATCH_COUNT_MAX, OpenError, worker_count};
 pub use partition::ReplyToken;
+pub use rotation::{Rotated, Rotation};

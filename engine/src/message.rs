@@ -6,10 +6,20 @@ use model::operation::Request;
 use model::table::PartitionId;
 use partition::{Operation, Outcome, Statistics, Ticket};
 use runtime::CoreId;
+use security::TableKeys;
 use std::sync::Arc;
 
 /// Everything that one turn of a worker has to say to one other core.
 pub type Batch = Vec<Message>;
+
+/// Keys of tables, durable.
+#[derive(Clone, Debug)]
+pub struct KeyGrant {
+    /// Whose: at start everybody's, later those that are new.
+    pub tables: Vec<Arc<TableKeys>>,
+    /// The highest group that was ever given keys; at start alone.
+    pub last_group: u64,
+}
 
 /// One message between two workers of a node.
 #[derive(Debug)]
@@ -53,6 +63,8 @@ pub enum Message {
         /// Who is done.
         core: CoreId,
     },
+    /// From worker 0, before anything else at start, and before a table's first record: these keys seal from now on.
+    Keys(KeyGrant),
     /// From worker 0, once, at start: these are all the tables there are.
     Catalog(Vec<Arc<TableEntry>>),
     /// To worker 0, once, at start: all partitions are open.

@@ -9,6 +9,8 @@ pub struct Metrics {
     pub forwarded_count: u64,
     /// Requests refused because a limit of the node was reached.
     pub refused_count: u64,
+    /// Segments of the journal that were emptied.
+    pub cleaned_segment_count: u64,
     /// Items that were deleted because their time was over.
     pub expired_count: u64,
 }

@@ -1,6 +1,7 @@
 //! Opening a worker: lock, journal, partitions, and the meeting of all cores.
 //!
 //! ```text
+//! worker 0      reads the keys, sends them to every core                  Message::Keys
 //! every core    reads its journal, rebuilds what it finds there by group
 //! worker 0      makes the catalog of group 0, sends it to every core      Message::Catalog
 //! every core    takes the partitions of its tables into service           Message::Opened
@@ -13,7 +14,10 @@ use crate::Engine;
 use crate::admission::Admission;
 use crate::catalog::CatalogOwner;
 use crate::engine::Parts;
-use crate::message::{Batch, Message};
+use crate::key_files::KeysError;
+use crate::key_keeper::KeyKeeper;
+use crate::message::{Batch, KeyGrant, Message};
+use crate::outbox::Outbox;
 use crate::submit::CATALOG_CORE;
 use control::{CATALOG_GROUP, OpeningCatalog, TableEntry};
 use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record};
@@ -21,7 +25,8 @@ use model::Text;
 use model::limits::ITEM_COLLECTION_BYTES_MAX;
 use model::table::PartitionId;
 use partition::{MemtablesOptions, Opening, PartitionOptions};
-use runtime::{CoreId, DirectoryLock, FileError, MeshPorts, Runtime, Signal};
+use runtime::{CoreId, DirectoryLock, FileError, Mesh, MeshPorts, Runtime, Signal};
+use security::GroupKeys;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,13 +38,15 @@ pub const MESH_BATCH_COUNT_MAX: usize = 1_024;
 /// Least size at which a memtable is frozen.
 const TABLE_BYTES_MAX: usize = 64 << 20;
 /// What the folders of the workers' journals are called, before their number.
-const JOURNAL_PREFIX: &str = "journal-";
+pub(crate) const JOURNAL_PREFIX: &str = "journal-";
 
 /// How a database is opened. The same for all of its cores.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// At least one directory; journals are spread over all of them.
     pub data_directories: Vec<PathBuf>,
+    /// The file of the master keys; `None`: `keyring` in the first data directory.
+    pub keyring: Option<PathBuf>,
     /// Size of a journal segment in bytes.
     pub segment_bytes: u64,
     /// Bytes that the partitions of all workers together may hold in memory.
@@ -57,6 +64,8 @@ pub struct EngineOptions {
 pub enum OpenError {
     /// The data directory.
     File(FileError),
+    /// The keys.
+    Keys(KeysError),
     /// The journal in it.
     Journal(JournalError),
     /// A group whose log is in the journal.
@@ -67,6 +76,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => write!(out, "{error}"),
+            Self::Keys(error) => write!(out, "{error}"),
             Self::Journal(error) => write!(out, "{error}"),
             Self::Group(error) => write!(out, "{error}"),
         }
@@ -78,6 +88,12 @@ impl std::error::Error for OpenError {}
 impl From<FileError> for OpenError {
     fn from(error: FileError) -> Self {
         Self::File(error)
+    }
+}
+
+impl From<KeysError> for OpenError {
+    fn from(error: KeysError) -> Self {
+        Self::Keys(error)
     }
 }
 
@@ -117,15 +133,20 @@ impl Engine {
         let core_count = runtime.core_count() as u64;
         let mut recovery = Recovery::new(core, partition_options(&runtime, options.expiry_delay_ms));
         let locks = lock_directories(&runtime, &options.data_directories).await?;
-        if core == CATALOG_CORE {
-            for directory in &options.data_directories {
-                match runtime.probe_flush_method(directory).await {
-                    // A full disk is no reason not to read what is there.
-                    Ok(_) | Err(FileError::NoSpace { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
+        let mut outbox = Outbox::new(runtime.core_count());
+        let mut keeper = None;
+        let grant = if core == CATALOG_CORE {
+            probe_flush_methods(&runtime, &options.data_directories).await?;
+            let opened = KeyKeeper::open(&runtime, &signal, options).await?;
+            let grant = opened.grant();
+            keeper = Some(opened);
+            let others = (1..runtime.core_count()).map(|other| u16::try_from(other).expect("core ids are 16 bits"));
+            others.for_each(|other| outbox.push(CoreId(other), Message::Keys(grant.clone())));
+            assert!(outbox.send(&mesh), "nothing was sent before");
+            grant
+        } else {
+            receive_keys(&mesh, &signal).await
+        };
         let journal_options = JournalOptions {
             segment_bytes: options.segment_bytes,
             ..JournalOptions::new(core, options.data_directories.clone())
@@ -133,12 +154,14 @@ impl Engine {
         let mut visit = |record: Record<'_>, location: Location, liveness: &mut Liveness| {
             recovery.visit(record, location, liveness)
         };
-        let journal = Journal::open(&runtime, journal_options, &mut visit).await?;
+        let keys = GroupKeys::new(&grant.tables, grant.last_group);
+        let journal = Journal::open(&runtime, journal_options, keys, &mut visit).await?;
         journal.on_durable(signal.clone());
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
+        let catalog = control.zip(keeper);
         let mut engine = Self::assemble(Parts {
-            catalog: control.map(|control| CatalogOwner::new(control, delay, &runtime, &signal)),
+            catalog: catalog.map(|(control, keys)| CatalogOwner::new(control, keys, delay, (&runtime, &signal))),
             admission: Admission::new(options.memory_bytes_max / core_count),
             endpoint: options.endpoint.clone(),
             table_delay_ms: options.table_delay_ms,
@@ -147,6 +170,7 @@ impl Engine {
             journal,
             mesh,
             signal,
+            outbox,
             locks,
         });
         engine.meet(recovery.openings).await?;
@@ -161,8 +185,12 @@ impl Engine {
     /// The exchange at start that this file's front page draws.
     async fn meet(&mut self, mut openings: HashMap<GroupId, Opening>) -> Result<(), OpenError> {
         let core_count = self.runtime.core_count();
-        if let Some(owner) = &self.catalog {
+        if let Some(owner) = &mut self.catalog {
             let tables: Vec<Arc<TableEntry>> = owner.control.catalog().tables().cloned().collect();
+            if owner.keys.reconcile(&tables).await? {
+                let grant = owner.keys.grant();
+                self.tell_all(core_count, || Message::Keys(grant.clone()));
+            }
             self.tell_all(core_count, || Message::Catalog(tables.clone()));
         }
         let mut opened_count = 0;
@@ -217,7 +245,8 @@ impl Engine {
 
     /// Gives back the space of groups that no table owns.
     fn release_unowned(&mut self, openings: HashMap<GroupId, Opening>) {
-        for opening in openings.into_values() {
+        for (group, opening) in openings {
+            self.journal.forget_keys(group);
             self.merging.release(&self.runtime, &self.journal, opening.into_release_work());
         }
     }
@@ -226,6 +255,28 @@ impl Engine {
         for core in 0..core_count {
             self.outbox.push(CoreId(u16::try_from(core).expect("core ids are 16 bits")), message());
         }
+    }
+}
+
+async fn probe_flush_methods(runtime: &Runtime, directories: &[PathBuf]) -> Result<(), FileError> {
+    for directory in directories {
+        match runtime.probe_flush_method(directory).await {
+            // A full disk is no reason not to read what is there.
+            Ok(_) | Err(FileError::NoSpace { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the keys, which are the first that a core hears of.
+async fn receive_keys(mesh: &Mesh<Batch>, signal: &Signal) -> KeyGrant {
+    loop {
+        if let Some((_, batch)) = mesh.try_receive() {
+            let [Message::Keys(grant)] = batch.as_slice() else { panic!("the keys come first, and alone") };
+            return grant.clone();
+        }
+        signal.wait().await;
     }
 }
 

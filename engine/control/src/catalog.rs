@@ -1,6 +1,7 @@
 //! The catalog's state: which tables there are and where their partitions lie. Pure.
 
 use crate::CatalogChange;
+use crate::checkpoint::CheckpointPart;
 use model::table::{HashRange, PartitionId};
 use model::{Error, KeyHash, TableDefinition, TableId};
 use runtime::CoreId;
@@ -53,6 +54,27 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// The catalog that the parts of a checkpoint, all of them, are of.
+    ///
+    /// # Errors
+    /// If they contradict each other.
+    pub(crate) fn of_checkpoint(parts: &[CheckpointPart]) -> Result<Catalog, Error> {
+        let mut catalog = Catalog::default();
+        for part in parts {
+            for create in &part.tables {
+                catalog.apply(create.clone())?;
+            }
+            catalog.last_table = catalog.last_table.max(part.last_table.0);
+            catalog.last_partition = catalog.last_partition.max(part.last_partition.0);
+        }
+        Ok(catalog)
+    }
+
+    /// The greatest ids that were ever used, 0 if none was.
+    pub(crate) fn last_ids(&self) -> (TableId, PartitionId) {
+        (TableId(self.last_table), PartitionId(self.last_partition))
+    }
+
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<&Arc<TableEntry>> {
         self.tables.get(name)

@@ -1,15 +1,16 @@
 //! Owner of the catalog: decides about tables against the newest state, proposes to group 0, applies.
 
 use crate::catalog::TABLE_COUNT_MAX;
-use crate::{Catalog, CatalogChange, TableEntry};
+use crate::opening::CATALOG_GROUP;
+use crate::{Catalog, CatalogChange, TableEntry, checkpoint};
 use bytes::Bytes;
-use journal::{Journal, LogIndex};
+use journal::{AppendRefused, Journal, Location, LogIndex, Position, Record, RecordKind, ScannedRecord};
 use model::operation::{CreateTable, TableIdentity, UpdateTable};
 use model::table::{PartitionId, TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableDefinition, TableId};
-use replication::{Group, Progress};
+use replication::{Cleaned, Group, Progress};
 use runtime::CoreId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The owner of group 0. One a node, on worker 0.
@@ -33,6 +34,20 @@ pub struct Control {
     has_states: bool,
     /// The journal had no room for what was proposed.
     is_blocked: bool,
+    records: CatalogRecords,
+    /// Dead as soon as the journal is durable up to the position.
+    dying: VecDeque<(Position, Location)>,
+}
+
+/// The records that make the catalog.
+#[derive(Debug, Default)]
+pub(crate) struct CatalogRecords {
+    /// The parts of the newest checkpoint.
+    pub(crate) checkpoint: Vec<Location>,
+    /// The entries behind it.
+    pub(crate) entries: Vec<(LogIndex, Location)>,
+    /// Parts of a checkpoint that was never finished.
+    pub(crate) unfinished: Vec<Location>,
 }
 
 /// An entry of the catalog's log that took effect.
@@ -57,8 +72,11 @@ pub enum Effect {
 
 impl Control {
     /// Takes over the group and the catalog that its log made. `has_states`: whether tables stay in the states between.
-    pub fn new(group: Group, catalog: Catalog, has_states: bool) -> Self {
+    pub(crate) fn new(group: Group, catalog: Catalog, mut records: CatalogRecords, has_states: bool) -> Self {
+        let unfinished = std::mem::take(&mut records.unfinished);
         Self {
+            records,
+            dying: unfinished.into_iter().map(|location| (Position::default(), location)).collect(),
             group,
             catalog,
             creating: BTreeSet::new(),
@@ -91,6 +109,9 @@ impl Control {
         let identity =
             TableIdentity { id: table, uuid: uuid_text(birth.random_bits), created_at_ms: birth.created_at_ms };
         let mut definition = request.definition(identity)?;
+        if let Some(encryption) = &request.sse_specification {
+            definition.encryption_key = encryption.key("CreateTable", &birth.key)?;
+        }
         let told = definition.clone();
         if !self.has_states {
             definition.status = TableStatus::Active;
@@ -161,7 +182,7 @@ impl Control {
         &mut self,
         name: &str,
         request: &UpdateTable,
-        now_ms: u64,
+        (now_ms, key): (u64, &str),
     ) -> Result<(LogIndex, TableDefinition), Error> {
         let current = self.newest(name)?;
         match current.status {
@@ -171,6 +192,9 @@ impl Control {
             TableStatus::Deleting => return Err(in_use("deleted", name)),
         }
         let mut next = request.apply(current, now_ms)?;
+        if let Some(encryption) = &request.sse_specification {
+            next.encryption_key = encryption.key("UpdateTable", key)?;
+        }
         let told = UpdateTable::told(current, &next, now_ms);
         if self.has_states {
             next.status = TableStatus::Updating;
@@ -259,7 +283,12 @@ impl Control {
         let mut applied = Vec::new();
         let mut committed = Vec::new();
         self.is_blocked = self.group.handle_durable(journal, &mut committed) == Progress::Blocked;
+        while self.dying.front().is_some_and(|(position, _)| *position <= journal.durable()) {
+            let (_, location) = self.dying.pop_front().expect("there is one");
+            journal.release(location);
+        }
         for entry in committed {
+            self.records.entries.push((entry.index, entry.location));
             let change = CatalogChange::decode(&entry.change).expect("only `propose` writes to this log");
             let effect: fn(Arc<TableEntry>) -> Effect = match change {
                 CatalogChange::Create { .. } => Effect::Created,
@@ -275,6 +304,54 @@ impl Control {
             applied.push(Applied { index: entry.index, effect });
         }
         applied
+    }
+
+    /// Makes sure that the catalog comes back without a record of its group, as soon as what was appended is durable: writes a checkpoint
+    /// if the record is an entry that none holds yet, or a part of the newest one.
+    pub fn clean(&mut self, journal: &Journal, record: &ScannedRecord) -> Cleaned {
+        let location = record.location;
+        if self.group.clean(journal, (record.kind, record.index), location) == Cleaned::Later {
+            return Cleaned::Later;
+        }
+        let is_needed = match record.kind {
+            RecordKind::Checkpoint => self.records.checkpoint.contains(&location),
+            _ => self.records.entries.binary_search_by_key(&record.index, |(index, _)| *index).is_ok(),
+        };
+        if is_needed && self.write_checkpoint(journal).is_err() {
+            return Cleaned::Later;
+        }
+        Cleaned::Done
+    }
+
+    /// Appends the catalog as the applied entries made it. These, and the checkpoint before, are dead once it is durable.
+    fn write_checkpoint(&mut self, journal: &Journal) -> Result<(), AppendRefused> {
+        let applied = self.group.applied();
+        let mut written = Vec::new();
+        for payload in checkpoint::encode(&self.catalog) {
+            let record = Record {
+                kind: RecordKind::Checkpoint,
+                group: CATALOG_GROUP,
+                term: applied.term,
+                index: applied.index,
+                payload: &payload,
+            };
+            match journal.append(record) {
+                Ok(location) => written.push(location),
+                Err(refused) => {
+                    self.let_go(journal.appended(), written);
+                    return Err(refused);
+                }
+            }
+        }
+        let held = std::mem::replace(&mut self.records.checkpoint, written);
+        // Every entry here is applied.
+        let entries = std::mem::take(&mut self.records.entries).into_iter().map(|(_, location)| location);
+        self.let_go(journal.appended(), held.into_iter().chain(entries).collect());
+        Ok(())
+    }
+
+    fn let_go(&mut self, position: Position, locations: Vec<Location>) {
+        self.dying.extend(locations.into_iter().map(|location| (position, location)));
     }
 
     /// The table as the newest proposal leaves it; a proposal that creates it or deletes it is the state it is in.
@@ -320,13 +397,15 @@ impl Effect {
     }
 }
 
-/// What chance and the clock give a new table.
-#[derive(Clone, Copy, Debug)]
+/// What chance, the clock and the keyring give a new table.
+#[derive(Clone, Debug)]
 pub struct Birth {
     /// 128 random bits.
     pub random_bits: u128,
     /// Milliseconds since 1970.
     pub created_at_ms: u64,
+    /// Id of the key that wraps its keys.
+    pub key: String,
 }
 
 fn in_use(doing: &str, name: &str) -> Error {

@@ -12,6 +12,7 @@
 
 mod catalog;
 mod change;
+mod checkpoint;
 mod control;
 mod opening;
 

@@ -6,6 +6,7 @@
 
 use journal::{AppendRefused, GroupId, Journal, JournalOptions, LogIndex, Record, RecordKind, Term};
 use runtime::{Instant, Runtime, RuntimeOptions, Signal};
+use security::{GroupKeys, KeyTable, Keyring, Wrapping};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,13 +22,21 @@ fn main() {
     machine.unwrap_or_else(|error| panic!("{error}")).join();
 }
 
+/// The keys of group 1.
+fn keys() -> GroupKeys {
+    let mut random = |out: &mut [u8]| out.fill(7);
+    let keyring = Keyring::draw(&mut random);
+    let table = KeyTable::new(1, &mut Wrapping { master: keyring.newest(), random: &mut random });
+    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
+}
+
 async fn measure(runtime: Runtime, directory: PathBuf) {
     runtime.create_directory(&directory).await.unwrap_or_else(|error| panic!("{error}"));
     let method = runtime.probe_flush_method(&directory).await.unwrap_or_else(|error| panic!("{error}"));
     println!("flush method {method:?}");
     let options = JournalOptions::new(runtime.core(), vec![directory]);
     let began = runtime.now();
-    let journal = Journal::open(&runtime, options.clone(), &mut |_, location, liveness| {
+    let journal = Journal::open(&runtime, options.clone(), keys(), &mut |_, location, liveness| {
         liveness.release(location);
         Ok(())
     })
@@ -45,8 +54,9 @@ async fn measure(runtime: Runtime, directory: PathBuf) {
 
 /// How fast a log is read back.
 async fn recover(runtime: &Runtime, options: JournalOptions) {
-    let journal =
-        Journal::open(runtime, options.clone(), &mut |_, _, _| Ok(())).await.unwrap_or_else(|error| panic!("{error}"));
+    let journal = Journal::open(runtime, options.clone(), keys(), &mut |_, _, _| Ok(()))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let signal = Signal::new();
     journal.on_durable(signal.clone());
     let payload = vec![0x5A; 1024];
@@ -60,7 +70,7 @@ async fn recover(runtime: &Runtime, options: JournalOptions) {
     journal.close().await;
     let began = runtime.now();
     let journal =
-        Journal::open(runtime, options, &mut |_, _, _| Ok(())).await.unwrap_or_else(|error| panic!("{error}"));
+        Journal::open(runtime, options, keys(), &mut |_, _, _| Ok(())).await.unwrap_or_else(|error| panic!("{error}"));
     let seconds = runtime.now().since(began).as_secs_f64();
     let report = journal.recovery();
     println!(

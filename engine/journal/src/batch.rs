@@ -7,13 +7,15 @@ use crate::block::{BLOCK_BYTES, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTE
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{Record, encoded_bytes};
 use runtime::{Buffer, File};
+use security::{KeyPlace, Sealing};
 
 /// Where a batch goes.
 pub(crate) struct BatchPlace {
     pub(crate) file: File,
     pub(crate) segment: SegmentId,
-    pub(crate) epoch: u64,
     pub(crate) key: ChecksumKey,
+    /// What the records' keys are derived from; the segment's epoch among it.
+    pub(crate) key_place: KeyPlace,
     /// Where in the file the batch's first byte goes.
     pub(crate) offset: u32,
     /// Bytes from there that the batch may use.
@@ -47,8 +49,8 @@ pub(crate) struct Flush {
     pub(crate) buffer: Buffer,
     /// What `durable()` is once this is written.
     pub(crate) position: Position,
-    /// The oldest segment that it names.
-    pub(crate) oldest: SegmentId,
+    /// Where the log begins, as it says.
+    pub(crate) replay_start: SegmentId,
 }
 
 impl Batch {
@@ -69,13 +71,18 @@ impl Batch {
         self.used + encoded_bytes(payload_bytes) <= self.capacity
     }
 
+    /// What the records' keys are derived from.
+    pub(crate) fn key_place(&self) -> KeyPlace {
+        self.place.key_place
+    }
+
     /// Adds a record that there is room for.
-    pub(crate) fn push(&mut self, record: &Record<'_>) -> Location {
+    pub(crate) fn push(&mut self, record: &Record<'_>, sealing: Sealing<'_>) -> Location {
         let length = encoded_bytes(record.payload.len());
         assert!(self.used + length <= self.capacity, "the record does not fit");
         let offset = self.place.offset + u32::try_from(self.used).expect("a batch is shorter than 4 GiB");
         let out = &mut self.buffer.as_mut_slice()[self.used..self.used + length];
-        let checksum = record.encode(self.place.key, offset, out);
+        let checksum = record.encode(self.place.key, sealing, offset, out);
         self.chain = chain_next(self.chain, checksum);
         self.record_count += 1;
         self.used += length;
@@ -93,19 +100,20 @@ impl Batch {
     }
 
     /// Completes the batch: pads it, writes its header.
-    pub(crate) fn finish(mut self, kind: FlushKind, oldest: SegmentId, position: Position) -> Flush {
+    pub(crate) fn finish(mut self, kind: FlushKind, replay_start: SegmentId, position: Position) -> Flush {
         let total = self.flush_bytes();
         let records_bytes = self.used - self.flush_at - HEADER_BYTES;
         self.buffer.as_mut_slice()[self.used..total].fill(0);
         let header = FlushHeader {
             block_count: u32::try_from((total - self.flush_at) / BLOCK_BYTES).expect("a batch is shorter than 4 GiB"),
-            epoch: self.place.epoch,
+            epoch: self.place.key_place.epoch,
             sequence: self.sequence,
             records_bytes: u32::try_from(records_bytes).expect("a batch is shorter than 4 GiB"),
             record_count: self.record_count,
             chain: self.chain,
-            oldest,
+            replay_start,
             kind,
+            opening: self.place.key_place.opening,
         };
         let flush_offset = self.place.offset + u32::try_from(self.flush_at).expect("it is zero or one block");
         header.encode(self.place.key, flush_offset, &mut self.buffer.as_mut_slice()[self.flush_at..]);
@@ -116,7 +124,7 @@ impl Batch {
             offset: self.place.offset,
             buffer: self.buffer,
             position,
-            oldest,
+            replay_start,
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const BLOCK_BYTES_U32: u32 = 4096;
 /// Bytes of a segment's header and of a flush's header.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Version of everything in `FORMAT.md`.
-pub(crate) const FORMAT_VERSION: u16 = 1;
+pub(crate) const FORMAT_VERSION: u16 = 2;
 
 const SEGMENT_MAGIC: u32 = u32::from_le_bytes(*b"STSG");
 const FLUSH_MAGIC: u32 = u32::from_le_bytes(*b"STFL");
@@ -66,7 +66,7 @@ pub(crate) fn chain_next(chain: u64, checksum: u64) -> u64 {
     (chain ^ checksum).wrapping_mul(CHAIN_FACTOR).rotate_left(29)
 }
 
-/// What block 0 of a segment file says of a file that is part of the log.
+/// What block 0 of a segment file says of a file that is part of the log or the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ActiveHeader {
     pub(crate) epoch: u64,
@@ -175,7 +175,7 @@ impl SegmentHeader {
 pub(crate) enum FlushKind {
     /// It carries records.
     Records = 1,
-    /// It carries nothing: the first flush of each process, or one that makes a later oldest segment known.
+    /// It carries nothing: the first flush of each process, or one that makes a later replay start known.
     Mark = 2,
     /// Last flush of a clean stop.
     Close = 3,
@@ -190,8 +190,10 @@ pub(crate) struct FlushHeader {
     pub(crate) records_bytes: u32,
     pub(crate) record_count: u32,
     pub(crate) chain: u64,
-    pub(crate) oldest: SegmentId,
+    pub(crate) replay_start: SegmentId,
     pub(crate) kind: FlushKind,
+    /// Of the process that wrote it: a part of the key of its records.
+    pub(crate) opening: u64,
 }
 
 impl FlushHeader {
@@ -205,8 +207,9 @@ impl FlushHeader {
         put(block, 32, &self.records_bytes.to_le_bytes());
         put(block, 36, &self.record_count.to_le_bytes());
         put(block, 40, &self.chain.to_le_bytes());
-        put(block, 48, &self.oldest.0.to_le_bytes());
+        put(block, 48, &self.replay_start.0.to_le_bytes());
         put(block, 52, &(self.kind as u16).to_le_bytes());
+        put(block, 56, &self.opening.to_le_bytes());
         let checksum = key.checksum(offset, &block[8..HEADER_BYTES]);
         put(block, 0, &checksum.to_le_bytes());
     }
@@ -236,8 +239,9 @@ impl FlushHeader {
             records_bytes: u32_at(block, 32),
             record_count: u32_at(block, 36),
             chain: u64_at(block, 40),
-            oldest: SegmentId(u32_at(block, 48)),
+            replay_start: SegmentId(u32_at(block, 48)),
             kind,
+            opening: u64_at(block, 56),
         })
     }
 }
@@ -275,8 +279,9 @@ mod tests {
             records_bytes: 9000,
             record_count: 2,
             chain: 0xFEED,
-            oldest: SegmentId(2),
+            replay_start: SegmentId(2),
             kind: FlushKind::Records,
+            opening: 0xABCD,
         };
         let mut block = [0; HEADER_BYTES];
         flush.encode(ChecksumKey::new(77, 5), 4096, &mut block);

@@ -68,8 +68,9 @@ async fn prepare(shared: Rc<Shared>) {
                 match shared.directories.create_spare(&shared.runtime, journal_id, core, number).await {
                     Ok(spare) => {
                         shared.state.borrow_mut().handle_prepared(spare);
-                        // Appends that were refused for want of it can go on.
+                        // What was refused for want of it can go on: appends, or a mark.
                         shared.announce_durable();
+                        shared.announce_work();
                     }
                     Err(error) => {
                         shared.handle_not_prepared(&error);

@@ -6,6 +6,7 @@
 use crate::position::{Location, SegmentId};
 use crate::walk::Damage;
 use runtime::FileError;
+use security::{NoKey, NotAuthentic};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -31,6 +32,11 @@ pub enum JournalError {
         first: SegmentId,
         /// The last one of the gap.
         last: SegmentId,
+    },
+    /// Segments before the log that an owner names records of are not in any of the directories.
+    MissingStore {
+        /// Which ones, ascending.
+        segments: Vec<SegmentId>,
     },
     /// Two files claim to be one segment.
     DuplicateSegment {
@@ -72,6 +78,15 @@ pub enum JournalError {
         /// What it says.
         found: String,
     },
+    /// A record passes its checksum and cannot be opened.
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Where it lies.
+        location: Location,
+        /// Why.
+        reason: Unopened,
+    },
     /// The caller's visitor refused a record.
     Refused {
         /// Where it lies.
@@ -109,6 +124,14 @@ impl fmt::Display for JournalError {
                 formatter,
                 "journal segments {first} to {last} are missing; give all data directories, with all their files"
             ),
+            JournalError::MissingStore { segments } => {
+                let names: Vec<String> = segments.iter().map(SegmentId::to_string).collect();
+                write!(
+                    formatter,
+                    "journal segments {} are missing and hold live items; give all data directories, with all their files",
+                    names.join(", ")
+                )
+            }
             JournalError::DuplicateSegment { segment, first, second } => write!(
                 formatter,
                 "{} and {} both claim to be journal segment {segment}; remove the copy",
@@ -134,6 +157,9 @@ impl fmt::Display for JournalError {
                 "{} is {found}, expected {expected}; give the same data directories in the same order as before",
                 directory.display()
             ),
+            JournalError::Sealed { path, location, reason } => {
+                write!(formatter, "journal record in {} at {location}: {reason}", path.display())
+            }
             JournalError::Refused { location, reason } => {
                 write!(formatter, "journal record at {location}: {reason}")
             }
@@ -143,6 +169,42 @@ impl fmt::Display for JournalError {
 }
 
 impl std::error::Error for JournalError {}
+
+/// Why a record whose checksum is right cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unopened {
+    /// Its key is not there.
+    NoKey(NoKey),
+    /// Its key does not open it: somebody has changed or moved it.
+    NotAuthentic,
+}
+
+impl fmt::Display for Unopened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unopened::NoKey(NoKey::Shredded) => NoKey::Shredded.fmt(formatter),
+            Unopened::NoKey(reason) => {
+                write!(formatter, "{reason}: restore the newest copy of `keys` in the first data directory")
+            }
+            Unopened::NotAuthentic => write!(
+                formatter,
+                "it was changed or moved after it was written, for its key does not open it; restore the file from a copy"
+            ),
+        }
+    }
+}
+
+impl From<NoKey> for Unopened {
+    fn from(reason: NoKey) -> Unopened {
+        Unopened::NoKey(reason)
+    }
+}
+
+impl From<NotAuthentic> for Unopened {
+    fn from(_: NotAuthentic) -> Unopened {
+        Unopened::NotAuthentic
+    }
+}
 
 /// Why a record was not appended. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +251,15 @@ pub enum ReadError {
         /// What is wrong.
         damage: Damage,
     },
+    /// The record at the location passes its checksum and cannot be opened.
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        location: Location,
+        /// Why.
+        reason: Unopened,
+    },
     /// The location's segment is no longer part of the log.
     Released(Location),
     /// The location's record is not durable yet.
@@ -201,6 +272,9 @@ impl fmt::Display for ReadError {
             ReadError::File(error) => error.fmt(formatter),
             ReadError::Rot { path, location, damage } => {
                 write!(formatter, "corrupt journal: {} ({location}) {damage}", path.display())
+            }
+            ReadError::Sealed { path, location, reason } => {
+                write!(formatter, "journal record in {} at {location}: {reason}", path.display())
             }
             ReadError::Released(location) => write!(formatter, "the record at {location} was released"),
             ReadError::NotDurable(location) => write!(formatter, "the record at {location} is not durable yet"),

@@ -3,21 +3,26 @@
 //! On the way of a request this is step "durable": `replication` appends, the committer flushes, the engine's loop is woken. One
 //! journal per core; handles are clones of one. Deliberately not here: what a record means, and the decision when a record is dead.
 
-use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32};
+use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey};
 use crate::committer;
 use crate::directory::Directories;
-use crate::error::{AppendRefused, JournalError, ReadError};
-use crate::liveness::{Liveness, SegmentUsage};
-use crate::position::{Location, Position};
-use crate::record::{self, BadRecord, Record, encoded_bytes};
-use crate::recovery::{self, RecoveryReport};
+use crate::directory::remove;
+use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
+use crate::liveness::{Liveness, RecordSum, SegmentUsage};
+use crate::openings::read_openings;
+use crate::position::{GroupId, Location, Position, SegmentId};
+use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
+use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
+use crate::scan::Scan;
 use crate::state::State;
-use crate::walk::{Damage, DamageKind};
-use bytes::Bytes;
+use crate::walk::{Damage, DamageKind, Walk};
+use bytes::{Bytes, BytesMut};
 use runtime::{CoreId, FileError, Runtime, Signal};
+use security::{GroupKeys, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Bytes of a segment file, unless the options say otherwise.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
@@ -40,7 +45,7 @@ impl JournalOptions {
     }
 }
 
-/// What recovery calls with every record, in order. It may release records that turn out to be dead, this one included.
+/// What recovery calls with every record of the log, in order. It may release records that turn out to be dead, this one included.
 /// An `Err` ends the recovery with these words.
 pub type Visitor<'v> = dyn FnMut(Record<'_>, Location, &mut Liveness) -> Result<(), String> + 'v;
 
@@ -63,17 +68,41 @@ pub(crate) struct Shared {
     is_work_announced: Cell<bool>,
     durable_signal: RefCell<Option<Signal>>,
     report: RecoveryReport,
+    doubtful: RefCell<Vec<DoubtfulFile>>,
 }
 
 impl Journal {
-    /// Opens the journal of a core, creating it if there is none: reads back all its records, calls `visit` with each in order,
-    /// and starts its tasks. When this returns, whatever was visited is durable.
+    /// Opens the journal of a core, creating it if there is none: reads back its log, opens its records with `keys`, calls `visit` with each
+    /// in order, and starts its tasks. When this returns, whatever was visited is durable.
     pub async fn open(
         runtime: &Runtime,
         options: JournalOptions,
+        keys: GroupKeys,
         visit: &mut Visitor<'_>,
     ) -> Result<Journal, JournalError> {
-        let recovered = recovery::recover(runtime, &options, visit).await?;
+        let journal = Journal::open_unsettled(runtime, &options, Source { keys, has_store: false }, visit).await?;
+        journal.remove_doubtful().await?;
+        Ok(journal)
+    }
+
+    /// Opens the journal for owners that name records before the log by their locations: what the log says shows which. Nothing
+    /// of the store is given back until they have called `retain` for each segment that they name records of, and then `settle_store`.
+    pub async fn open_with_store(
+        runtime: &Runtime,
+        options: JournalOptions,
+        keys: GroupKeys,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Journal, JournalError> {
+        Journal::open_unsettled(runtime, &options, Source { keys, has_store: true }, visit).await
+    }
+
+    async fn open_unsettled(
+        runtime: &Runtime,
+        options: &JournalOptions,
+        source: Source,
+        visit: &mut Visitor<'_>,
+    ) -> Result<Journal, JournalError> {
+        let recovered = recovery::recover(runtime, options, source, visit).await?;
         let shared = Rc::new(Shared {
             runtime: runtime.clone(),
             directories: recovered.directories,
@@ -84,9 +113,38 @@ impl Journal {
             is_work_announced: Cell::new(false),
             durable_signal: RefCell::new(None),
             report: recovered.report,
+            doubtful: RefCell::new(recovered.doubtful),
         });
         committer::start(&shared);
         Ok(Journal { shared })
+    }
+
+    /// Says that its caller names so many records of a segment by their locations, beside those that were visited and not released. Between
+    /// `open_with_store` and `settle_store`, as often as there are callers and segments.
+    pub fn retain(&self, segment: SegmentId, sum: RecordSum) {
+        self.shared.state.borrow_mut().retain(segment, sum);
+    }
+
+    /// All that is named was retained: makes sure that it is there, and gives back the rest of the store.
+    ///
+    /// # Errors
+    /// If segments are missing; nothing was changed then.
+    pub async fn settle_store(&self) -> Result<(), JournalError> {
+        let settled = self.shared.state.borrow_mut().settle_store();
+        if let Err(segments) = settled {
+            let doubtful = self.shared.doubtful.borrow();
+            return Err(doubtful_rot(&doubtful).unwrap_or(JournalError::MissingStore { segments }));
+        }
+        self.shared.preparation.notify();
+        self.remove_doubtful().await
+    }
+
+    /// Removes the files that were never part of the log.
+    async fn remove_doubtful(&self) -> Result<(), JournalError> {
+        for doubtful in self.shared.doubtful.take() {
+            remove(&self.shared.runtime, &doubtful.path).await?;
+        }
+        Ok(())
     }
 
     /// What the opening found.
@@ -94,7 +152,17 @@ impl Journal {
         &self.shared.report
     }
 
-    /// Appends a record: copies it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
+    /// The table's groups seal what is appended from now on with its newest key. Before a group's first record; and that key has to be durable.
+    pub fn grant_keys(&self, table: &Arc<TableKeys>) {
+        self.shared.state.borrow_mut().keys.grant(table);
+    }
+
+    /// Nothing of the group is appended or read any more: its keys need not be kept.
+    pub fn forget_keys(&self, group: GroupId) {
+        self.shared.state.borrow_mut().keys.forget(group.0);
+    }
+
+    /// Appends a record: seals it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
     pub fn append(&self, record: Record<'_>) -> Result<Location, AppendRefused> {
         let appended = self.shared.state.borrow_mut().append(&record);
         // Refused or not: a batch that is full may have been completed.
@@ -130,43 +198,66 @@ impl Journal {
     }
 
     /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
-    /// When all of the oldest segment is dead its file is used again.
+    /// When all of a segment before the log is dead its file is used again.
     pub fn release(&self, location: Location) {
-        let mut state = self.shared.state.borrow_mut();
-        state.liveness.release(location);
-        state.collect_dead();
-        let wants_mark = state.wants_mark();
-        drop(state);
-        if wants_mark {
-            self.shared.announce_work();
-        }
+        self.release_sum(location.segment, RecordSum::of_one(location.len));
     }
 
-    /// The oldest segment. It is given back only when all in it is dead, so whoever has a newest copy there (the state of
-    /// a quiet group) has to append it again and release the old one when this segment is mostly dead.
-    pub fn oldest_segment(&self) -> Option<SegmentUsage> {
-        self.shared.state.borrow().liveness.usage().next()
+    /// The same of several records of a segment at once.
+    pub fn release_sum(&self, segment: SegmentId, sum: RecordSum) {
+        self.change(|state| state.release(segment, sum));
     }
 
-    /// Use of each segment, oldest first.
+    /// Says that all records of a segment before the log are dead, whether they were released or not; later releases of them change
+    /// nothing. For who has looked at each of them and appended again what was live.
+    pub fn release_segment(&self, segment: SegmentId) {
+        self.change(|state| state.release_segment(segment));
+    }
+
+    /// Lets the log begin with this segment: what is before it is not visited at the next start. Durable with the next flush. What is needed
+    /// from those segments (FORMAT.md, "Writing") is durable behind them when this is called. It never goes back.
+    pub fn set_replay_start(&self, segment: SegmentId) {
+        self.change(|state| state.set_replay_start(segment));
+    }
+
+    /// The first segment of the log.
+    pub fn replay_start(&self) -> SegmentId {
+        self.shared.state.borrow().liveness.replay_start()
+    }
+
+    /// How many segments the log has.
+    pub fn log_segment_count(&self) -> usize {
+        self.shared.state.borrow().liveness.log.len()
+    }
+
+    /// Bytes of a segment file.
+    pub fn segment_bytes(&self) -> u64 {
+        self.shared.directories.segment_bytes()
+    }
+
+    /// Reads a segment of the log from its beginning; `None` if it is not in the log, or still being written.
+    pub fn scan(&self, segment: SegmentId) -> Option<Scan> {
+        let state = self.shared.state.borrow();
+        let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
+        let found = state.liveness.find(segment).filter(|_| is_complete && segment >= state.liveness.replay_start())?;
+        (found.durable_end == found.end).then(|| Scan::new(Rc::clone(&self.shared), state.journal_id, found))
+    }
+
+    /// Use of each segment: those before the log and then the log's, each oldest first.
     pub fn usage(&self) -> Vec<SegmentUsage> {
         self.shared.state.borrow().liveness.usage().collect()
     }
 
-    /// Reads the payload of a durable record from the disk and checks it.
+    /// Reads the payload of a durable record from the disk, checks it and opens it.
     pub async fn read(&self, location: Location) -> Result<Bytes, ReadError> {
-        let (file, key) = {
+        self.learn_openings(location.segment).await?;
+        let (file, key, key_place) = {
             let state = self.shared.state.borrow();
             let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
             if location.offset >= segment.durable_end {
                 return Err(ReadError::NotDurable(location));
             }
-            (segment.file.clone(), segment.key)
-        };
-        let rot = |kind| ReadError::Rot {
-            path: file.path().to_path_buf(),
-            location,
-            damage: Damage { offset: location.offset, kind },
+            (segment.file.clone(), segment.key, segment.key_place(state.journal_id, location.offset))
         };
         let total = encoded_bytes(location.len as usize);
         let first = (location.offset / BLOCK_BYTES_U32) * BLOCK_BYTES_U32;
@@ -174,17 +265,46 @@ impl Journal {
         let length = (inside + total).next_multiple_of(BLOCK_BYTES);
         let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
         let bytes = &buffer.as_slice()[inside..inside + total];
-        match record::decode(key, location.offset, bytes) {
-            Ok((record, ..)) if record.payload.len() == location.len as usize => {
-                Ok(Bytes::copy_from_slice(record.payload))
-            }
-            Ok((record, ..)) => {
-                Err(rot(DamageKind::RecordLength { found: u32::try_from(record.payload.len()).unwrap_or(u32::MAX) }))
-            }
-            Err(BadRecord::Length { found }) => Err(rot(DamageKind::RecordLength { found })),
-            Err(BadRecord::Checksum { expected, found }) => Err(rot(DamageKind::RecordChecksum { expected, found })),
-            Err(BadRecord::Kind(kind)) => Err(rot(DamageKind::RecordKind(kind))),
-            Err(BadRecord::Padding { .. }) => Err(rot(DamageKind::Padding)),
+        let sealed = check_record(key, location, bytes).map_err(|kind| ReadError::Rot {
+            path: file.path().to_path_buf(),
+            location,
+            damage: Damage { offset: location.offset, kind },
+        })?;
+        let unopened = |reason: Unopened| ReadError::Sealed { path: file.path().to_path_buf(), location, reason };
+        let mut payload = BytesMut::zeroed(location.len as usize);
+        let mut state = self.shared.state.borrow_mut();
+        let key = state.keys.opening(sealed.group.0, sealed.version, key_place);
+        let key = key.map_err(|error| unopened(error.into()))?;
+        sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
+        Ok(payload.freeze())
+    }
+
+    /// Makes sure that it is known who wrote which part of a segment.
+    async fn learn_openings(&self, segment: SegmentId) -> Result<(), ReadError> {
+        let source = {
+            let state = self.shared.state.borrow();
+            let unknown = state.liveness.find(segment).filter(|found| !found.are_openings_known);
+            unknown.map(|found| (found.file.clone(), Walk::begin(state.journal_id, found)))
+        };
+        let Some((file, walk)) = source else { return Ok(()) };
+        let openings = read_openings(&file, walk).await.map_err(ReadError::File)?;
+        // It may be gone since.
+        if let Some(found) = self.shared.state.borrow_mut().liveness.find_mut(segment) {
+            (found.openings, found.are_openings_known) = (openings, true);
+        }
+        Ok(())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.shared.state.borrow_mut();
+        change(&mut state);
+        let (wants_mark, wants_preparation) = (state.wants_mark(), state.wants_preparation());
+        drop(state);
+        if wants_mark {
+            self.shared.announce_work();
+        }
+        if wants_preparation {
+            self.shared.preparation.notify();
         }
     }
 
@@ -196,6 +316,18 @@ impl Journal {
         self.shared.closed.wait().await;
         // Whoever else waits, or calls again, passes too.
         self.shared.closed.notify();
+    }
+}
+
+/// The record at a location, if the bytes there are that record's.
+fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
+    match record::decode(key, location.offset, bytes) {
+        Ok(sealed) if sealed.payload_bytes() == location.len => Ok(sealed),
+        Ok(sealed) => Err(DamageKind::RecordLength { found: sealed.payload_bytes() }),
+        Err(BadRecord::Length { found }) => Err(DamageKind::RecordLength { found }),
+        Err(BadRecord::Checksum { expected, found }) => Err(DamageKind::RecordChecksum { expected, found }),
+        Err(BadRecord::Kind(kind)) => Err(DamageKind::RecordKind(kind)),
+        Err(BadRecord::Padding { .. }) => Err(DamageKind::Padding),
     }
 }
 

@@ -6,11 +6,12 @@
 //! ```text
 //! append ─▶ State: batch being filled ─▶ committer task ─▶ one flush in flight ─▶ durable() grows, on_durable
 //!                   segments, spares  ◀─ prepare task (background)
-//! open   ─▶ recovery: plan the end, visit every record, write a mark
+//! open   ─▶ recovery: plan the end, visit every record of the log, write a mark
 //! ```
 //!
-//! One [`Journal`] per core, owned by its worker. Deliberately not here: what a record means (`replication`), when one is dead
-//! (`partition`), and moving live records out of old segments.
+//! Segments before the log, the *store*, stay as long as records in them are live; both regions are read by location. One [`Journal`]
+//! per core, owned by its worker. Deliberately not here: what a record means (`replication`), when one is dead (`partition`), and which
+//! segments are cleaned (the engine).
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -21,16 +22,21 @@ mod error;
 mod identity;
 mod journal;
 mod liveness;
+mod openings;
 mod position;
 mod record;
 mod recovery;
+mod scan;
 mod state;
+#[cfg(test)]
+mod test_keys;
 mod walk;
 
-pub use error::{AppendRefused, JournalError, ReadError};
+pub use error::{AppendRefused, JournalError, ReadError, Unopened};
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
-pub use liveness::{Liveness, SegmentUsage};
+pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
 pub use record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
 pub use recovery::{RecoveryReport, Tail};
+pub use scan::{Scan, ScannedRecord};
 pub use walk::{Damage, DamageKind};

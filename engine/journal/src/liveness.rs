@@ -1,27 +1,53 @@
-//! Which segments there are, oldest first, and how much in each is still live.
+//! Which segments there are, and how much in each is still live.
 //!
-//! One per journal, on its core. A segment whose records are all dead and that has none older before it can be given back; the owner of
-//! records says when one is dead (`release`). Files and heads are in `state.rs`.
+//! One per journal, on its core. The log's segments are consecutive and are visited at a start; the store's are what is left of those before
+//! the log, for their records are still read by location. The owners of records say when one is dead (`release`), and at a start how
+//! many are live in the store (`retain`). Files and heads are in `state.rs`.
 
 use crate::block::{BLOCK_BYTES_U32, ChecksumKey};
 use crate::position::{Location, SegmentId};
 use crate::record::encoded_bytes;
 use runtime::File;
-use std::collections::VecDeque;
+use security::KeyPlace;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// A segment of the log.
+/// A segment of the log or the store.
 pub(crate) struct Segment {
     pub(crate) id: SegmentId,
     pub(crate) file: File,
     pub(crate) file_number: u32,
     pub(crate) epoch: u64,
     pub(crate) key: ChecksumKey,
-    /// Behind the last flush that was begun, in bytes; while reading back, behind the last good one.
+    /// Sequence of its first flush.
+    pub(crate) first_sequence: u64,
+    /// Behind the last flush that was begun, in bytes; while reading back, behind the last good one. Of a segment that was in the store
+    /// when the journal was opened it is not known: then it is the file's length.
     pub(crate) end: u32,
     /// Behind the last durable flush, in bytes.
     pub(crate) durable_end: u32,
     /// Bytes of records that were not released.
     pub(crate) live_bytes: u64,
+    /// Who wrote it, from which offset on: a part of its records' keys. By offset; most often one.
+    pub(crate) openings: Vec<(u32, u64)>,
+    /// Not of a segment that was in the store when the journal was opened, until one of its records is read.
+    pub(crate) are_openings_known: bool,
+}
+
+impl Segment {
+    /// A flush of that opening begins at `offset`, behind all that were noted.
+    pub(crate) fn note_opening(&mut self, offset: u32, opening: u64) {
+        if self.openings.last().is_none_or(|(_, last)| *last != opening) {
+            self.openings.push((offset, opening));
+        }
+    }
+
+    /// What the key of the record at `offset` is derived from.
+    pub(crate) fn key_place(&self, journal_id: u64, offset: u32) -> KeyPlace {
+        let after = self.openings.partition_point(|(from, _)| *from <= offset);
+        // Before the first flush there is no record: any key will do, for none opens what is there.
+        let opening = after.checked_sub(1).map_or(0, |place| self.openings[place].1);
+        KeyPlace { journal_id, epoch: self.epoch, opening, segment: self.id.0 }
+    }
 }
 
 /// What there is to know of a segment's use.
@@ -33,23 +59,70 @@ pub struct SegmentUsage {
     pub live_bytes: u64,
     /// Bytes used in the file, headers and padding included.
     pub used_bytes: u64,
+    /// Whether it is visited at a start: part of the log, not of the store.
+    pub is_visited: bool,
 }
 
-/// The table of segments: consecutive ids, oldest first; the last one is being written.
+/// Records of one segment, by their sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordSum {
+    /// How many.
+    pub count: u64,
+    /// Bytes of their payloads, each rounded up to a multiple of 8.
+    pub payload_bytes: u64,
+}
+
+impl RecordSum {
+    /// One record, whose payload has so many bytes.
+    pub fn of_one(payload_bytes: u32) -> RecordSum {
+        RecordSum { count: 1, payload_bytes: u64::from(payload_bytes).next_multiple_of(8) }
+    }
+
+    /// Bytes that they take in their segment.
+    fn encoded_bytes(self) -> u64 {
+        self.count * encoded_bytes(0) as u64 + self.payload_bytes
+    }
+}
+
+/// The table of segments.
+///
+/// Invariants: 1. `log` has consecutive ids, oldest first; its last one is being written. 2. Every id in `store` is below those in `log`.
 #[derive(Default)]
 pub struct Liveness {
-    pub(crate) segments: VecDeque<Segment>,
+    pub(crate) log: VecDeque<Segment>,
+    pub(crate) store: BTreeMap<SegmentId, Segment>,
+    /// Retained, but not there.
+    pub(crate) missing: BTreeSet<SegmentId>,
 }
 
 impl Liveness {
     /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
     pub fn release(&mut self, location: Location) {
-        let Some(segment) = self.find_mut(location.segment) else {
-            panic!("released a record of a segment that is gone: {location}");
-        };
-        let bytes = encoded_bytes(location.len as usize) as u64;
-        assert!(segment.live_bytes >= bytes, "released more than there was: {location}");
-        segment.live_bytes -= bytes;
+        self.release_sum(location.segment, RecordSum::of_one(location.len));
+    }
+
+    /// The same of several records of a segment.
+    pub fn release_sum(&mut self, segment: SegmentId, sum: RecordSum) {
+        let bytes = sum.encoded_bytes();
+        let last = self.last().map(|last| last.id);
+        match self.find_mut(segment) {
+            Some(found) => {
+                assert!(found.live_bytes >= bytes, "released more than there was: {sum:?} of segment {segment}");
+                found.live_bytes -= bytes;
+            }
+            // All of it was released at once.
+            None => assert!(last.is_some_and(|last| segment < last), "segment {segment} was never written"),
+        }
+    }
+
+    /// Says that owners name so many records of a segment by their locations, beside those that were visited and not released.
+    pub(crate) fn retain(&mut self, segment: SegmentId, sum: RecordSum) {
+        match self.find_mut(segment) {
+            Some(found) => found.live_bytes += sum.encoded_bytes(),
+            None => {
+                self.missing.insert(segment);
+            }
+        }
     }
 
     pub(crate) fn add(&mut self, location: Location) {
@@ -58,41 +131,64 @@ impl Liveness {
     }
 
     pub(crate) fn find(&self, id: SegmentId) -> Option<&Segment> {
-        self.segments.get(self.place_of(id)?)
+        match self.place_of(id) {
+            Some(place) => self.log.get(place),
+            None => self.store.get(&id),
+        }
     }
 
     pub(crate) fn find_mut(&mut self, id: SegmentId) -> Option<&mut Segment> {
-        let place = self.place_of(id)?;
-        self.segments.get_mut(place)
+        match self.place_of(id) {
+            Some(place) => self.log.get_mut(place),
+            None => self.store.get_mut(&id),
+        }
     }
 
     pub(crate) fn last(&self) -> Option<&Segment> {
-        self.segments.back()
+        self.log.back()
     }
 
-    /// The oldest id that is needed; the next one if there is none.
-    pub(crate) fn oldest(&self) -> SegmentId {
-        self.segments.front().map_or(SegmentId(1), |segment| segment.id)
+    /// The first segment of the log; the next one if there is none.
+    pub(crate) fn replay_start(&self) -> SegmentId {
+        self.log.front().map_or(SegmentId(1), |segment| segment.id)
     }
 
-    /// Takes out the oldest segment if all of it is dead and it is no longer written.
-    pub(crate) fn take_dead(&mut self) -> Option<Segment> {
-        let oldest = self.segments.front()?;
-        let is_dead = self.segments.len() > 1 && oldest.live_bytes == 0 && oldest.durable_end == oldest.end;
-        if is_dead { self.segments.pop_front() } else { None }
+    /// Moves what is before `start` from the log to the store.
+    pub(crate) fn set_replay_start(&mut self, start: SegmentId) {
+        let last = self.last().map(|last| last.id);
+        assert!(
+            last.is_some_and(|last| start <= last),
+            "the log begins with a segment that there is, not with {start}"
+        );
+        assert!(start >= self.replay_start(), "the replay start goes back to {start}");
+        while self.log.front().is_some_and(|segment| segment.id < start) {
+            let segment = self.log.pop_front().expect("there is one");
+            self.store.insert(segment.id, segment);
+        }
     }
 
-    /// Use of each segment, oldest first.
+    /// Takes the segment out of the store if all of it is dead and it is no longer written.
+    pub(crate) fn take_dead(&mut self, id: SegmentId) -> Option<Segment> {
+        let segment = self.store.get(&id)?;
+        let is_dead = segment.live_bytes == 0 && segment.durable_end == segment.end;
+        if is_dead { self.store.remove(&id) } else { None }
+    }
+
+    /// Use of each segment: the store's and then the log's, each oldest first.
     pub fn usage(&self) -> impl Iterator<Item = SegmentUsage> + '_ {
-        self.segments.iter().map(|segment| SegmentUsage {
+        let usage = |segment: &Segment, is_visited| SegmentUsage {
             segment: segment.id,
             live_bytes: segment.live_bytes,
             used_bytes: u64::from(segment.end.max(BLOCK_BYTES_U32)),
-        })
+            is_visited,
+        };
+        let store = self.store.values().map(move |segment| usage(segment, false));
+        store.chain(self.log.iter().map(move |segment| usage(segment, true)))
     }
 
+    /// Place in the log; `None` for what is before it.
     fn place_of(&self, id: SegmentId) -> Option<usize> {
-        let first = self.segments.front()?.id;
+        let first = self.log.front()?.id;
         id.0.checked_sub(first.0).map(|place| place as usize)
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a journal back: which files are the log, where it ends, whether that end may be, and then every record in order.
+//! Reading a journal back: which files are the log and the store, where the log ends, whether that end may be, and then every record of the log in order.
 //!
 //! Runs once, before the journal's tasks start, in the order of `FORMAT.md`, "Reading it back". First it plans (headers, the last
 //! segment's end, proof of damage), then it visits, then it writes a mark: a crash at any point leaves what was there. The checks of bytes are in
@@ -7,15 +7,16 @@
 use crate::block::{
     ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
 };
-use crate::directory::{Directories, SegmentFile, remove};
-use crate::error::JournalError;
+use crate::directory::{Directories, SegmentFile};
+use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
-use crate::liveness::{Liveness, Segment};
+use crate::liveness::Segment;
 use crate::position::SegmentId;
 use crate::state::{CommitStep, SEGMENT_BYTES_MIN, SPARE_COUNT_MAX, Spare, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
-use std::path::PathBuf;
+use security::{GroupKeys, NoKey};
+use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -49,6 +50,16 @@ pub struct RecoveryReport {
     pub record_count: u64,
     /// Bytes of their payloads.
     pub payload_bytes: u64,
+    /// Records of deleted tables, whose keys are gone: not visited, dead.
+    pub shredded_count: u64,
+}
+
+/// What an opening is given to read with.
+pub(crate) struct Source {
+    /// Of the records' groups.
+    pub(crate) keys: GroupKeys,
+    /// Whether owners will say what they name before the log.
+    pub(crate) has_store: bool,
 }
 
 /// An opened journal without its tasks.
@@ -56,9 +67,11 @@ pub(crate) struct Recovered {
     pub(crate) directories: Directories,
     pub(crate) state: State,
     pub(crate) report: RecoveryReport,
+    /// Left where they are as long as the store is not settled.
+    pub(crate) doubtful: Vec<DoubtfulFile>,
 }
 
-/// A file of the log, by its header.
+/// A file of the log or the store, by its header.
 struct LogFile {
     header: ActiveHeader,
     file: File,
@@ -66,8 +79,8 @@ struct LogFile {
 }
 
 /// A file whose header tells nothing.
-struct DoubtfulFile {
-    path: PathBuf,
+pub(crate) struct DoubtfulFile {
+    pub(crate) path: PathBuf,
     /// `None` when it is too short to hold a flush.
     file: Option<File>,
     damage: Damage,
@@ -76,7 +89,7 @@ struct DoubtfulFile {
 /// All segment files, sorted by what they are.
 #[derive(Default)]
 struct Files {
-    /// By segment id.
+    /// By segment id. Those that may be part of the store come first.
     log: Vec<LogFile>,
     spares: Vec<(File, u32)>,
     doubtful: Vec<DoubtfulFile>,
@@ -89,14 +102,15 @@ struct End {
     offset: u32,
     /// The next flush's.
     sequence: u64,
-    /// The oldest segment that is needed.
-    oldest: SegmentId,
+    /// The first segment of the log.
+    replay_start: SegmentId,
     tail: Tail,
 }
 
 pub(crate) async fn recover(
     runtime: &Runtime,
     options: &JournalOptions,
+    source: Source,
     visit: &mut Visitor<'_>,
 ) -> Result<Recovered, JournalError> {
     let is_whole = options.segment_bytes.is_multiple_of(BLOCK_BYTES as u64);
@@ -109,18 +123,31 @@ pub(crate) async fn recover(
     let journal_id = directories.identify(runtime, core, !listed.is_empty()).await?;
     let mut files = sort_files(runtime, journal_id, &listed).await?;
     let end = find_end(journal_id, &files).await?;
-    forget_released(&mut files, end.oldest)?;
+    let store = split_store(&mut files, end.replay_start)?;
 
-    let mut state = State::new(journal_id, core, options.segment_bytes);
+    let mut opening = [0; 8];
+    runtime.fill_secret(&mut opening);
+    let mut state = State::new((journal_id, core), options.segment_bytes, u64::from_le_bytes(opening), source.keys);
     state.next_file_number = files.highest_number + 1;
     state.next_sequence = end.sequence;
-    let report = visit_log(journal_id, &files.log, &end, &mut state.liveness, visit).await?;
+    for log_file in store {
+        let mut segment = segment_of(journal_id, &log_file, file_bytes(&log_file.file));
+        segment.are_openings_known = false;
+        state.liveness.store.insert(segment.id, segment);
+    }
+    let report = visit_log(&files.log, &end, &mut state, visit).await?;
     if let Some(last) = files.log.last() {
         // What was read may still be in a volatile cache: a process can die and leave it there.
         last.file.sync().await?;
     }
-    settle(runtime, &directories, files, &mut state).await?;
-    Ok(Recovered { directories, state, report })
+    let doubtful = std::mem::take(&mut files.doubtful);
+    give_places(runtime, &directories, files, &mut state).await?;
+    if !source.has_store {
+        // Nothing is retained: on a full disk the mark may need one of these files.
+        state.settle_store().expect("nothing is retained");
+    }
+    write_mark(runtime, &directories, &mut state).await?;
+    Ok(Recovered { directories, state, report, doubtful })
 }
 
 async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) -> Result<Files, JournalError> {
@@ -185,7 +212,7 @@ fn header_damage(bad: BadHeader) -> Damage {
 async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
     let Some(last) = files.log.last() else {
         refuse_proven(journal_id, files, 1).await?;
-        return Ok(End { offset: 0, sequence: 1, oldest: SegmentId(1), tail: Tail::New });
+        return Ok(End { offset: 0, sequence: 1, replay_start: SegmentId(1), tail: Tail::New });
     };
     let mut walk = walk_of(journal_id, last, file_bytes(&last.file));
     let mut reader = Reader::new(&last.file);
@@ -227,8 +254,8 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
         }
         _ => Tail::Torn { path: last.file.path().to_path_buf(), damage },
     };
-    let oldest = newest.map_or(last.header.segment, |header| header.oldest);
-    Ok(End { offset: walk.offset, sequence: walk.sequence, oldest, tail })
+    let replay_start = newest.map_or(last.header.segment, |header| header.replay_start);
+    Ok(End { offset: walk.offset, sequence: walk.sequence, replay_start, tail })
 }
 
 /// Whether the block at `offset` is a whole flush header of an earlier use of the file.
@@ -304,42 +331,47 @@ async fn find_proof(
     Ok(None)
 }
 
-/// Sets aside what is older than the oldest segment needed, and makes sure that all others are there.
-fn forget_released(files: &mut Files, oldest: SegmentId) -> Result<(), JournalError> {
-    let needed = files.log.partition_point(|file| file.header.segment < oldest);
-    for released in files.log.drain(..needed) {
-        files.spares.push((released.file, released.number));
-    }
-    let mut expected = oldest;
+/// Takes out what is before the log, and makes sure that all of the log is there.
+fn split_store(files: &mut Files, replay_start: SegmentId) -> Result<Vec<LogFile>, JournalError> {
+    let store_count = files.log.partition_point(|file| file.header.segment < replay_start);
+    let log = files.log.split_off(store_count);
+    let store = std::mem::replace(&mut files.log, log);
+    let mut expected = replay_start;
     for log_file in &files.log {
         if log_file.header.segment != expected {
-            // A file with a bad header is the likely one: name it.
-            if let Some(doubtful) = files.doubtful.iter().find(|doubtful| doubtful.file.is_some()) {
-                return Err(JournalError::Rot {
-                    path: doubtful.path.clone(),
-                    segment: None,
-                    damage: doubtful.damage,
-                    proven_by: None,
-                });
-            }
             let last = SegmentId(log_file.header.segment.0 - 1);
-            return Err(JournalError::MissingSegments { first: expected, last });
+            let missing = JournalError::MissingSegments { first: expected, last };
+            return Err(doubtful_rot(&files.doubtful).unwrap_or(missing));
         }
         expected.0 += 1;
     }
-    Ok(())
+    Ok(store)
+}
+
+/// A file with a bad header is the likely one when a segment is missing.
+pub(crate) fn doubtful_rot(doubtful: &[DoubtfulFile]) -> Option<JournalError> {
+    let doubtful = doubtful.iter().find(|doubtful| doubtful.file.is_some())?;
+    let (path, damage) = (doubtful.path.clone(), doubtful.damage);
+    Some(JournalError::Rot { path, segment: None, damage, proven_by: None })
 }
 
 /// Fills the table of segments and visits every record. All of it is proven durable or was just walked, so whatever is bad is rot.
 async fn visit_log(
-    journal_id: u64,
     log: &[LogFile],
     end: &End,
-    liveness: &mut Liveness,
+    state: &mut State,
     visit: &mut Visitor<'_>,
 ) -> Result<RecoveryReport, JournalError> {
-    let mut report =
-        RecoveryReport { tail: end.tail.clone(), segment_count: log.len(), record_count: 0, payload_bytes: 0 };
+    let mut report = RecoveryReport {
+        tail: end.tail.clone(),
+        segment_count: log.len(),
+        record_count: 0,
+        payload_bytes: 0,
+        shredded_count: 0,
+    };
+    let journal_id = state.journal_id;
+    // Where payloads are opened, one after the other.
+    let mut opened = Vec::new();
     let mut sequence = log.first().map_or(end.sequence, |first| first.header.first_sequence);
     for (place, log_file) in log.iter().enumerate() {
         let next = log.get(place + 1);
@@ -349,20 +381,18 @@ async fn visit_log(
             let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
             return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
         }
-        liveness.segments.push_back(segment_of(journal_id, log_file, segment_end));
+        state.liveness.log.push_back(segment_of(journal_id, log_file, segment_end));
         let mut walk = walk_of(journal_id, log_file, segment_end);
         let mut reader = Reader::new(&log_file.file);
         while walk.offset < walk.end {
+            let offset = walk.offset;
             let flush = match reader.step(&mut walk).await? {
                 Ok(flush) => flush,
                 Err(damage) => return Err(rot(log_file, damage, proven_by)),
             };
-            flush.visit(|record, location| {
-                report.record_count += 1;
-                report.payload_bytes += record.payload.len() as u64;
-                liveness.add(location);
-                visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })
-            })?;
+            let segment = state.liveness.log.back_mut().expect("pushed a moment ago");
+            segment.note_opening(offset, flush.header.opening);
+            visit_flush(&flush, state, (&mut report, &mut opened), log_file.file.path(), visit)?;
         }
         sequence = walk.sequence;
     }
@@ -374,25 +404,55 @@ async fn visit_log(
     Ok(report)
 }
 
-/// Writes the mark, gives the files that are left their places, and removes those that were never part of the log.
-async fn settle(
+/// Opens and visits every record of a flush of the file at `path`. `opened` is where payloads are opened.
+fn visit_flush(
+    flush: &Flush<'_>,
+    state: &mut State,
+    (report, opened): (&mut RecoveryReport, &mut Vec<u8>),
+    path: &Path,
+    visit: &mut Visitor<'_>,
+) -> Result<(), JournalError> {
+    let State { liveness, keys, journal_id, .. } = state;
+    let key_place = flush.key_place(*journal_id);
+    flush.visit(|record, location| {
+        let unopened = |reason: Unopened| JournalError::Sealed { path: path.to_path_buf(), location, reason };
+        liveness.add(location);
+        let key = match keys.opening(record.group.0, record.version, key_place) {
+            Ok(key) => key,
+            Err(NoKey::Shredded) => {
+                report.shredded_count += 1;
+                liveness.release(location);
+                return Ok(());
+            }
+            Err(reason) => return Err(unopened(reason.into())),
+        };
+        opened.resize(record.payload_bytes() as usize, 0);
+        let record = record.open(key, location.offset, opened).map_err(|error| unopened(error.into()))?;
+        report.record_count += 1;
+        report.payload_bytes += record.payload.len() as u64;
+        visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })
+    })
+}
+
+/// Makes spares of the files that are, and removes those that are too many.
+async fn give_places(
     runtime: &Runtime,
     directories: &Directories,
     files: Files,
     state: &mut State,
 ) -> Result<(), JournalError> {
-    let Files { log, spares, doubtful, .. } = files;
-    drop(log);
-    for doubtful in doubtful {
-        remove(runtime, &doubtful.path).await?;
-    }
-    for (file, file_number) in spares {
+    for (file, file_number) in files.spares {
         if state.spares.len() < SPARE_COUNT_MAX && file.len_bytes() == directories.segment_bytes() {
             state.spares.push_back(Spare { file, file_number, epoch: runtime.chance() });
         } else {
             directories.remove_segment(runtime, &file).await?;
         }
     }
+    Ok(())
+}
+
+/// Writes the mark behind which the log goes on, and waits for it.
+async fn write_mark(runtime: &Runtime, directories: &Directories, state: &mut State) -> Result<(), JournalError> {
     loop {
         if let CommitStep::Flush(mut flush) = state.take_flush() {
             let (buffer, result) = flush.file.write_durable_at(u64::from(flush.offset), flush.buffer).await;
@@ -406,7 +466,6 @@ async fn settle(
         state.next_file_number += 1;
         let spare = directories.create_spare(runtime, state.journal_id, state.core, number).await?;
         state.handle_prepared(spare);
-        state.want_mark();
     }
 }
 
@@ -428,9 +487,12 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         file_number: log_file.number,
         epoch: log_file.header.epoch,
         key: ChecksumKey::new(journal_id, log_file.header.epoch),
+        first_sequence: log_file.header.first_sequence,
         end,
         durable_end: end,
         live_bytes: 0,
+        openings: Vec::new(),
+        are_openings_known: true,
     }
 }
 
@@ -439,21 +501,27 @@ fn file_bytes(file: &File) -> u32 {
 }
 
 /// Reads a segment in windows.
-struct Reader<'f> {
-    file: &'f File,
+pub(crate) struct Reader {
+    file: File,
+    /// Bytes read at a time.
+    window_bytes: usize,
     /// Where in the file the window begins, in bytes.
     base: u32,
     window: Option<Buffer>,
 }
 
-impl Reader<'_> {
-    fn new(file: &File) -> Reader<'_> {
-        Reader { file, base: 0, window: None }
+impl Reader {
+    fn new(file: &File) -> Reader {
+        Reader::with_window(file, WINDOW_BYTES)
+    }
+
+    pub(crate) fn with_window(file: &File, window_bytes: usize) -> Reader {
+        Reader { file: file.clone(), window_bytes, base: 0, window: None }
     }
 
     /// The bytes from `offset` on: at least `least` of them (or all up to the end of the file).
-    async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
-        let left = (file_bytes(self.file) - offset) as usize;
+    pub(crate) async fn window(&mut self, offset: u32, least: usize) -> Result<&[u8], FileError> {
+        let left = (file_bytes(&self.file) - offset) as usize;
         let least = least.min(left);
         let is_there = self
             .window
@@ -461,7 +529,7 @@ impl Reader<'_> {
             .is_some_and(|window| offset >= self.base && (offset - self.base) as usize + least <= window.len());
         if !is_there {
             self.window = None;
-            let length = WINDOW_BYTES.max(least).min(left);
+            let length = self.window_bytes.max(least).min(left);
             self.window = Some(self.file.read_at(u64::from(offset), length).await?);
             self.base = offset;
         }
@@ -470,7 +538,7 @@ impl Reader<'_> {
     }
 
     /// The walk's next step, with as many bytes as it takes; the inner result is the walk's.
-    async fn step(&mut self, walk: &mut Walk) -> Result<Result<Flush<'_>, Damage>, FileError> {
+    pub(crate) async fn step(&mut self, walk: &mut Walk) -> Result<Result<Flush<'_>, Damage>, FileError> {
         let least = walk.needed_bytes(self.window(walk.offset, BLOCK_BYTES).await?);
         let window = self.window(walk.offset, least.max(BLOCK_BYTES)).await?;
         Ok(walk.step(window))

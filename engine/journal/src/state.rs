@@ -7,10 +7,11 @@ use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
-use crate::liveness::{Liveness, Segment};
+use crate::liveness::{Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
 use runtime::{Buffer, File};
+use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
 
 /// Batches that may be filled, waiting or on their way to the disk at one time: the bound on bytes that wait.
@@ -21,7 +22,7 @@ pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 /// Spare segments kept ready.
 const SPARE_COUNT: usize = 1;
-/// Dead segments kept for use again; further ones are removed.
+/// Segment files kept for use again; further ones are removed.
 pub(crate) const SPARE_COUNT_MAX: usize = 4;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
@@ -61,18 +62,25 @@ enum Phase {
 /// Invariants:
 /// 1. Segments' `end` only grows, and every batch in `filled` lies below it; the one in `filling` begins at it.
 /// 2. At most one flush is between `take_flush` and `handle_flushed`.
-/// 3. A file in `spares` is named by no durable flush as needed.
+/// 3. A file in `spares` or `surplus` holds nothing live, and a durable flush names a replay start behind it.
 pub(crate) struct State {
     pub(crate) journal_id: u64,
     pub(crate) core: u16,
+    /// Drawn by this process: a part of the key of all that it writes.
+    opening: u64,
+    pub(crate) keys: GroupKeys,
     /// Bytes of new segment files.
     segment_bytes: u64,
     pub(crate) liveness: Liveness,
     pub(crate) next_file_number: u32,
     pub(crate) next_sequence: u64,
     pub(crate) spares: VecDeque<Spare>,
-    /// Dead segments until a durable flush names a later oldest one.
-    dead: VecDeque<(SegmentId, Spare)>,
+    /// Dead segments until a durable flush names a replay start behind them.
+    dead: Vec<(SegmentId, Spare)>,
+    /// As the last durable flush names it.
+    durable_replay_start: SegmentId,
+    /// Whether owners have said what they retain: before that nothing of the store is given back.
+    is_store_settled: bool,
     surplus: Vec<File>,
     filling: Option<Batch>,
     filled: VecDeque<Flush>,
@@ -86,17 +94,21 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(journal_id: u64, core: u16, segment_bytes: u64) -> State {
+    pub(crate) fn new((journal_id, core): (u64, u16), segment_bytes: u64, opening: u64, keys: GroupKeys) -> State {
         assert!(segment_bytes >= SEGMENT_BYTES_MIN);
         State {
             journal_id,
             core,
+            opening,
+            keys,
             segment_bytes,
             liveness: Liveness::default(),
             next_file_number: 1,
             next_sequence: 1,
             spares: VecDeque::new(),
-            dead: VecDeque::new(),
+            dead: Vec::new(),
+            durable_replay_start: SegmentId(1),
+            is_store_settled: false,
             surplus: Vec::new(),
             filling: None,
             filled: VecDeque::new(),
@@ -125,7 +137,8 @@ impl State {
             self.filling = Some(self.begin_batch(encoded_bytes(payload_bytes), BLOCK_BYTES)?);
         }
         let batch = self.filling.as_mut().expect("a batch was begun");
-        let location = batch.push(record);
+        let sealing = self.keys.sealing(record.group.0, batch.key_place());
+        let location = batch.push(record, sealing.expect("a group has its keys before its first record"));
         self.appended.0 += 1;
         self.liveness.add(location);
         Ok(location)
@@ -139,7 +152,7 @@ impl State {
         if self.complete_filling() {
             return CommitStep::Flush(self.filled.pop_front().expect("a batch was completed"));
         }
-        if std::mem::take(&mut self.wants_mark)
+        if self.wants_mark
             && let Ok(batch) = self.begin_batch(0, 0)
         {
             return CommitStep::Flush(self.complete(batch, FlushKind::Mark));
@@ -171,25 +184,88 @@ impl State {
         let mut buffer = flush.buffer;
         buffer.restore();
         self.buffers.push(buffer);
-        while self.dead.front().is_some_and(|(id, _)| *id < flush.oldest) {
-            let (_, spare) = self.dead.pop_front().expect("there is one");
-            if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
-                self.is_disk_full = false;
-                self.spares.push_back(spare);
+        for (id, spare) in std::mem::take(&mut self.dead) {
+            if id < flush.replay_start {
+                self.give_back(spare);
             } else {
-                self.surplus.push(spare.file);
+                self.dead.push((id, spare));
             }
         }
-        self.collect_dead();
+        self.durable_replay_start = flush.replay_start;
+        self.collect_dead(flush.segment);
     }
 
-    /// Takes whole dead segments off the old end of the log. They are used again once a durable flush no longer names them.
-    pub(crate) fn collect_dead(&mut self) {
-        while let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead() {
+    /// Says that owners name records of a segment.
+    pub(crate) fn retain(&mut self, segment: SegmentId, sum: RecordSum) {
+        assert!(!self.is_store_settled, "retained after the store was settled: segment {segment}");
+        self.liveness.retain(segment, sum);
+    }
+
+    /// Gives back what is before the log and not retained. `Err`: these are retained and not there.
+    pub(crate) fn settle_store(&mut self) -> Result<(), Vec<SegmentId>> {
+        if !self.liveness.missing.is_empty() {
+            return Err(self.liveness.missing.iter().copied().collect());
+        }
+        self.is_store_settled = true;
+        // The flush with which the log ended when it was opened names its beginning.
+        self.durable_replay_start = self.durable_replay_start.max(self.liveness.replay_start());
+        let ids: Vec<SegmentId> = self.liveness.store.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.collect_dead(id));
+        Ok(())
+    }
+
+    /// Says that records of a segment are dead.
+    pub(crate) fn release(&mut self, segment: SegmentId, sum: RecordSum) {
+        self.liveness.release_sum(segment, sum);
+        self.collect_dead(segment);
+    }
+
+    /// Says that all records of a segment of the store are dead, released or not.
+    pub(crate) fn release_segment(&mut self, id: SegmentId) {
+        assert!(id < self.liveness.replay_start(), "segment {id} is part of the log");
+        assert!(self.is_store_settled, "released before the store is settled: segment {id}");
+        if let Some(segment) = self.liveness.find_mut(id) {
+            assert!(segment.durable_end == segment.end, "segment {id} is being written");
+            segment.live_bytes = 0;
+            self.collect_dead(id);
+        }
+    }
+
+    /// Lets the log begin with this segment.
+    pub(crate) fn set_replay_start(&mut self, start: SegmentId) {
+        assert!(self.is_store_settled, "the log is to begin with {start} before the store is settled");
+        let earlier = self.liveness.replay_start();
+        if start == earlier {
+            return;
+        }
+        self.liveness.set_replay_start(start);
+        (earlier.0..start.0).for_each(|id| self.collect_dead(SegmentId(id)));
+    }
+
+    /// Takes the segment out of the store if it is dead. It is used again once a durable flush says that the log begins behind it.
+    fn collect_dead(&mut self, id: SegmentId) {
+        if !self.is_store_settled {
+            return;
+        }
+        if let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead(id) {
             // The next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by the id.
             let epoch = ChecksumKey::new(epoch, self.journal_id).checksum(id.0, &epoch.to_le_bytes());
-            self.dead.push_back((id, Spare { file, file_number, epoch }));
-            self.wants_mark = true;
+            let spare = Spare { file, file_number, epoch };
+            if id < self.durable_replay_start {
+                self.give_back(spare);
+            } else {
+                self.dead.push((id, spare));
+                self.wants_mark = true;
+            }
+        }
+    }
+
+    fn give_back(&mut self, spare: Spare) {
+        if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
+            self.is_disk_full = false;
+            self.spares.push_back(spare);
+        } else {
+            self.surplus.push(spare.file);
         }
     }
 
@@ -220,10 +296,6 @@ impl State {
 
     pub(crate) fn wants_mark(&self) -> bool {
         self.wants_mark
-    }
-
-    pub(crate) fn want_mark(&mut self) {
-        self.wants_mark = true;
     }
 
     pub(crate) fn begin_close(&mut self) {
@@ -264,8 +336,11 @@ impl State {
     }
 
     fn complete(&mut self, batch: Batch, kind: FlushKind) -> Flush {
-        let flush = batch.finish(kind, self.liveness.oldest(), self.appended);
+        let flush = batch.finish(kind, self.liveness.replay_start(), self.appended);
+        // Whatever its kind, it says where the log begins.
+        self.wants_mark = false;
         let segment = self.liveness.find_mut(flush.segment).expect("a batch's segment is being written");
+        segment.note_opening(flush.offset, self.opening);
         segment.end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
         flush
     }
@@ -286,6 +361,10 @@ impl State {
         Ok(Batch::begin(place, buffer, sequence))
     }
 
+    fn key_place(&self, epoch: u64, segment: SegmentId) -> KeyPlace {
+        KeyPlace { journal_id: self.journal_id, epoch, opening: self.opening, segment: segment.0 }
+    }
+
     fn find_place(&mut self, needed_bytes: usize, reserve_bytes: usize) -> Option<BatchPlace> {
         let mut previous_end = 0;
         let mut id = SegmentId(1);
@@ -296,8 +375,8 @@ impl State {
                 return Some(BatchPlace {
                     file: last.file.clone(),
                     segment: last.id,
-                    epoch: last.epoch,
                     key: last.key,
+                    key_place: self.key_place(last.epoch, last.id),
                     offset: last.end,
                     room,
                     segment_header: None,
@@ -325,14 +404,26 @@ impl State {
         let place = BatchPlace {
             file: file.clone(),
             segment: id,
-            epoch,
             key,
+            key_place: self.key_place(epoch, id),
             offset: 0,
             room: file_bytes - reserve_bytes,
             segment_header: Some(header),
         };
-        let segment = Segment { id, file, file_number, epoch, key, end: 0, durable_end: 0, live_bytes: 0 };
-        self.liveness.segments.push_back(segment);
+        let segment = Segment {
+            id,
+            file,
+            file_number,
+            epoch,
+            key,
+            first_sequence,
+            end: 0,
+            durable_end: 0,
+            live_bytes: 0,
+            openings: Vec::new(),
+            are_openings_known: true,
+        };
+        self.liveness.log.push_back(segment);
         place
     }
 }
@@ -342,6 +433,7 @@ mod tests {
     use super::*;
     use crate::position::{GroupId, LogIndex, Term};
     use crate::record::RecordKind;
+    use crate::test_keys::keys_of;
     use runtime::simulated::Machine;
     use std::path::Path;
 
@@ -358,9 +450,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_segment_waits_for_a_durable_flush_that_no_longer_names_it() {
+    fn a_dead_segment_waits_for_a_durable_flush_that_begins_the_log_behind_it() {
         let machine = Machine::new(1);
-        let mut state = State::new(1, 0, SEGMENT_BYTES_MIN);
+        let mut state = State::new((1, 0), SEGMENT_BYTES_MIN, 5, keys_of(1));
+        state.settle_store().unwrap();
         for file_number in 1..=2 {
             let runtime = machine.runtime();
             let path = format!("/segment-{file_number}");
@@ -376,18 +469,19 @@ mod tests {
         state.append(&record(&[2; 20_000])).unwrap();
         let names_first = take(&mut state);
         assert_eq!(
-            (first.segment, names_first.segment, names_first.oldest),
+            (first.segment, names_first.segment, names_first.replay_start),
             (SegmentId(1), SegmentId(2), SegmentId(1))
         );
         // It dies while a flush is on its way that still names it.
-        state.liveness.release(first);
-        state.collect_dead();
+        state.release(first.segment, RecordSum::of_one(first.len));
+        assert_eq!(state.liveness.usage().count(), 2, "what is visited at a start is not given back");
+        state.set_replay_start(SegmentId(2));
         state.handle_flushed(names_first);
         assert_eq!((state.spares.len(), state.dead.len()), (0, 1));
         assert_eq!(state.append(&record(&[3; 60_000])), Err(AppendRefused::TooLarge { payload_bytes: 60_000 }));
         assert_eq!(state.append(&record(&[3; 40_000])), Err(AppendRefused::NoSpace));
         let names_second = take(&mut state);
-        assert_eq!(names_second.oldest, SegmentId(2));
+        assert_eq!(names_second.replay_start, SegmentId(2));
         state.handle_flushed(names_second);
         assert_eq!((state.spares.len(), state.dead.len()), (1, 0));
         assert_ne!(state.spares[0].epoch, 1, "its next use has another epoch");

@@ -7,8 +7,10 @@ use crate::block::{
     BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, chain_next,
     first_nonzero,
 };
+use crate::liveness::Segment;
 use crate::position::{Location, SegmentId};
-use crate::record::{self, BadRecord, Record};
+use crate::record::{self, BadRecord, SealedRecord};
+use security::KeyPlace;
 
 /// What is wrong at some offset of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,15 +125,20 @@ pub(crate) struct Flush<'w> {
 }
 
 impl<'w> Flush<'w> {
+    /// What the keys of its records are derived from.
+    pub(crate) fn key_place(&self, journal_id: u64) -> KeyPlace {
+        let FlushHeader { epoch, opening, .. } = self.header;
+        KeyPlace { journal_id, epoch, opening, segment: self.segment.0 }
+    }
+
     /// Calls `visit` with each record, in order, until it refuses.
-    pub(crate) fn visit<E>(&self, mut visit: impl FnMut(Record<'w>, Location) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn visit<E>(&self, mut visit: impl FnMut(SealedRecord<'w>, Location) -> Result<(), E>) -> Result<(), E> {
         let mut at = 0;
         while at < self.records.len() {
             let offset = self.records_offset + u32::try_from(at).expect("a flush is shorter than 4 GiB");
-            let (record, used) = record::decode_checked(&self.records[at..]);
-            let len = u32::try_from(record.payload.len()).expect("a record is shorter than 4 GiB");
-            visit(record, Location { segment: self.segment, offset, len })?;
-            at += used;
+            let record = record::decode_checked(&self.records[at..]);
+            visit(record, Location { segment: self.segment, offset, len: record.payload_bytes() })?;
+            at += record.encoded_bytes();
         }
         Ok(())
     }
@@ -152,6 +159,18 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// At the beginning of a segment, of all that is durable in it.
+    pub(crate) fn begin(journal_id: u64, segment: &Segment) -> Walk {
+        Walk {
+            journal_id,
+            epoch: segment.epoch,
+            segment: segment.id,
+            offset: BLOCK_BYTES_U32,
+            end: segment.durable_end,
+            sequence: segment.first_sequence,
+        }
+    }
+
     /// How many bytes from the walk's offset on `step` needs; 0 when it will find nothing good, which it then says.
     pub(crate) fn needed_bytes(&self, window: &[u8]) -> usize {
         self.check_header(window).map_or(0, |header| header.block_count as usize * BLOCK_BYTES)
@@ -201,22 +220,17 @@ impl Walk {
         let records_end = HEADER_BYTES + header.records_bytes as usize;
         let (mut at, mut count, mut chain) = (HEADER_BYTES, 0_u32, 0_u64);
         while at < records_end {
-            let (_, checksum, used) =
-                record::decode(key, place(at), &flush[at..records_end]).map_err(|bad| match bad {
-                    BadRecord::Length { found } => {
-                        Damage { offset: place(at), kind: DamageKind::RecordLength { found } }
-                    }
-                    BadRecord::Checksum { expected, found } => {
-                        Damage { offset: place(at), kind: DamageKind::RecordChecksum { expected, found } }
-                    }
-                    BadRecord::Kind(kind) => Damage { offset: place(at), kind: DamageKind::RecordKind(kind) },
-                    BadRecord::Padding { at: inside } => {
-                        Damage { offset: place(at + inside), kind: DamageKind::Padding }
-                    }
-                })?;
-            at += used;
+            let record = record::decode(key, place(at), &flush[at..records_end]).map_err(|bad| match bad {
+                BadRecord::Length { found } => Damage { offset: place(at), kind: DamageKind::RecordLength { found } },
+                BadRecord::Checksum { expected, found } => {
+                    Damage { offset: place(at), kind: DamageKind::RecordChecksum { expected, found } }
+                }
+                BadRecord::Kind(kind) => Damage { offset: place(at), kind: DamageKind::RecordKind(kind) },
+                BadRecord::Padding { at: inside } => Damage { offset: place(at + inside), kind: DamageKind::Padding },
+            })?;
+            at += record.encoded_bytes();
             count += 1;
-            chain = chain_next(chain, checksum);
+            chain = chain_next(chain, record.checksum);
         }
         if count != header.record_count || chain != header.chain {
             return Err(Damage { offset: self.offset, kind: DamageKind::FlushShape });
@@ -249,7 +263,8 @@ mod tests {
     use super::*;
     use crate::block::put;
     use crate::position::{GroupId, LogIndex, Term};
-    use crate::record::{RecordKind, encoded_bytes};
+    use crate::record::{Record, RecordKind, encoded_bytes};
+    use crate::test_keys::keys_of;
 
     const EPOCH: u64 = 3;
     const JOURNAL: u64 = 8;
@@ -257,6 +272,8 @@ mod tests {
     /// A flush at block 1 with these payloads.
     fn flush(sequence: u64, payloads: &[Vec<u8>]) -> Vec<u8> {
         let key = ChecksumKey::new(JOURNAL, EPOCH);
+        let place = KeyPlace { journal_id: JOURNAL, epoch: EPOCH, opening: sequence, segment: 1 };
+        let mut keys = keys_of(1);
         let mut bytes = vec![0; HEADER_BYTES];
         let mut chain = 0;
         for payload in payloads {
@@ -265,7 +282,7 @@ mod tests {
             bytes.resize(at + encoded_bytes(payload.len()), 0);
             let (group, term, index) = (GroupId(1), Term(sequence), LogIndex(5));
             let record = Record { kind: RecordKind::Entry, group, term, index, payload };
-            chain = chain_next(chain, record.encode(key, offset, &mut bytes[at..]));
+            chain = chain_next(chain, record.encode(key, keys.sealing(1, place).unwrap(), offset, &mut bytes[at..]));
         }
         let header = FlushHeader {
             block_count: u32::try_from(bytes.len().div_ceil(BLOCK_BYTES)).unwrap(),
@@ -274,8 +291,9 @@ mod tests {
             records_bytes: u32::try_from(bytes.len() - HEADER_BYTES).unwrap(),
             record_count: u32::try_from(payloads.len()).unwrap(),
             chain,
-            oldest: SegmentId(1),
+            replay_start: SegmentId(1),
             kind: FlushKind::Records,
+            opening: sequence,
         };
         bytes.resize(bytes.len().next_multiple_of(BLOCK_BYTES), 0);
         header.encode(key, BLOCK_BYTES_U32, &mut bytes);
@@ -306,7 +324,7 @@ mod tests {
     #[test]
     fn a_mixture_of_two_good_flushes_is_not_a_flush() {
         // The same shape at the same place: each record of the one passes for itself in the other.
-        let payloads = |byte: u8| vec![vec![byte; BLOCK_BYTES - HEADER_BYTES - 40], vec![byte; 100], vec![byte; 50]];
+        let payloads = |byte: u8| vec![vec![byte; BLOCK_BYTES - HEADER_BYTES - 56], vec![byte; 100], vec![byte; 50]];
         let (earlier, later) = (flush(7, &payloads(1)), flush(8, &payloads(2)));
         assert_eq!(step(7, &earlier), Ok(3));
         assert_eq!(step(8, &later), Ok(3));

@@ -3,13 +3,13 @@
 
 mod world;
 
-use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, Tail};
+use journal::{DamageKind, Journal, JournalError, JournalOptions, Location, ReadError, ScannedRecord, SegmentId, Tail};
 use runtime::Signal;
 use runtime::simulated::{Fault, FileOperation, Machine, NodeId};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use world::{Oracle, Owned, SEGMENT_BYTES, append, flush, live, open, open_with, options, segment_paths};
+use world::{Oracle, Owned, SEGMENT_BYTES, append, flush, keys, live, open, open_with, options, segment_paths};
 
 const ENOUGH: &str = "enough";
 
@@ -18,7 +18,7 @@ fn peek(machine: &Machine, options: JournalOptions, count: usize) -> Result<Vec<
     let mut found = Vec::new();
     let opened = machine
         .run(async {
-            Journal::open(&machine.runtime(), options, &mut |record, _, _| {
+            Journal::open(&machine.runtime(), options, keys(), &mut |record, _, _| {
                 found.push(Owned::of(&record));
                 if found.len() == count { Err(ENOUGH.to_string()) } else { Ok(()) }
             })
@@ -124,12 +124,12 @@ fn a_bad_last_flush_of_an_open_journal_is_dropped_wholly_and_stays_dropped() {
     }
 }
 
-#[test]
-fn flips_in_a_log_of_many_segments_are_found_or_harm_nothing() {
-    let machine = Machine::new(12);
+/// How many flips in a log of many segments are found, and how many harm nothing.
+fn flip_in_many_segments(seed: u64) -> (usize, usize) {
+    let machine = Machine::new(seed);
     let oracle = Rc::new(RefCell::new(Oracle::default()));
     for life in 1..=3 {
-        let work = live(machine.runtime(), oracle.clone(), options(2), (life, 12, 120));
+        let work = live(machine.runtime(), oracle.clone(), options(2), (life, seed, 120));
         machine.run(work).expect("nothing goes down").expect("it opens");
         machine.kill(NodeId(0));
         machine.restart();
@@ -157,6 +157,16 @@ fn flips_in_a_log_of_many_segments_are_found_or_harm_nothing() {
             }
             machine.disk().flip(path, offset, 0x04);
         }
+    }
+    (found_count, harmless_count)
+}
+
+#[test]
+fn flips_in_a_log_of_many_segments_are_found_or_harm_nothing() {
+    let (mut found_count, mut harmless_count) = (0, 0);
+    for (found, harmless) in [12, 13, 14].map(flip_in_many_segments) {
+        found_count += found;
+        harmless_count += harmless;
     }
     println!("{found_count} found, {harmless_count} harmless");
     assert!(found_count > 200 && harmless_count > 100);
@@ -218,6 +228,54 @@ fn reading_a_damaged_record_says_so() {
             }
         })
         .expect("nothing goes down");
+}
+
+#[test]
+fn scanning_a_segment_finds_each_flip_and_every_record() {
+    let machine = Machine::new(10);
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await.expect("it opens");
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            let mut written = Vec::new();
+            for index in 0..40 {
+                let owned = Owned::new(1, index, (index * 131) % 4000);
+                let location = append(&journal, &signal, &owned).await;
+                flush(&journal, &signal).await;
+                written.push((owned, location));
+            }
+            let (first, usage) = (journal.replay_start(), journal.usage());
+            assert!(journal.scan(usage[usage.len() - 1].segment).is_none(), "it is being written");
+            written.retain(|(_, location)| location.segment == first);
+            let found = scan(&journal, first).await.expect("it is whole");
+            assert_eq!(found, written);
+            for offset in (4096..usage[0].used_bytes).step_by(97) {
+                machine.disk().flip(&log_path(), offset, 2);
+                match scan(&journal, first).await {
+                    Err(JournalError::Rot { path, segment, damage, .. }) => {
+                        assert_eq!((path, segment), (log_path(), Some(first)));
+                        assert!(
+                            u64::from(damage.offset) <= offset && offset - u64::from(damage.offset) < 8192,
+                            "{damage} for {offset}"
+                        );
+                    }
+                    other => panic!("flip at {offset}: {other:?}"),
+                }
+                machine.disk().flip(&log_path(), offset, 2);
+            }
+        })
+        .expect("nothing goes down");
+}
+
+async fn scan(journal: &Journal, segment: SegmentId) -> Result<Vec<(Owned, Location)>, JournalError> {
+    let mut scan = journal.scan(segment).expect("it is complete");
+    let mut found = Vec::new();
+    while let Some(records) = scan.next().await? {
+        let owned = |record: ScannedRecord| (Owned::of(&record.as_kind(record.kind)), record.location);
+        found.extend(records.into_iter().map(owned));
+    }
+    Ok(found)
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub struct TableDefinition {
     pub deletion_protection: bool,
     /// The attribute by which items expire; `None` while they do not.
     pub time_to_live: Option<String>,
+    /// Id of the key that the description names, if it is to name one; the table is encrypted either way.
+    pub encryption_key: Option<String>,
     /// Tags, in the order of the request.
     pub tags: Vec<Tag>,
     /// When it was created, in milliseconds since 1970.
@@ -134,6 +136,7 @@ impl TableDefinition {
             table_class: TableClass::Standard,
             deletion_protection: false,
             time_to_live: None,
+            encryption_key: None,
             tags: Vec::new(),
             created_at_ms: 0,
             history: TableHistory::default(),
@@ -173,6 +176,11 @@ impl TableDefinition {
 /// The ARN of a table of that name.
 pub fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
+}
+
+/// The ARN of a master key of that id.
+pub fn key_arn(id: &str) -> String {
+    format!("arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/{id}")
 }
 
 /// A random (version 4) UUID as text, from 128 random bits.

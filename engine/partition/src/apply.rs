@@ -30,6 +30,7 @@ impl Partition {
             }
         }
         self.committed = committed;
+        self.finish_moves(journal);
     }
 }
 
@@ -61,20 +62,24 @@ impl Opening {
     pub fn visit(&mut self, record: Record<'_>, location: Location, liveness: &mut Liveness) -> Result<(), String> {
         let Self { recovered, memtables, statistics, .. } = self;
         let mut result = Ok(());
-        recovered.handle_record(
-            record,
-            location,
-            liveness,
-            &mut |entry, _| match ChangeView::decode(entry.change) {
-                Ok(change) => {
-                    // The journal need not begin with the partition's first change: what is replaced is looked up.
-                    let old_bytes = memtables.find(change.key).map(|old| ItemRef::from_trusted(old).size_bytes());
-                    memtables.insert(change.key, entry.index, entry.location, change.image);
-                    statistics.apply(old_bytes, change.image);
+        recovered.handle_record(record, location, liveness, &mut |entry, liveness| match ChangeView::decode(
+            entry.change,
+        ) {
+            Ok(change) => {
+                // The journal need not begin with the partition's first change: what is replaced is looked up.
+                let known = memtables.find_version(change.key);
+                if known.is_some_and(|(index, _)| index >= entry.index) {
+                    // A copy of a change that is known, or that was replaced since.
+                    liveness.release(entry.location);
+                    return;
                 }
-                Err(error) => result = Err(error.to_string()),
-            },
-        )?;
+                let old = known.and_then(|(_, image)| image.item);
+                let old_bytes = old.map(|old| ItemRef::from_trusted(old).size_bytes());
+                memtables.insert(change.key, entry.index, entry.location, change.image);
+                statistics.apply(old_bytes, change.image);
+            }
+            Err(error) => result = Err(error.to_string()),
+        })?;
         result
     }
 

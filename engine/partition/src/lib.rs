@@ -12,6 +12,7 @@
 
 mod apply;
 mod change;
+mod clean;
 mod collections;
 mod context;
 mod due_times;

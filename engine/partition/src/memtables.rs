@@ -26,6 +26,11 @@ impl Memtables {
         image_of(self.tables.find_newest(key)?).item
     }
 
+    /// The newest version of the key, be it a deletion: its index and its image.
+    pub(crate) fn find_version(&self, key: &[u8]) -> Option<(LogIndex, Image<'_>)> {
+        self.tables.find_newest(key).map(|found| (LogIndex(found.version), image_of(found)))
+    }
+
     /// See [`TableSet::prefetch`].
     pub(crate) fn prefetch(&self, key: &[u8], is_second: bool) {
         self.tables.prefetch(key, is_second);
@@ -35,6 +40,15 @@ impl Memtables {
     pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
         Image { location, item }.encode(&mut self.value);
         self.tables.insert(key, index.0, Entry::Put(&self.value));
+    }
+
+    /// The record of the newest version of a key lies elsewhere from now on: the version comes once more into the newest
+    /// table, and hides itself in an older one. A merge leaves that one behind without telling of it.
+    pub(crate) fn set_location(&mut self, key: &[u8], location: Location) {
+        let newest = self.tables.find_newest(key).expect("asked for a key that has a version");
+        let version = newest.version;
+        Image { location, item: image_of(newest).item }.encode(&mut self.value);
+        self.tables.insert(key, version, Entry::Put(&self.value));
     }
 
     /// The items in a span of encoded keys, each once with its key, in the order of their keys or against it.
@@ -111,6 +125,17 @@ mod tests {
             };
         }
 
+        /// The record of some item is copied elsewhere, and released where it was.
+        fn relocate(&mut self) {
+            let place = self.random.usize(..self.oracle.len().max(1));
+            let Some(key) = self.oracle.keys().nth(place).cloned() else { return };
+            let location = Location { segment: SegmentId(1), offset: self.next, len: 1 };
+            self.next += 1;
+            self.tables.set_location(&key, location);
+            let earlier = self.live.insert(key, location).expect("it was written");
+            assert!(self.told.insert(earlier), "told twice: {earlier}");
+        }
+
         fn work(&mut self) {
             if self.merge.is_none() {
                 self.merge = self.tables.take_merge_work(self.oracle.len() as u64);
@@ -148,6 +173,9 @@ mod tests {
             let mut merge_count = 0;
             for step in 0..20_000 {
                 world.write();
+                if step % 5 == 0 {
+                    world.relocate();
+                }
                 let was_merging = world.merge.is_some();
                 world.work();
                 merge_count += u32::from(was_merging && world.merge.is_none());

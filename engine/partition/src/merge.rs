@@ -102,7 +102,8 @@ impl MergeWork {
         false
     }
 
-    /// Notes every version of `key` older than `version`.
+    /// Notes every version of `key` older than `version`. A version that is in several tables is noted as the newest of them has it: where it
+    /// lay before is not known to the journal any more.
     fn leave_superseded(&mut self, inputs: &[Reader], key: &[u8], mut version: u64) {
         if self.content == Content::Entries {
             return;

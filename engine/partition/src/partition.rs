@@ -1,5 +1,6 @@
 //! A partition: its group, its memtables and indexes, and what is in flight between group and memtables.
 
+use crate::clean::Moving;
 use crate::collections::Collections;
 use crate::due_times::DueTimes;
 use crate::in_flight::InFlight;
@@ -14,7 +15,11 @@ use model::operation::collection_share_bytes;
 use model::table::{HashRange, PartitionId};
 use model::{EncodedKey, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, the key, what the encodings add.
+const RECORD_OVERHEAD_BYTES: u64 = 112;
 
 /// How partitions are made. The same for all of a worker.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +60,8 @@ pub struct Partition {
     pub(crate) is_blocked: bool,
     is_proposing: bool,
     is_settling: bool,
+    /// Copies of its records that are not known to be durable, in the order of the journal.
+    pub(crate) moving: VecDeque<Moving>,
 }
 
 /// A part of a table.
@@ -94,6 +101,7 @@ impl Partition {
             is_blocked: false,
             is_proposing: false,
             is_settling: false,
+            moving: VecDeque::new(),
         };
         partition.fill_local_indexes();
         partition.begin_expiry();
@@ -122,6 +130,11 @@ impl Partition {
         self.statistics
     }
 
+    /// About how many bytes of the journal's log its items need.
+    pub fn log_bytes(&self) -> u64 {
+        self.statistics.size_bytes + self.statistics.item_count * RECORD_OVERHEAD_BYTES
+    }
+
     /// Bytes that it holds in memory.
     pub fn memory_bytes(&self) -> usize {
         let due_times = self.due_times.as_ref().map_or(0, DueTimes::bytes);
@@ -143,9 +156,10 @@ impl Partition {
         std::mem::replace(&mut self.is_settling, is_settling)
     }
 
-    /// Whether everything that was proposed is applied.
+    /// Whether everything that was proposed is applied, and everything that was moved has its place.
     pub fn is_settled(&self) -> bool {
-        self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked && self.group.waits_for().is_none()
+        let is_applied = self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked;
+        is_applied && self.moving.is_empty() && self.group.waits_for().is_none()
     }
 
     /// Asks for the memory that an operation on the key looks at. Whoever has several of them asks for all, then for all

@@ -66,7 +66,7 @@ impl Content {
 ///
 /// Invariants:
 /// 1. Every version in `active` is newer than every version of the same key in `frozen`, and those are newer than
-///    the one in `base`.
+///    the one in `base`; or it is the same version, put in once more with another value.
 /// 2. `frozen` is in the order of freezing, newest first.
 /// 3. `base` holds one version a key and no deletion; its tables do not overlap and are in the order of their keys.
 /// 4. At most one merge runs. Its inputs are the base and the last tables of `frozen`.
@@ -112,12 +112,12 @@ impl TableSet {
         }
     }
 
-    /// Inserts the newest version of a key.
+    /// Inserts the newest version of a key, or that version once more: it hides itself as it was.
     pub(crate) fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
         loop {
             match self.active.insert(key, version, entry) {
                 Ok(()) => return,
-                Err(InsertRefused::Full) => self.freeze(),
+                Err(InsertRefused::Full | InsertRefused::Present) => self.freeze(),
                 Err(error) => panic!("an entry of at most 400 KB with a version of its own: {error}"),
             }
         }

@@ -1,4 +1,4 @@
-//! Local indexes against a naive oracle: random writes, then every index read in every way, through restarts and merges.
+//! Local indexes against a naive oracle: random writes, then every index read in every way, through restarts, merges and cleaning.
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 mod world;
@@ -190,7 +190,7 @@ async fn check(owner: &mut Owner, random: &mut Rng, oracle: &Oracle) {
 }
 
 #[test]
-fn indexes_hold_what_the_items_say_through_restarts_and_merges() {
+fn indexes_hold_what_the_items_say_through_restarts_merges_and_cleaning() {
     for seed in 0..6 {
         println!("seed {seed}");
         let mut random = Rng::with_seed(seed);
@@ -204,6 +204,7 @@ fn indexes_hold_what_the_items_say_through_restarts_and_merges() {
                     check(owner, &mut random, &oracle).await;
                 }
                 assert!(owner.merge_count > 10, "{} merges", owner.merge_count);
+                assert!(owner.cleaned_count > 3, "{} segments", owner.cleaned_count);
             });
         }
         assert!(oracle.len() > 30, "{} items", oracle.len());

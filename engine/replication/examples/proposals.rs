@@ -10,6 +10,7 @@ use journal::{GroupId, Journal, JournalOptions};
 use replication::{Group, GroupOptions, MemberId, Progress, RecoveredGroup};
 use runtime::simulated::Machine;
 use runtime::{CoreId, Signal};
+use security::{GroupKeys, KeyTable, Keyring, Wrapping};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,20 @@ fn main() {
     }
 }
 
+/// The keys of group 1.
+fn keys() -> GroupKeys {
+    let mut random = |out: &mut [u8]| out.fill(7);
+    let keyring = Keyring::draw(&mut random);
+    let table = KeyTable::new(1, &mut Wrapping { master: keyring.newest(), random: &mut random });
+    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
+}
+
 async fn round(machine: &Machine, window: usize, change_bytes: usize) {
     let runtime = machine.runtime();
     let directory = PathBuf::from("/data");
     runtime.create_directory(&directory).await.expect("a directory");
     let options = JournalOptions::new(CoreId(0), vec![directory]);
-    let journal = Journal::open(&runtime, options, &mut |_, _, _| Ok(())).await.expect("it is new");
+    let journal = Journal::open(&runtime, options, keys(), &mut |_, _, _| Ok(())).await.expect("it is new");
     let signal = Signal::new();
     journal.on_durable(signal.clone());
     let mut group = Group::open(GroupOptions::alone(GroupId(1), MemberId(1)), RecoveredGroup::new()).expect("it opens");

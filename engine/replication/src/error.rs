@@ -52,6 +52,8 @@ pub enum OpenError {
     Options(&'static str),
     /// raft does not accept what was recovered.
     Raft(String),
+    /// What the group's owner made of its log does not fit together.
+    Contents(String),
 }
 
 impl fmt::Display for OpenError {
@@ -62,6 +64,7 @@ impl fmt::Display for OpenError {
             }
             OpenError::Options(what) => write!(formatter, "group options: {what}"),
             OpenError::Raft(what) => write!(formatter, "raft: {what}"),
+            OpenError::Contents(what) => write!(formatter, "the group's log: {what}"),
         }
     }
 }

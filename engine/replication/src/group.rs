@@ -10,9 +10,7 @@ use crate::state_record::{LogPoint, MemberId, VOTER_COUNT_MAX};
 use crate::writer::{WantedReady, Writer};
 use crate::{RETAINED_BYTES_MAX, RETAINED_COUNT_MAX, UNCOMMITTED_BYTES_MAX, logger};
 use bytes::Bytes;
-use journal::{
-    AppendRefused, GroupId, Journal, Location, LogIndex, Position, RECORD_PAYLOAD_BYTES_MAX, SegmentId, Term,
-};
+use journal::{GroupId, Journal, Location, LogIndex, Position, RECORD_PAYLOAD_BYTES_MAX, RecordKind, Term};
 use raft::eraftpb::{ConfState, Entry, EntryType, HardState, Message, MessageType};
 use raft::{Config, RawNode, StateRole};
 
@@ -64,6 +62,16 @@ pub enum Progress {
     Done,
     /// The journal refused (busy or full): call again when its `on_durable` signal is notified, which it also is when there is space again.
     Blocked,
+}
+
+/// What came of making a record dispensable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Cleaned {
+    /// It can go once all that was appended until now is durable.
+    Done,
+    /// Not now: something about it is on its way, or the journal has no room. Ask again after the next flush.
+    Later,
 }
 
 /// One member of a Raft group.
@@ -246,14 +254,25 @@ impl Group {
         self.writer.waits_for()
     }
 
-    /// The segment that holds the newest state. When it becomes the journal's oldest, `rewrite_state`: it cannot be given back before.
-    pub fn state_segment(&self) -> Option<SegmentId> {
-        self.writer.state_location().map(|location| location.segment)
-    }
-
-    /// Appends the state once more, at the end of the log; the older copy is released when that is durable.
-    pub fn rewrite_state(&mut self, journal: &Journal) -> Result<(), AppendRefused> {
-        self.writer.write_state(journal, self.node.store(), self.applied)
+    /// Makes sure that the group can be opened without the record at `location`, which is one of its own, as soon as what was appended is
+    /// durable: writes the state once more at the end of the log if the record is the newest state, or the entry that tells where the
+    /// log ends. What a Change in the record means for its owner is the owner's to see to.
+    pub fn clean(&mut self, journal: &Journal, (kind, index): (RecordKind, LogIndex), location: Location) -> Cleaned {
+        let is_needed = match kind {
+            RecordKind::GroupState => self.writer.state_location() == Some(location),
+            RecordKind::Entry | RecordKind::CommittedEntry => {
+                let stored = self.node.store().find(index);
+                if index > self.applied.index && stored.is_some_and(|stored| stored.location == Some(location)) {
+                    return Cleaned::Later;
+                }
+                index == self.applied.index && !self.writer.tells_of(index)
+            }
+            RecordKind::Checkpoint | RecordKind::Moved => false,
+        };
+        if is_needed && self.writer.write_state(journal, self.node.store(), self.applied).is_err() {
+            return Cleaned::Later;
+        }
+        Cleaned::Done
     }
 
     /// Gives raft what was proposed. Nothing can refuse it: `propose` has checked that this member leads, and whatever changes

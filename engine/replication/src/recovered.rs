@@ -46,8 +46,9 @@ impl RecoveredGroup {
         self.tail.last()
     }
 
-    /// Takes a record of this group. Calls `apply` with each change that is known to be committed by it, in order, each once.
-    /// Releases what it replaces. `Err` when the records contradict each other.
+    /// Takes a record of this group. Calls `apply` with each change that is known to be committed by it: those of entries in order, each
+    /// once; those of moved entries as they come, whatever is known of their keys by then. Releases what it replaces. `Err` when the records
+    /// contradict each other.
     pub fn handle_record(
         &mut self,
         record: Record<'_>,
@@ -64,6 +65,20 @@ impl RecoveredGroup {
                 self.tail.begin_after(self.applied);
                 let Record { index, term, payload: change, .. } = record;
                 hand_out(&mut self.marker, RecoveredChange { index, term, location, change }, liveness, apply);
+                Ok(())
+            }
+            RecordKind::Checkpoint => {
+                // Its payload is the owner's. To the group it tells that the entries up to here were applied.
+                if !self.has_entries && record.index > self.applied.index {
+                    self.applied = LogPoint { index: record.index, term: record.term };
+                    self.tail.begin_after(self.applied);
+                }
+                Ok(())
+            }
+            RecordKind::Moved => {
+                // It was applied once, and tells nothing of where the log ends.
+                let Record { index, term, payload: change, .. } = record;
+                apply(RecoveredChange { index, term, location, change }, liveness);
                 Ok(())
             }
             RecordKind::Entry => {

@@ -41,6 +41,8 @@ pub(crate) struct Writer {
     last_position: Position,
     state_location: Option<Location>,
     written_commit: LogIndex,
+    /// The last applied entry, as the newest state tells it.
+    written_applied: LogIndex,
     /// Dead as soon as the journal is durable up to the position.
     dead: VecDeque<(Position, Location)>,
     /// Replaced in memory; dead once what replaces them is durable.
@@ -58,6 +60,7 @@ impl Writer {
             last_position: Position(0),
             state_location: state.map(|(_, location)| location),
             written_commit: state.map_or(LogIndex(0), |(state, _)| state.commit),
+            written_applied: state.map_or(LogIndex(0), |(state, _)| state.applied.index),
             dead: VecDeque::new(),
             replaced: Vec::new(),
             scratch: Vec::new(),
@@ -81,6 +84,11 @@ impl Writer {
     /// Where the newest state is: `None` before the first.
     pub(crate) fn state_location(&self) -> Option<Location> {
         self.state_location
+    }
+
+    /// Whether the newest state tells that this entry was applied.
+    pub(crate) fn tells_of(&self, index: LogIndex) -> bool {
+        index <= self.written_applied
     }
 
     /// Whether recovery would lag too far behind this commit.
@@ -174,6 +182,7 @@ impl Writer {
         let position = self.last_position;
         self.dead.extend(earlier.into_iter().chain(self.marker.take()).map(|location| (position, location)));
         self.written_commit = state.commit;
+        self.written_applied = state.applied.index;
         Ok(())
     }
 

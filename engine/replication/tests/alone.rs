@@ -3,8 +3,10 @@
 mod world;
 
 use bytes::Bytes;
-use journal::{GroupId, LogIndex, RECORD_PAYLOAD_BYTES_MAX, Term};
-use replication::{Group, GroupOptions, MemberId, OpenError, Progress, ProposeError, RecoveredGroup};
+use journal::{
+    GroupId, Journal, LogIndex, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, SegmentId, SegmentUsage, Term,
+};
+use replication::{Cleaned, Group, GroupOptions, MemberId, OpenError, Progress, ProposeError, RecoveredGroup};
 use runtime::simulated::{Machine, NodeId};
 use world::{alone, change, open, settle};
 
@@ -144,13 +146,8 @@ fn dead_segments_go_once_quiet_groups_have_written_their_states_again() {
                         journal.release(location);
                     }
                 }
-                let oldest = journal.oldest_segment().expect("there is one").segment;
-                for group in [&mut busy, &mut quiet] {
-                    if group.state_segment().is_some_and(|segment| segment <= oldest) && number % 20 == 19 {
-                        group.rewrite_state(&journal).expect("there is room");
-                        assert!(group.waits_for().is_some());
-                        assert_eq!(settle(group, &journal).await, []);
-                    }
+                if number % 10 == 9 {
+                    clean_oldest(&journal, &mut [&mut busy, &mut quiet]).await;
                 }
             }
             assert!(journal.usage().len() < 6, "{:?}", journal.usage());
@@ -169,6 +166,70 @@ fn dead_segments_go_once_quiet_groups_have_written_their_states_again() {
             assert_eq!(settle(&mut quiet, &journal).await, []);
             let busy = alone(1, recovered.groups.remove(&GroupId(1)).expect("its state is there"));
             assert_eq!(busy.last_index(), LogIndex(newest.index + 1));
+        })
+        .expect("nothing goes down");
+}
+
+/// Takes the oldest segment out of the log: whatever the groups need of it they write again.
+async fn clean_oldest(journal: &Journal, groups: &mut [&mut Group]) {
+    let victim = journal.replay_start();
+    let Some(mut scan) = journal.scan(victim) else { return };
+    while let Some(records) = scan.next().await.expect("it is whole") {
+        for record in records {
+            let group = groups.iter_mut().find(|group| group.id() == record.group).expect("one of ours");
+            let cleaned = group.clean(journal, (record.kind, record.index), record.location);
+            assert_eq!(cleaned, Cleaned::Done, "nothing is on its way");
+        }
+    }
+    for group in groups {
+        assert_eq!(settle(group, journal).await, []);
+    }
+    let live_bytes = |usage: &SegmentUsage| if usage.segment == victim { usage.live_bytes } else { 0 };
+    let live_bytes: u64 = journal.usage().iter().map(live_bytes).sum();
+    if live_bytes == 0 {
+        journal.set_replay_start(SegmentId(victim.0 + 1));
+    }
+}
+
+#[test]
+fn copies_are_handed_out_as_they_come_and_do_not_tell_where_the_log_ends() {
+    let machine = Machine::new(6);
+    let (last, copy) = machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await;
+            let mut busy = alone(1, RecoveredGroup::new());
+            let mut quiet = alone(2, RecoveredGroup::new());
+            for text in ["a", "b", "c"] {
+                quiet.propose(change(text)).expect("it leads");
+            }
+            let mut dead = settle(&mut quiet, &journal).await;
+            let copied = dead[1].clone();
+            for number in 0..60_u8 {
+                busy.propose(Bytes::from(vec![number | 1; 5000])).expect("it leads");
+                dead.extend(settle(&mut busy, &journal).await);
+            }
+            let (kind, group) = (RecordKind::Moved, GroupId(2));
+            let (term, index) = (Term(copied.term), LogIndex(copied.index));
+            let record = Record { kind, group, term, index, payload: &copied.change };
+            let location = journal.append(record).expect("there is room");
+            world::wait_durable(&journal, journal.appended()).await;
+            dead.iter().for_each(|change| journal.release(change.location));
+            while journal.scan(journal.replay_start()).is_some() {
+                clean_oldest(&journal, &mut [&mut busy, &mut quiet]).await;
+            }
+            assert!(journal.replay_start() > copied.location.segment);
+            (quiet.last_index(), world::Change { location, ..copied })
+        })
+        .expect("nothing goes down");
+    machine.cut_power();
+    machine.restart();
+    machine
+        .run(async {
+            let (journal, mut recovered) = open(&machine.runtime()).await;
+            assert_eq!(recovered.applied[&GroupId(2)], [copy]);
+            let mut quiet = alone(2, recovered.groups.remove(&GroupId(2)).expect("its state is there"));
+            assert_eq!(quiet.last_index(), LogIndex(last.0 + 1), "an index is never used twice");
+            assert_eq!(settle(&mut quiet, &journal).await, []);
         })
         .expect("nothing goes down");
 }

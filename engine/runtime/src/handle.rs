@@ -70,6 +70,11 @@ impl Runtime {
         either!(self, core => core.chance())
     }
 
+    /// Fills `out` with bytes that nobody can guess, from the kernel; in simulation, from the seed, where they are no secret.
+    pub fn fill_secret(&self, out: &mut [u8]) {
+        either!(self, core => core.fill_secret(out));
+    }
+
     /// Runs `future` on this core, beside the others of its class, until it ends or the core does.
     #[track_caller]
     pub fn spawn(&self, class: ShareClass, future: impl Future<Output = ()> + 'static) {
@@ -131,7 +136,8 @@ impl Runtime {
         Ok(DirectoryLock::new(held))
     }
 
-    /// Creates a file of `len_bytes` zeros that are really written, durable with its name when this returns. Long: it
+    /// Creates a file of `len_bytes` zeros that are really written, durable with its name when this returns; only the process's
+    /// own user may open it. Long: it
     /// works in bounded steps and yields between them. If it fails, or its future is dropped, a part may be left behind.
     pub async fn create_file(&self, path: &Path, len_bytes: u64) -> Result<File, FileError> {
         let kind = match &self.backend {
@@ -148,6 +154,12 @@ impl Runtime {
             Backend::Simulated(core) => FileKind::Simulated(Rc::new(core.open_file(path).await?)),
         };
         Ok(File::new(kind))
+    }
+
+    /// Reads a file of any length that people or other programs write: at most `bytes_max`, else it is refused. It blocks the
+    /// core for as long as that takes: for the start, and for what is done on demand once in months.
+    pub async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {
+        either!(self, core => core.read_whole(path, bytes_max).await)
     }
 
     /// Measures on a small scratch file in `directory`, removed afterwards, which way of making bytes durable is

@@ -80,6 +80,8 @@ impl Experiment {
     /// A new machine with an empty disk.
     pub fn new(workload: Workload) -> Experiment {
         let options = MachineOptions { core_count: workload.core_count, ..MachineOptions::new(workload.seed) };
+        // From here on a key and nonce that seal twice stop the run, whatever is cut, torn or recycled.
+        security::audit::begin();
         Experiment { workload, machine: Machine::with(options), oracle: Rc::default(), life: 0 }
     }
 
@@ -169,6 +171,7 @@ impl Experiment {
         let directory = |number| PathBuf::from(format!("/disk-{number}/data"));
         EngineOptions {
             data_directories: (0..self.workload.directory_count).map(directory).collect(),
+            keyring: None,
             segment_bytes: self.workload.segment_bytes,
             memory_bytes_max: 64 << 20,
             endpoint: Text::from("localhost:8000"),

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, ReplyToken};
+use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, ReplyToken, Rotated, Rotation};
 use model::Error;
 use model::operation::{Reply, Request};
 use runtime::simulated::{Machine, NodeId};
@@ -30,6 +30,8 @@ pub struct Node {
 
 struct Door {
     calls: RefCell<Vec<(Request, OneShotSender<Answer>)>>,
+    /// On the first core alone.
+    rotations: RefCell<Vec<(Rotation, OneShotSender<Rotated>)>>,
     /// Wakes the worker; none before its engine is open.
     signal: RefCell<Option<Signal>>,
 }
@@ -44,7 +46,7 @@ impl Node {
     /// Starts the engine on every core of the machine's first node.
     pub fn start(machine: &Machine, options: &EngineOptions) -> Node {
         let core_count = machine.runtime().core_count();
-        let door = |_| Door { calls: RefCell::default(), signal: RefCell::default() };
+        let door = |_| Door { calls: RefCell::default(), rotations: RefCell::default(), signal: RefCell::default() };
         let caller = Caller { doors: Rc::new((0..core_count).map(door).collect()) };
         let opening = Rc::new(Opening { state: RefCell::default(), signal: Signal::new() });
         let ports = MeshPorts::new(core_count, MESH_BATCH_COUNT_MAX);
@@ -97,6 +99,22 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Changes a key. Never answered if the node goes down first.
+    pub async fn rotate_keys(&self, rotation: Rotation) -> Result<String, String> {
+        let (sender, receiver) = one_shot();
+        let door = &self.doors[0];
+        door.rotations.borrow_mut().push((rotation, sender));
+        if let Some(signal) = &*door.signal.borrow() {
+            signal.notify();
+        }
+        match receiver.await {
+            Some(rotated) => rotated.result,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 async fn serve(
     runtime: Runtime,
     options: EngineOptions,
@@ -117,6 +135,7 @@ async fn serve(
     opening.state.borrow_mut().0 += 1;
     opening.signal.notify();
     let mut waiting = BTreeMap::new();
+    let mut rotating = BTreeMap::new();
     let mut next_call = 0;
     loop {
         let calls = std::mem::take(&mut *door.calls.borrow_mut());
@@ -125,7 +144,17 @@ async fn serve(
             engine.submit(ReplyToken { connection: 0, request: next_call }, request);
             next_call += 1;
         }
+        for (rotation, sender) in std::mem::take(&mut *door.rotations.borrow_mut()) {
+            rotating.insert(next_call, sender);
+            engine.rotate_keys(ReplyToken { connection: 0, request: next_call }, &rotation);
+            next_call += 1;
+        }
         engine.turn();
+        for rotated in engine.rotations().drain(..) {
+            let sender: OneShotSender<Rotated> =
+                rotating.remove(&rotated.token.request).expect("each rotation is answered once");
+            sender.send(rotated);
+        }
         for replied in engine.replies().drain(..) {
             let sender: OneShotSender<Answer> =
                 waiting.remove(&replied.token.request).expect("each call is answered once");

@@ -9,12 +9,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/model", &[]),
     ("engine/runtime", &[]),
     ("engine/memtable", &[]),
-    ("engine/journal", &["runtime"]),
+    ("engine/security", &[]),
+    ("engine/journal", &["runtime", "security"]),
     ("engine/replication", &["journal", "runtime"]),
     ("engine/partition", &["model", "memtable", "journal", "replication", "runtime"]),
     ("engine/control", &["model", "journal", "replication", "runtime"]),
-    ("engine", &["model", "runtime", "memtable", "journal", "replication", "partition", "control"]),
-    ("engine/sim", &["model", "runtime", "memtable", "journal", "replication", "partition", "control", "engine"]),
+    ("engine", &["model", "runtime", "memtable", "security", "journal", "replication", "partition", "control"]),
+    (
+        "engine/sim",
+        &["model", "runtime", "memtable", "security", "journal", "replication", "partition", "control", "engine"],
+    ),
     ("engine/tidy", &[]),
     ("net/wire", &["model"]),
     ("net/dynamodb", &["model"]),
@@ -26,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "model",
             "runtime",
             "memtable",
+            "security",
             "journal",
             "replication",
             "partition",
@@ -41,8 +46,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that one room alone may name.
-const KEPT: &[(&str, &str)] =
-    &[("glommio", "engine/runtime"), ("io-uring", "engine/runtime"), ("raft", "engine/replication")];
+const KEPT: &[(&str, &str)] = &[
+    ("glommio", "engine/runtime"),
+    ("io-uring", "engine/runtime"),
+    ("raft", "engine/replication"),
+    ("aws-lc-rs", "engine/security"),
+];
 
 type Manifest = BTreeMap<String, toml::Value>;
 

@@ -228,7 +228,7 @@ fn a_new_table() {
             "OnDemandThroughput":{"MaxReadRequestUnits":7,"MaxWriteRequestUnits":-1},
             "WarmThroughput":{"ReadUnitsPerSecond":8,"WriteUnitsPerSecond":9},
             "TableClass":"STANDARD","DeletionProtectionEnabled":true,"StreamSpecification":{"StreamEnabled":false},
-            "SSESpecification":{"Enabled":false}}"#,
+            "SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"key"}}"#,
         Request::CreateTable(Box::new(CreateTable {
             table_name: text("abc"),
             attribute_definitions: Some(vec![
@@ -271,6 +271,11 @@ fn a_new_table() {
             tags: Some(vec![TagParameter { key: text("k"), value: text("v") }]),
             table_class: Choice::Known(TableClass::Standard),
             deletion_protection_enabled: Some(true),
+            sse_specification: Some(EncryptionParameter {
+                enabled: Some(true),
+                sse_type: Choice::Known(EncryptionType::Kms),
+                kms_master_key_id: text("key"),
+            }),
             refused: None,
         })),
     );
@@ -280,8 +285,6 @@ fn a_new_table() {
 fn table_requests() {
     for (body, refused) in [
         (r#"{"StreamSpecification":{"StreamEnabled":true}}"#, "StreamSpecification"),
-        (r#"{"SSESpecification":{"Enabled":true}}"#, "SSESpecification"),
-        (r#"{"SSESpecification":{"SSEType":"KMS"}}"#, "SSESpecification"),
         (r#"{"VectorIndexes":[]}"#, "VectorIndexes"),
         (r#"{"ResourcePolicy":"{}"}"#, "ResourcePolicy"),
     ] {
@@ -321,7 +324,8 @@ fn requests_that_change_tables() {
         "UpdateTable",
         r#"{"TableName":"abc","AttributeDefinitions":[{"AttributeName":"pk"}],"BillingMode":"PROVISIONED",
             "ProvisionedThroughput":{"ReadCapacityUnits":5},"OnDemandThroughput":{"MaxReadRequestUnits":-1},
-            "WarmThroughput":{"ReadUnitsPerSecond":8},"TableClass":"STANDARD","DeletionProtectionEnabled":false}"#,
+            "WarmThroughput":{"ReadUnitsPerSecond":8},"TableClass":"STANDARD","DeletionProtectionEnabled":false,
+            "SSESpecification":{"Enabled":false}}"#,
         Request::UpdateTable(Box::new(UpdateTable {
             table_name: text("abc"),
             attribute_definitions: Some(vec![AttributeDefinitionParameter {
@@ -343,6 +347,7 @@ fn requests_that_change_tables() {
             }),
             table_class: Choice::Known(TableClass::Standard),
             deletion_protection_enabled: Some(false),
+            sse_specification: Some(EncryptionParameter { enabled: Some(false), ..EncryptionParameter::default() }),
             refused: None,
         })),
     );

@@ -359,6 +359,7 @@ fn replies_about_tables_tell_indexes_bounds_and_changes() {
         ..TableHistory::default()
     };
     definition.status = TableStatus::Updating;
+    definition.encryption_key = Some("k".to_owned());
     let sizes = vec![IndexSize { item_count: 1, size_bytes: 2 }, IndexSize { item_count: 3, size_bytes: 4 }];
     let table = TableDescription { local_indexes: sizes, ..TableDescription::of_empty(definition) };
     let reply = Reply::UpdateTable(Box::new(UpdateTableReply { table }));
@@ -389,6 +390,11 @@ fn replies_about_tables_tell_indexes_bounds_and_changes() {
         r#""WarmThroughput":{"ReadUnitsPerSecond":9,"WriteUnitsPerSecond":6,"Status":"UPDATING"}"#.to_owned(),
         r#""OnDemandThroughput":{"MaxWriteRequestUnits":8}"#.to_owned(),
         r#""TableClassSummary":{"TableClass":"STANDARD","LastUpdateDateTime":4.000}"#.to_owned(),
+        concat!(
+            r#""SSEDescription":{"Status":"ENABLED","SSEType":"KMS","#,
+            r#""KMSMasterKeyArn":"arn:aws:kms:us-east-1:123456789012:key/k"}"#
+        )
+        .to_owned(),
     ] {
         assert!(body.contains(&part), "{part} in {body}");
     }

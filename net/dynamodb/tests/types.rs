@@ -285,6 +285,8 @@ fn table_definitions() {
         check("CreateTable", &format!(r#"{{"ProvisionedThroughput":{{"{name}":@}}}}"#), Place::Integer("Long"));
     }
     check("CreateTable", r#"{"StreamSpecification":{"StreamEnabled":@}}"#, Place::Boolean);
+    check("CreateTable", r#"{"SSESpecification":{"Enabled":@}}"#, Place::Boolean);
+    check("CreateTable", r#"{"SSESpecification":{"KMSMasterKeyId":@}}"#, Place::Text);
     let specification = "TimeToLiveSpecification";
     check("UpdateTimeToLive", r#"{"TimeToLiveSpecification":@}"#, Place::Structure(specification));
     check("UpdateTimeToLive", r#"{"TimeToLiveSpecification":{"Enabled":@}}"#, Place::Boolean);

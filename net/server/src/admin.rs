@@ -1,8 +1,12 @@
-//! The admin address: `/health` and `/metrics`, one answer a connection.
+//! The admin address: `/health`, `/metrics` and `/keys/rotate`, one answer a connection.
+//!
+//! `POST /keys/rotate?master` brings a newer master key into use, `?catalog` and `?table=NAME` a new data key; the answer comes when that is
+//! durable. Pure: what is to be done is told to the caller.
 
 use crate::metrics::Figure;
 use crate::serve::Node;
 use bytes::BytesMut;
+use engine::Rotation;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,17 +17,32 @@ use std::sync::atomic::AtomicU64;
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 8 << 10;
 
-/// What the bytes received so far on an admin connection ask for: `None` until the head is whole, then the answer,
-/// after which the connection closes.
-pub(crate) fn answer(received: &BytesMut, node: &Node) -> Option<Vec<u8>> {
+/// What an admin connection asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It is answered.
+    Answer(Vec<u8>),
+    /// A key is to change; [`answer_rotation`] gives the answer afterwards.
+    Rotate(Rotation),
+}
+
+/// What the bytes received so far on an admin connection ask for: `None` until the head is whole. When it is answered the
+/// connection closes.
+pub(crate) fn ask(received: &BytesMut, node: &Node) -> Option<Asked> {
     let is_whole = received.windows(4).any(|end| end == b"\r\n\r\n");
     if !is_whole {
         return (received.len() > HEAD_BYTES_MAX)
-            .then(|| response("431 Request Header Fields Too Large", "", "text/plain"));
+            .then(|| Asked::Answer(response("431 Request Header Fields Too Large", "", "text/plain")));
     }
     let line = received[..].split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
-    Some(match (words.next(), words.next()) {
+    let (method, target) = (words.next(), words.next());
+    if let (Some(b"POST"), Some(target)) = (method, target)
+        && let Some(wanted) = target.strip_prefix(b"/keys/rotate")
+    {
+        return Some(ask_rotation(wanted, received));
+    }
+    Some(Asked::Answer(match (method, target) {
         (Some(b"GET"), Some(b"/health")) if node.is_stopping() => {
             response("503 Service Unavailable", "stopping\n", "text/plain")
         }
@@ -32,8 +51,34 @@ pub(crate) fn answer(received: &BytesMut, node: &Node) -> Option<Vec<u8>> {
             response("200 OK", &metrics(node), "application/openmetrics-text; version=1.0.0; charset=utf-8")
         }
         (Some(b"GET"), Some(_)) => response("404 Not Found", "there is /health and /metrics\n", "text/plain"),
-        _ => response("405 Method Not Allowed", "only GET\n", "text/plain"),
-    })
+        _ => response("405 Method Not Allowed", "only GET, and POST /keys/rotate\n", "text/plain"),
+    }))
+}
+
+/// The answer to a rotation.
+pub(crate) fn answer_rotation(result: &Result<String, String>) -> Vec<u8> {
+    match result {
+        Ok(told) => response("200 OK", &format!("{told}\n"), "text/plain"),
+        Err(refusal) => response("409 Conflict", &format!("{refusal}\n"), "text/plain"),
+    }
+}
+
+fn ask_rotation(wanted: &[u8], received: &[u8]) -> Asked {
+    // A page in somebody's browser may send this, and says so: nothing but tools of the operator may.
+    let is_from_page = received
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.split_first_chunk::<7>().is_some_and(|(name, _)| name.eq_ignore_ascii_case(b"origin:")));
+    if is_from_page {
+        return Asked::Answer(response("403 Forbidden", "not for web pages\n", "text/plain"));
+    }
+    match wanted {
+        b"?master" => Asked::Rotate(Rotation::Master),
+        b"?catalog" => Asked::Rotate(Rotation::Catalog),
+        _ => match wanted.strip_prefix(b"?table=").map(|name| String::from_utf8_lossy(name).into_owned()) {
+            Some(name) if !name.is_empty() => Asked::Rotate(Rotation::Table(name)),
+            _ => Asked::Answer(response("400 Bad Request", "say ?master, ?catalog or ?table=NAME\n", "text/plain")),
+        },
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

@@ -3,7 +3,7 @@
 //! Lives on the core that accepted it, from accept to close. What the bytes mean is the protocols' (`dynamodb`,
 //! `wire`); this file holds what is common to all: limits, order of sending, closing.
 
-use crate::admin;
+use crate::admin::{self, Asked};
 use crate::in_flight::Claim;
 use crate::serve::Node;
 use crate::speech::{IDLE_MS_MAX, Speech, WIRE_IN_FLIGHT_MAX};
@@ -31,7 +31,7 @@ pub(crate) enum Protocol {
     Http(Box<dynamodb::Connection>),
     /// The binary protocol.
     Wire(Box<wire::server::Decoder>),
-    /// Health and metrics.
+    /// Health, metrics and rotation of keys.
     Admin(BytesMut),
 }
 
@@ -98,9 +98,16 @@ impl Connection {
                 while self.in_flight_count < WIRE_IN_FLIGHT_MAX as usize && self.next_message(id, speech, engine) {}
             }
             Protocol::Admin(received) => {
-                if let Some(answer) = admin::answer(received, node).filter(|_| !self.is_closing) {
-                    self.out.extend_from_slice(&answer);
-                    self.is_closing = true;
+                let asked = admin::ask(received, node).filter(|_| !self.is_closing);
+                self.is_closing |= asked.is_some();
+                match asked {
+                    Some(Asked::Answer(answer)) => self.out.extend_from_slice(&answer),
+                    Some(Asked::Rotate(rotation)) => {
+                        let request = speech.in_flight.keep(Claim::Admin);
+                        self.in_flight_count += 1;
+                        engine.rotate_keys(ReplyToken { connection: id.0, request }, &rotation);
+                    }
+                    None => {}
                 }
             }
         }
@@ -125,6 +132,12 @@ impl Connection {
             }
             _ => panic!("a claim is of the protocol of its connection"),
         }
+    }
+
+    /// Answers an admin connection whose rotation has come to its end.
+    pub(crate) fn answer_rotation(&mut self, result: &Result<String, String>) {
+        self.in_flight_count -= 1;
+        self.out.extend_from_slice(&admin::answer_rotation(result));
     }
 
     /// Sends what has been written; pauses, resumes and closes as the state asks for.

@@ -7,7 +7,7 @@ use crate::connection::{Connection, Protocol};
 use crate::metrics::Figure;
 use crate::serve::Node;
 use crate::speech::Speech;
-use engine::{Engine, Replied};
+use engine::{Engine, Replied, Rotated};
 use runtime::{ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets};
 use std::collections::HashMap;
 use std::mem;
@@ -150,6 +150,14 @@ impl Core {
         }
         // Nothing replied meanwhile: the allocation is used again.
         *self.engine.replies() = replies;
+        for Rotated { token, result } in mem::take(self.engine.rotations()) {
+            let id = ConnectionId(token.connection);
+            self.speech.in_flight.take(token.request);
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.answer_rotation(&result);
+                connection.touch(id, &mut self.touched);
+            }
+        }
     }
 
     /// Sends what has been written, decodes what was held back, closes what is finished.
@@ -181,6 +189,8 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+        metrics.set(Figure::CleanedSegments, counted.cleaned_segment_count);
+        metrics.set(Figure::ExpiredItems, counted.expired_count);
     }
 
     fn spawn_tick(&self) {

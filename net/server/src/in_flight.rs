@@ -10,6 +10,8 @@ pub(crate) enum Claim {
     Http(Ticket),
     /// Of a wire connection.
     Wire(RequestId),
+    /// Of an admin connection, which asks once.
+    Admin,
 }
 
 /// All claims of a core. The engine's token holds a claim's place; no allocation once it has grown.

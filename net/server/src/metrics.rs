@@ -18,11 +18,13 @@ pub(crate) enum Figure {
     Connections,
     MemoryBytes,
     JournalWaitingBytes,
+    CleanedSegments,
+    ExpiredItems,
 }
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -30,6 +32,8 @@ impl Figure {
         Self::Connections,
         Self::MemoryBytes,
         Self::JournalWaitingBytes,
+        Self::CleanedSegments,
+        Self::ExpiredItems,
     ];
 
     /// Its name without the prefix `stator_`, and what it is.
@@ -42,12 +46,17 @@ impl Figure {
             Self::Connections => ("connections", "Open connections"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that partitions hold in memory"),
             Self::JournalWaitingBytes => ("journal_waiting_bytes", "Bytes that wait for their flush"),
+            Self::CleanedSegments => ("cleaned_segments", "Segments of the journal that were emptied to be used again"),
+            Self::ExpiredItems => ("expired_items", "Items deleted because their time was over"),
         }
     }
 
     /// Whether it only grows.
     pub(crate) fn is_counter(self) -> bool {
-        matches!(self, Self::Requests | Self::Forwarded | Self::Refused)
+        match self {
+            Self::Requests | Self::Forwarded | Self::Refused | Self::CleanedSegments | Self::ExpiredItems => true,
+            Self::InFlight | Self::Connections | Self::MemoryBytes | Self::JournalWaitingBytes => false,
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) wire_address: Option<SocketAddr>,
 
-    /// Address of /health and /metrics [default: 127.0.0.1:8002]
+    /// Address of /health, /metrics and /keys/rotate [default: 127.0.0.1:8002]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin_address: Option<SocketAddr>,
 
@@ -77,6 +77,11 @@ pub(crate) struct ServeArguments {
     /// Memory that the data held in memory may take, in bytes or with a suffix (512M, 8G) [default: half the machine's]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory: Option<ByteSize>,
+
+    /// File of the master keys, without which nothing can be read; made at the first start. Kept apart from the data, the data
+    /// alone is of no use to a thief; keep a copy in a safe place [default: `keyring` in the first data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Option<PathBuf>,
 
     /// Size of one journal segment [default: 64M]
     #[arg(long, value_name = "BYTES")]
@@ -120,12 +125,14 @@ pub(crate) struct ServeOptions {
     pub(crate) http_address: SocketAddr,
     /// Where the first core's binary protocol listens.
     pub(crate) wire_address: SocketAddr,
-    /// Where /health and /metrics are.
+    /// Where /health, /metrics and /keys/rotate are.
     pub(crate) admin_address: SocketAddr,
     /// CPUs, or `None` for all that the process may use.
     pub(crate) cores: Option<CoreChoice>,
     /// Budget for data in memory in bytes, or `None` for half the machine's memory.
     pub(crate) memory_bytes: Option<u64>,
+    /// The file of the master keys, or `None` for `keyring` in the first data directory.
+    pub(crate) keyring: Option<PathBuf>,
     /// Size of one journal segment.
     pub(crate) segment_bytes: u64,
     /// How long tables stay in the states between, in milliseconds.
@@ -176,6 +183,7 @@ impl ServeOptions {
             admin_address: flags.admin_address.or(file.admin_address).unwrap_or_else(|| loopback(8002)),
             cores: flags.cores.or(file.cores),
             memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
+            keyring: flags.keyring.or(file.keyring),
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
@@ -345,6 +353,9 @@ mod tests {
         assert_eq!(options.http_address.port(), 2);
         assert_eq!(options.cores, Some(CoreChoice::List(vec![1, 0])));
         assert_eq!(options.memory_bytes, Some(1 << 30));
+        let keyring = |arguments: &[&str], file| resolve(arguments, file).unwrap().keyring;
+        assert_eq!(keyring(&["--config", "x"], "keyring = \"/safe/ring\""), Some(PathBuf::from("/safe/ring")));
+        assert_eq!((keyring(&["--keyring", "ring"], ""), keyring(&[], "")), (Some(PathBuf::from("ring")), None));
         assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
         assert_eq!(resolve(&["--config", "x"], "ttl-delay-ms = 250").unwrap().ttl_delay_ms, 250);
     }

@@ -45,6 +45,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let engine_options = EngineOptions {
         data_directories: options.data_directories,
+        keyring: options.keyring,
         segment_bytes: options.segment_bytes,
         memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
         endpoint: listeners.http.to_string().into(),

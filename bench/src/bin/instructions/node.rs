@@ -21,6 +21,7 @@ pub(crate) fn run(protocol: Protocol, operation: Operation, count: usize) {
 async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count: usize) {
     let options = EngineOptions {
         data_directories: vec![PathBuf::from("/disk/data")],
+        keyring: None,
         segment_bytes: 64 << 20,
         memory_bytes_max: 1 << 30,
         endpoint: Text::from("localhost:8000"),

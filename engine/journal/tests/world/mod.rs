@@ -5,6 +5,7 @@ use journal::{
     AppendRefused, GroupId, Journal, JournalError, JournalOptions, Location, LogIndex, Record, RecordKind, Term,
 };
 use runtime::{CoreId, Runtime, Signal};
+use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -75,6 +76,24 @@ pub(crate) fn options(directory_count: usize) -> JournalOptions {
     JournalOptions { segment_bytes: u64::from(SEGMENT_BYTES), ..JournalOptions::new(CoreId(0), data_directories) }
 }
 
+thread_local! {
+    /// Made once: made again it would wrap the same keys under the same nonces, which the ledger takes for the mistake that it looks for.
+    static TABLE: KeyTable = {
+        let mut random = fastrand::Rng::with_seed(99);
+        let mut random = |out: &mut [u8]| random.fill(out);
+        let keyring = Keyring::draw(&mut random);
+        let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+        let mut table = KeyTable::new(0, &mut wrapping);
+        table.add(KeyOwner(1), vec![1, 2], &mut wrapping);
+        table
+    };
+}
+
+/// The keys of the groups of [`Owned::new`], the same in each life.
+pub(crate) fn keys() -> GroupKeys {
+    TABLE.with(|table| GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group()))
+}
+
 /// Opens the journal and gives every record with its location.
 pub(crate) async fn open_with(
     runtime: &Runtime,
@@ -84,7 +103,7 @@ pub(crate) async fn open_with(
         runtime.create_directory(directory).await?;
     }
     let mut found = Vec::new();
-    let journal = Journal::open(runtime, options, &mut |record, location, _| {
+    let journal = Journal::open(runtime, options, keys(), &mut |record, location, _| {
         found.push((Owned::of(&record), location));
         Ok(())
     })
@@ -98,8 +117,12 @@ pub(crate) async fn open(runtime: &Runtime) -> Result<(Journal, Vec<(Owned, Loca
 
 /// Appends, waiting as long as the journal is busy or has no space.
 pub(crate) async fn append(journal: &Journal, signal: &Signal, owned: &Owned) -> Location {
+    append_record(journal, signal, owned.record()).await
+}
+
+pub(crate) async fn append_record(journal: &Journal, signal: &Signal, record: Record<'_>) -> Location {
     loop {
-        match journal.append(owned.record()) {
+        match journal.append(record) {
             Ok(location) => return location,
             Err(AppendRefused::Busy | AppendRefused::NoSpace) => signal.wait().await,
             Err(refused) => panic!("{refused}"),
@@ -167,6 +190,16 @@ fn release_old(journal: &Journal, oracle: &RefCell<Oracle>, end: usize) {
         journal.release(oracle.appended[oracle.released_count].1);
         oracle.released_count += 1;
     }
+    drop(oracle);
+    advance(journal);
+}
+
+/// Lets the log begin with the first segment that holds something live, as an owner does that needs nothing else.
+pub(crate) fn advance(journal: &Journal) {
+    let usage = journal.usage();
+    let mut log = usage.iter().filter(|usage| usage.is_visited);
+    let first = log.find(|usage| usage.live_bytes > 0).or(usage.last()).expect("there is a segment");
+    journal.set_replay_start(first.segment);
 }
 
 /// The paths of the segment files in `directory`.

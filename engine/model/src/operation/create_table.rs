@@ -7,6 +7,7 @@ pub use indexes::{IndexParameter, ProjectionParameter, ProjectionType};
 use std::fmt::Display;
 
 use super::constraint::{Constraints, echo};
+use super::encryption::EncryptionParameter;
 use super::refusal::check_refused;
 use super::table_name::{TableNameWording, check_table_name, resolve_table_name};
 use super::tags::{TagParameter, check_tags, constrain_tags};
@@ -20,7 +21,7 @@ use crate::{Error, KeyAttribute, KeySchema, KeyType, TableDefinition, TableId, T
 
 /// The request.
 ///
-/// A parameter that only says what is so anyway (streams disabled, encryption with the default key) is left out by
+/// A parameter that only says what is so anyway (streams disabled) is left out by
 /// the decoder; one that asks for more than Stator has yet goes into `refused`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTable {
@@ -48,6 +49,8 @@ pub struct CreateTable {
     pub table_class: Choice<TableClass>,
     /// Off when not given.
     pub deletion_protection_enabled: Option<bool>,
+    /// Whether the description is to name the key.
+    pub sse_specification: Option<EncryptionParameter>,
     /// The first parameter given that Stator does not support yet.
     pub refused: Option<&'static str>,
 }
@@ -67,6 +70,9 @@ impl CreateTable {
         constraints.not_null("keySchema", self.key_schema.is_some());
         constrain_key_schema(&mut constraints, "keySchema", self.key_schema.as_deref());
         self.constrain_indexes(&mut constraints);
+        if let Some(encryption) = &self.sse_specification {
+            encryption.constrain(&mut constraints);
+        }
         constraints.choice("tableClass", &self.table_class);
         constrain_tags(&mut constraints, self.tags.as_deref().unwrap_or_default());
         if let Some(warm) = &self.warm_throughput {
@@ -81,6 +87,7 @@ impl CreateTable {
         check_tags(self.tags.as_deref().unwrap_or_default())?;
         self.check_warm_throughput()?;
         check_refused("CreateTable", self.refused)?;
+        self.sse_specification.as_ref().map_or(Ok(()), |encryption| encryption.check("CreateTable"))?;
         check_refused("CreateTable", self.global_secondary_indexes.as_ref().map(|_| "GlobalSecondaryIndexes"))
     }
 

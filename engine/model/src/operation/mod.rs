@@ -20,6 +20,7 @@ mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
+mod encryption;
 mod evaluator;
 mod expression_texts;
 mod get_item;
@@ -73,6 +74,7 @@ pub use describe_endpoints::{DescribeEndpoints, DescribeEndpointsReply, Endpoint
 pub use describe_limits::{DescribeLimits, DescribeLimitsReply};
 pub use describe_table::{DescribeTable, DescribeTableReply, IndexSize, TableDescription};
 pub use describe_time_to_live::{DescribeTimeToLive, DescribeTimeToLiveReply, TimeToLiveStatus};
+pub use encryption::{EncryptionParameter, EncryptionType};
 pub use evaluator::Evaluator;
 pub use get_item::{GetItem, GetItemReply};
 pub use item_collection::ItemCollectionMetrics;

@@ -4,6 +4,7 @@
 
 use super::constraint::Constraints;
 use super::create_table::constrain_attribute_definitions;
+use super::encryption::EncryptionParameter;
 use super::refusal::check_refused;
 use super::table_name::{TableNameWording, check_table_name};
 use super::throughput::{
@@ -34,6 +35,8 @@ pub struct UpdateTable {
     pub table_class: Choice<TableClass>,
     /// Whether DeleteTable is to be refused.
     pub deletion_protection_enabled: Option<bool>,
+    /// Whether the description is to name the key.
+    pub sse_specification: Option<EncryptionParameter>,
     /// The first parameter given that Stator does not support yet.
     pub refused: Option<&'static str>,
 }
@@ -48,6 +51,9 @@ impl UpdateTable {
         constraints.choice("billingMode", &self.billing_mode);
         if let Some(throughput) = &self.provisioned_throughput {
             throughput.constrain(&mut constraints, "provisionedThroughput");
+        }
+        if let Some(encryption) = &self.sse_specification {
+            encryption.constrain(&mut constraints);
         }
         constraints.choice("tableClass", &self.table_class);
         if let Some(warm) = &self.warm_throughput {
@@ -67,6 +73,7 @@ impl UpdateTable {
             None => self.provisioned_throughput.map_or(Ok(()), |throughput| throughput.check_bounds(""))?,
         }
         check_refused("UpdateTable", self.refused)?;
+        self.sse_specification.as_ref().map_or(Ok(()), |encryption| encryption.check("UpdateTable"))?;
         self.check_class_count()
     }
 
@@ -118,6 +125,7 @@ impl UpdateTable {
             self.warm_throughput.is_some(),
             self.table_class.is_given(),
             self.deletion_protection_enabled.is_some(),
+            self.sse_specification.is_some(),
         ];
         match classes.iter().filter(|is_given| **is_given).count() {
             // DynamoDB: observed: the text for a request that changes nothing.
@@ -128,8 +136,8 @@ impl UpdateTable {
             1 => Ok(()),
             // DynamoDB: API reference: one class of change a call. The words are ours.
             _ => Err(Error::invalid_parameter(
-                "Only one of throughput, WarmThroughput, TableClass and DeletionProtectionEnabled can be changed by one \
-                 UpdateTable",
+                "Only one of throughput, WarmThroughput, TableClass, DeletionProtectionEnabled and SSESpecification can be \
+                 changed by one UpdateTable",
             )),
         }
     }

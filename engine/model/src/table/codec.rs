@@ -85,6 +85,7 @@ impl TableDefinition {
         });
         out.push(u8::from(self.deletion_protection));
         push_option(out, self.time_to_live.as_deref(), push_text);
+        push_option(out, self.encryption_key.as_deref(), push_text);
     }
 
     /// Reads a definition that is exactly `bytes`.
@@ -191,6 +192,7 @@ impl Reader<'_> {
             table_class: self.choice([TableClass::Standard, TableClass::StandardInfrequentAccess])?,
             deletion_protection: self.choice([false, true])?,
             time_to_live: self.option(Self::text)?,
+            encryption_key: self.option(Self::text)?,
             tags: self.list(|reader| Some(Tag { key: reader.text()?, value: reader.text()? }))?,
             created_at_ms: self.number()?,
             history: self.history()?,

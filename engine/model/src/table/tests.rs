@@ -31,6 +31,7 @@ fn definition() -> TableDefinition {
         table_class: TableClass::StandardInfrequentAccess,
         deletion_protection: true,
         time_to_live: Some("expires".to_owned()),
+        encryption_key: Some("0000".to_owned()),
         tags: vec![Tag { key: "owner".to_owned(), value: "é".to_owned() }],
         created_at_ms: 1_700_000_000_123,
         history: TableHistory {
@@ -73,6 +74,7 @@ fn definitions_come_back() {
     plain.on_demand_throughput = OnDemandThroughput::default();
     plain.warm_throughput = None;
     plain.time_to_live = None;
+    plain.encryption_key = None;
     plain.history = TableHistory::default();
     for status in [TableStatus::Creating, TableStatus::Updating, TableStatus::Deleting] {
         plain.status = status;

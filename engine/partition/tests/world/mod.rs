@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use journal::{Journal, JournalOptions};
+use journal::{Journal, JournalOptions, Record, SegmentId};
 use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, ReturnValues};
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
@@ -14,10 +14,14 @@ use partition::{
     Answer, Cause, ChangeView, Context, MemtablesOptions, Opening, Operation, Outcome, Partition, PartitionOptions,
     ReplyToken, Ticket, Waiter,
 };
+use replication::Cleaned;
 use runtime::simulated::{Machine, NodeId};
 use runtime::{CoreId, Signal};
+use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 
 const ID: PartitionId = PartitionId(1);
+/// Segments of the log past which the oldest is emptied.
+const LOG_SEGMENT_COUNT_MAX: usize = 3;
 
 /// Some moment in 2023, in seconds since 1970.
 pub(crate) const NOW_SECOND: u64 = 1_700_000_000;
@@ -31,6 +35,8 @@ pub(crate) struct Owner {
     pub(crate) recovered_expiry_count: usize,
     /// Merges done.
     pub(crate) merge_count: usize,
+    /// Segments emptied.
+    pub(crate) cleaned_count: usize,
     signal: Signal,
     next_request: u64,
 }
@@ -41,6 +47,16 @@ pub(crate) fn options() -> PartitionOptions {
         collection_bytes_max: 10 << 30,
         expiry_delay_ms: 0,
     }
+}
+
+/// The keys of the partition's group, the same in each life.
+pub(crate) fn keys() -> GroupKeys {
+    let mut random = |out: &mut [u8]| out.fill(7);
+    let keyring = Keyring::draw(&mut random);
+    let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+    let mut table = KeyTable::new(0, &mut wrapping);
+    table.add(KeyOwner(1), vec![1], &mut wrapping);
+    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
 }
 
 /// A table with partition key `p`, sort key `s` and these local indexes: name, key, type, projection.
@@ -81,20 +97,31 @@ impl Owner {
         let mut opening = Opening::new(ID, options);
         let mut recovered_expiry_count = 0;
         let directories = vec![Path::new("/data").to_path_buf()];
-        let journal_options = JournalOptions { segment_bytes: 1 << 20, ..JournalOptions::new(CoreId(0), directories) };
-        let journal = Journal::open(&runtime, journal_options, &mut |record, location, liveness| {
-            let cause = ChangeView::decode(record.payload).map(|change| change.cause);
-            recovered_expiry_count += usize::from(cause == Ok(Cause::Expiry));
-            opening.visit(record, location, liveness)
-        })
-        .await
-        .unwrap();
+        let journal_options =
+            JournalOptions { segment_bytes: 128 << 10, ..JournalOptions::new(CoreId(0), directories) };
+        let journal =
+            Journal::open(&runtime, journal_options, keys(), &mut |record: Record<'_>, location, liveness| {
+                let cause = ChangeView::decode(record.payload).map(|change| change.cause);
+                recovered_expiry_count += usize::from(cause == Ok(Cause::Expiry));
+                opening.visit(record, location, liveness)
+            })
+            .await
+            .unwrap();
         let signal = Signal::new();
         journal.on_durable(signal.clone());
         let partition = opening.open(Arc::new(definition.clone()), HashRange::FULL).unwrap();
         let mut context = Context::default();
         context.now_us = NOW_SECOND * 1_000_000;
-        Owner { partition, context, journal, recovered_expiry_count, merge_count: 0, signal, next_request: 0 }
+        Owner {
+            partition,
+            context,
+            journal,
+            recovered_expiry_count,
+            merge_count: 0,
+            cleaned_count: 0,
+            signal,
+            next_request: 0,
+        }
     }
 
     /// Begins an operation and gives its number.
@@ -115,22 +142,44 @@ impl Owner {
         self.context.outcomes.drain(..).map(|(ticket, outcome)| (number(ticket), outcome)).collect()
     }
 
-    /// Makes durable and applies what is in flight, and merges what is due.
+    /// Makes durable and applies what is in flight, and merges and cleans what is due.
     pub(crate) async fn settle(&mut self) {
-        self.partition.collect(&self.journal);
-        loop {
-            self.partition.apply_durable(&self.journal, &mut self.context);
-            if self.partition.is_settled() {
-                break;
-            }
-            self.signal.wait().await;
-        }
+        self.apply_all().await;
         while let Some(mut work) = self.partition.take_merge_work() {
             while !work.step(100) {}
             work.take_superseded().into_iter().for_each(|location| self.journal.release(location));
             self.partition.finish_merge(work);
             self.merge_count += 1;
         }
+        while self.journal.log_segment_count() > LOG_SEGMENT_COUNT_MAX {
+            self.clean_oldest().await;
+        }
+    }
+
+    async fn apply_all(&mut self) {
+        self.partition.collect(&self.journal);
+        loop {
+            self.partition.apply_durable(&self.journal, &mut self.context);
+            if self.partition.is_settled() {
+                return;
+            }
+            self.signal.wait().await;
+        }
+    }
+
+    /// Moves what is live out of the oldest segment of the log.
+    async fn clean_oldest(&mut self) {
+        let victim = self.journal.replay_start();
+        let mut scan = self.journal.scan(victim).expect("it is complete");
+        while let Some(records) = scan.next().await.unwrap() {
+            for record in records {
+                assert_eq!(self.partition.clean(&self.journal, &record), Cleaned::Done);
+            }
+        }
+        self.apply_all().await;
+        self.journal.set_replay_start(SegmentId(victim.0 + 1));
+        self.journal.release_segment(victim);
+        self.cleaned_count += 1;
     }
 
     /// Does one operation to its end.

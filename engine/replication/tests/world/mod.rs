@@ -5,6 +5,7 @@ use bytes::Bytes;
 use journal::{GroupId, Journal, JournalOptions, Location, LogIndex, Position, Term};
 use replication::{CommittedEntry, Group, GroupOptions, MemberId, Progress, RecoveredGroup};
 use runtime::{CoreId, Runtime, Signal};
+use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -38,11 +39,21 @@ pub(crate) fn options() -> JournalOptions {
     JournalOptions { segment_bytes: SEGMENT_BYTES, ..JournalOptions::new(CoreId(0), vec![directory]) }
 }
 
+/// The keys of groups 0 to 99, the same in each life.
+fn keys() -> GroupKeys {
+    let mut random = |out: &mut [u8]| out.fill(7);
+    let keyring = Keyring::draw(&mut random);
+    let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+    let mut table = KeyTable::new(0, &mut wrapping);
+    table.add(KeyOwner(1), (1..100).collect(), &mut wrapping);
+    GroupKeys::new(&table.owners().cloned().collect::<Vec<_>>(), table.last_group())
+}
+
 pub(crate) async fn open(runtime: &Runtime) -> (Journal, Recovered) {
     runtime.create_directory(Path::new("/data")).await.expect("a directory");
     let mut recovered = Recovered::default();
     let Recovered { groups, applied } = &mut recovered;
-    let journal = Journal::open(runtime, options(), &mut |record, location, liveness| {
+    let journal = Journal::open(runtime, options(), keys(), &mut |record, location, liveness| {
         let changes = applied.entry(record.group).or_insert_with(Vec::new);
         let group = groups.entry(record.group).or_default();
         group.handle_record(record, location, liveness, &mut |change, _| {

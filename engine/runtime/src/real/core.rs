@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use glommio::{Latency, Shares, TaskQueueHandle};
 use io_uring::squeue::Entry;
+use rustix::rand::GetRandomFlags;
 
 use super::doorbell::Doorbell;
 use super::operations::{Operation, Operations, Payload};
@@ -143,6 +144,16 @@ impl Core {
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn fill_secret(&self, mut out: &mut [u8]) {
+        while !out.is_empty() {
+            match rustix::rand::getrandom(&mut *out, GetRandomFlags::empty()) {
+                Ok(filled) => out = &mut out[filled..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => panic!("the kernel gives no random bytes: {error}"),
+            }
+        }
     }
 
     pub(crate) fn spawn(self: &Rc<Self>, class: ShareClass, future: Pin<Box<dyn Future<Output = ()>>>) {

@@ -4,6 +4,7 @@
 //! descriptor open until the completion, so a dropped future leaves nothing dangling.
 
 use std::ffi::CString;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use crate::{BLOCK_BYTES, Buffer, FileError, FlushMethod};
 
 /// Zeros written in one step when a file is created: what a request's flush may have to wait behind.
 const ZERO_STEP_BYTES: usize = 256 << 10;
+/// Who may open the files that are made: this user alone. There are keys among them.
+const FILE_MODE: u32 = 0o600;
 /// The most that one operation moves.
 const TRANSFER_BYTES_MAX: usize = 1 << 30;
 
@@ -182,6 +185,20 @@ impl Core {
         Ok(file)
     }
 
+    /// Buffered, for a length that is no whole number of blocks, and because where it lies may know no direct I/O.
+    #[allow(clippy::unused_async, reason = "the same shape as on the simulated machine")]
+    pub(crate) async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {
+        let failed = |error: std::io::Error| FileError::from_io(path, "read", &error);
+        let file = std::fs::OpenOptions::new().read(true).open(path).map_err(failed)?;
+        // As much as may be needed at once: what grew would leave copies of it behind.
+        let mut bytes = Vec::with_capacity(bytes_max + 1);
+        file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() > bytes_max {
+            return Err(FileError::from_errno(path, "read", libc::EFBIG));
+        }
+        Ok(bytes)
+    }
+
     /// Runs an operation whose success is a count or a descriptor.
     ///
     /// # Safety
@@ -213,7 +230,7 @@ impl Core {
     async fn open_with(&self, path: &Path, flags: i32, operation: &'static str) -> Result<OwnedFd, FileError> {
         let name = c_path(path)?;
         let directory = types::Fd(libc::AT_FDCWD);
-        let entry = opcode::OpenAt::new(directory, name.as_ptr()).flags(flags).mode(0o644).build();
+        let entry = opcode::OpenAt::new(directory, name.as_ptr()).flags(flags).mode(FILE_MODE).build();
         let payload = Payload { paths: Some((name, CString::default())), ..Payload::default() };
         // SAFETY: the entry points to the name, which the payload owns and which does not move with it.
         let raw = unsafe { self.perform(entry, payload, path, operation) }.await?;

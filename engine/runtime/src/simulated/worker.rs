@@ -52,6 +52,12 @@ impl Core {
         self.world.with(|state| state.core_chance(self.origin))
     }
 
+    pub(crate) fn fill_secret(&self, out: &mut [u8]) {
+        for piece in out.chunks_mut(8) {
+            piece.copy_from_slice(&self.chance().to_le_bytes()[..piece.len()]);
+        }
+    }
+
     #[track_caller]
     pub(crate) fn spawn(&self, class: ShareClass, future: TaskFuture) {
         let owner = TaskOwner { origin: Some(self.origin), class, spawned_at: Location::caller() };
@@ -192,6 +198,15 @@ impl Core {
             })
             .map(|(inode, len_bytes)| self.file(path, inode, len_bytes))
             .ok_or_else(|| FileError::NotFound { path: path.to_path_buf() })
+    }
+
+    pub(crate) async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {
+        let file = self.open_file(path).await?;
+        let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX);
+        if len > bytes_max {
+            return Err(FileError::from_errno(path, "read", libc::EFBIG));
+        }
+        Ok(file.read_at(0, len).await?.as_slice().to_vec())
     }
 
     /// Both ways are the same on a simulated disk.

@@ -1,6 +1,7 @@
 //! Files and directories: what is written is read, errors are facts, and a dropped future leaves nothing dangling.
 
 use std::future::poll_fn;
+use std::io::Write;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -48,6 +49,31 @@ fn what_is_written_is_read_back() {
     let bytes = std::fs::read(on_disk).unwrap();
     assert_eq!(bytes.len(), 1 << 20);
     assert!(bytes[BLOCK_BYTES..4 * BLOCK_BYTES] == pattern(3 * BLOCK_BYTES));
+}
+
+#[test]
+fn a_new_file_is_this_users_alone_and_any_length_is_read_whole() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let (made, short) = (directory.path().join("made"), directory.path().join("short"));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&short).unwrap().write_all(b"five\n").unwrap();
+    let on_disk = made.clone();
+    on_one_core(move |runtime| {
+        let (made, short) = (made.clone(), short.clone());
+        async move {
+            runtime.create_file(&made, BLOCK).await.unwrap();
+            assert_eq!(runtime.read_whole(&made, BLOCK_BYTES).await.unwrap(), vec![0; BLOCK_BYTES]);
+            assert_eq!(runtime.read_whole(&short, 5).await.unwrap(), b"five\n");
+            assert!(matches!(runtime.read_whole(&short, 4).await, Err(FileError::Io { operation: "read", .. })));
+            let absent = short.with_file_name("absent");
+            assert_eq!(runtime.read_whole(&absent, 4).await, Err(FileError::NotFound { path: absent }));
+            let (mut first, mut second) = ([0; 300], [0; 300]);
+            runtime.fill_secret(&mut first);
+            runtime.fill_secret(&mut second);
+            assert_ne!(first, second);
+        }
+    });
+    assert_eq!(std::fs::metadata(on_disk).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 /// A file of this length is zeroed in several steps, with background work of its own beside it.

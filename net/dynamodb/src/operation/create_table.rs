@@ -1,7 +1,7 @@
 //! CreateTable: JSON to the model's request, its reply to JSON.
 
 use model::operation::{
-    AttributeDefinitionParameter, CreateTable, CreateTableReply, IndexParameter, KeySchemaElement,
+    AttributeDefinitionParameter, CreateTable, CreateTableReply, EncryptionParameter, IndexParameter, KeySchemaElement,
     OnDemandThroughputParameter, ProjectionParameter, TagParameter, ThroughputParameter, WarmThroughputParameter,
 };
 use serde::de::MapAccess;
@@ -25,6 +25,7 @@ impl Members for CreateTable {
             "Tags" => self.tags = value.structures("Tag")?,
             "TableClass" => self.table_class = value.choice()?,
             "DeletionProtectionEnabled" => self.deletion_protection_enabled = value.boolean()?,
+            "SSESpecification" => self.sse_specification = value.structure("SSESpecification")?,
             _ => refuse_member(name, value, &mut self.refused)?,
         }
         Ok(())
@@ -42,12 +43,6 @@ fn refuse_member<'de, A: MapAccess<'de>>(
             let stream: Option<Switch> = value.structure("StreamSpecification")?;
             if stream.is_some_and(|stream| stream.is_on) {
                 refused.get_or_insert("StreamSpecification");
-            }
-        }
-        "SSESpecification" => {
-            let encryption: Option<Switch> = value.structure("SSESpecification")?;
-            if encryption.is_some_and(|encryption| encryption.is_on) {
-                refused.get_or_insert("SSESpecification");
             }
         }
         "VectorIndexes" => value.refuse(Outline::List, "VectorIndexes", refused)?,
@@ -70,8 +65,20 @@ struct Switch {
 impl Members for Switch {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
         match name {
-            "StreamEnabled" | "Enabled" => self.is_on |= value.flag()?,
-            "StreamViewType" | "SSEType" | "KMSMasterKeyId" => self.is_on |= value.given(Outline::Text)?,
+            "StreamEnabled" => self.is_on |= value.flag()?,
+            "StreamViewType" => self.is_on |= value.given(Outline::Text)?,
+            _ => value.ignore()?,
+        }
+        Ok(())
+    }
+}
+
+impl Members for EncryptionParameter {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, value: Member<'_, '_, A>) -> Result<(), A::Error> {
+        match name {
+            "Enabled" => self.enabled = value.boolean()?,
+            "SSEType" => self.sse_type = value.choice()?,
+            "KMSMasterKeyId" => self.kms_master_key_id = value.text()?,
             _ => value.ignore()?,
         }
         Ok(())

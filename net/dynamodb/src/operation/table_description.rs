@@ -1,7 +1,7 @@
 //! `TableDescription`: what CreateTable, DescribeTable, UpdateTable and DeleteTable tell of a table, with every field that tools read back.
 
 use model::operation::{IndexSize, TableDescription};
-use model::table::{BillingMode, LocalIndex, TableClass, TableStatus};
+use model::table::{BillingMode, LocalIndex, TableClass, TableStatus, key_arn};
 use model::{KeySchema, TableDefinition};
 
 use crate::json::writer::Writer;
@@ -41,6 +41,7 @@ fn write_what_stays(table: &TableDescription, writer: &mut Writer<'_>) {
     write_table_class(definition, writer);
     writer.known_name("\"DeletionProtectionEnabled\":");
     writer.boolean(definition.deletion_protection);
+    write_encryption(definition, writer);
 }
 
 fn write_keys(definition: &TableDefinition, writer: &mut Writer<'_>) {
@@ -122,6 +123,20 @@ fn write_table_class(definition: &TableDefinition, writer: &mut Writer<'_>) {
             writer.known_name("\"LastUpdateDateTime\":");
             writer.epoch_seconds(changed_at_ms);
         }
+    });
+}
+
+// DynamoDB: developer guide, "Encryption at rest": a table with the default key has no description of it.
+fn write_encryption(definition: &TableDefinition, writer: &mut Writer<'_>) {
+    let Some(key) = &definition.encryption_key else { return };
+    writer.known_name("\"SSEDescription\":");
+    writer.object(|writer| {
+        writer.known_name("\"Status\":");
+        writer.string("ENABLED");
+        writer.known_name("\"SSEType\":");
+        writer.string("KMS");
+        writer.known_name("\"KMSMasterKeyArn\":");
+        writer.string(&key_arn(key));
     });
 }
 

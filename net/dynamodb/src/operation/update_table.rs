@@ -18,6 +18,7 @@ impl Members for UpdateTable {
             "WarmThroughput" => self.warm_throughput = value.structure("WarmThroughput")?,
             "TableClass" => self.table_class = value.choice()?,
             "DeletionProtectionEnabled" => self.deletion_protection_enabled = value.boolean()?,
+            "SSESpecification" => self.sse_specification = value.structure("SSESpecification")?,
             _ => refuse_member(name, value, &mut self.refused)?,
         }
         Ok(())
@@ -36,7 +37,6 @@ fn refuse_member<'de, A: MapAccess<'de>>(
         "ReplicaUpdates" => (Outline::List, "ReplicaUpdates"),
         "GlobalTableWitnessUpdates" => (Outline::List, "GlobalTableWitnessUpdates"),
         "StreamSpecification" => (Outline::Structure("StreamSpecification"), "StreamSpecification"),
-        "SSESpecification" => (Outline::Structure("SSESpecification"), "SSESpecification"),
         "MultiRegionConsistency" => (Outline::Text, "MultiRegionConsistency"),
         "GlobalTableSettingsReplicationMode" => (Outline::Text, "GlobalTableSettingsReplicationMode"),
         "DisassociationProtectionEnabled" => {

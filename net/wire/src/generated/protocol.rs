@@ -6850,6 +6850,136 @@ impl ::core::fmt::Debug for Tag<'_> {
       ds.finish()
   }
 }
+pub enum SseSpecificationOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct SseSpecification<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for SseSpecification<'a> {
+  type Inner = SseSpecification<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> SseSpecification<'a> {
+  pub const VT_ENABLED: ::flatbuffers::VOffsetT = 4;
+  pub const VT_SSE_TYPE: ::flatbuffers::VOffsetT = 6;
+  pub const VT_KMS_MASTER_KEY_ID: ::flatbuffers::VOffsetT = 8;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    SseSpecification { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args SseSpecificationArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<SseSpecification<'bldr>> {
+    let mut builder = SseSpecificationBuilder::new(_fbb);
+    if let Some(x) = args.kms_master_key_id { builder.add_kms_master_key_id(x); }
+    if let Some(x) = args.sse_type { builder.add_sse_type(x); }
+    if let Some(x) = args.enabled { builder.add_enabled(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn enabled(&self) -> Option<bool> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(SseSpecification::VT_ENABLED, None)}
+  }
+  #[inline]
+  pub fn sse_type(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(SseSpecification::VT_SSE_TYPE, None)}
+  }
+  #[inline]
+  pub fn kms_master_key_id(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(SseSpecification::VT_KMS_MASTER_KEY_ID, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for SseSpecification<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<bool>("enabled", Self::VT_ENABLED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("sse_type", Self::VT_SSE_TYPE, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("kms_master_key_id", Self::VT_KMS_MASTER_KEY_ID, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct SseSpecificationArgs<'a> {
+    pub enabled: Option<bool>,
+    pub sse_type: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub kms_master_key_id: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for SseSpecificationArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    SseSpecificationArgs {
+      enabled: None,
+      sse_type: None,
+      kms_master_key_id: None,
+    }
+  }
+}
+
+pub struct SseSpecificationBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> SseSpecificationBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_enabled(&mut self, enabled: bool) {
+    self.fbb_.push_slot_always::<bool>(SseSpecification::VT_ENABLED, enabled);
+  }
+  #[inline]
+  pub fn add_sse_type(&mut self, sse_type: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(SseSpecification::VT_SSE_TYPE, sse_type);
+  }
+  #[inline]
+  pub fn add_kms_master_key_id(&mut self, kms_master_key_id: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(SseSpecification::VT_KMS_MASTER_KEY_ID, kms_master_key_id);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> SseSpecificationBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    SseSpecificationBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<SseSpecification<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for SseSpecification<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("SseSpecification");
+      ds.field("enabled", &self.enabled());
+      ds.field("sse_type", &self.sse_type());
+      ds.field("kms_master_key_id", &self.kms_master_key_id());
+      ds.finish()
+  }
+}
 pub enum CreateTableOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -6878,6 +7008,7 @@ impl<'a> CreateTable<'a> {
   pub const VT_GLOBAL_SECONDARY_INDEXES: ::flatbuffers::VOffsetT = 22;
   pub const VT_ON_DEMAND_THROUGHPUT: ::flatbuffers::VOffsetT = 24;
   pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 26;
+  pub const VT_SSE_SPECIFICATION: ::flatbuffers::VOffsetT = 28;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -6889,6 +7020,7 @@ impl<'a> CreateTable<'a> {
     args: &'args CreateTableArgs<'args>
   ) -> ::flatbuffers::WIPOffset<CreateTable<'bldr>> {
     let mut builder = CreateTableBuilder::new(_fbb);
+    if let Some(x) = args.sse_specification { builder.add_sse_specification(x); }
     if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
     if let Some(x) = args.on_demand_throughput { builder.add_on_demand_throughput(x); }
     if let Some(x) = args.global_secondary_indexes { builder.add_global_secondary_indexes(x); }
@@ -6989,6 +7121,13 @@ impl<'a> CreateTable<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<WarmThroughput>>(CreateTable::VT_WARM_THROUGHPUT, None)}
   }
+  #[inline]
+  pub fn sse_specification(&self) -> Option<SseSpecification<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<SseSpecification>>(CreateTable::VT_SSE_SPECIFICATION, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for CreateTable<'_> {
@@ -7009,6 +7148,7 @@ impl ::flatbuffers::Verifiable for CreateTable<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<SecondaryIndex>>>>("global_secondary_indexes", Self::VT_GLOBAL_SECONDARY_INDEXES, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<OnDemandThroughput>>("on_demand_throughput", Self::VT_ON_DEMAND_THROUGHPUT, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<SseSpecification>>("sse_specification", Self::VT_SSE_SPECIFICATION, false)?
      .finish();
     Ok(())
   }
@@ -7026,6 +7166,7 @@ pub struct CreateTableArgs<'a> {
     pub global_secondary_indexes: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<SecondaryIndex<'a>>>>>,
     pub on_demand_throughput: Option<::flatbuffers::WIPOffset<OnDemandThroughput<'a>>>,
     pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
+    pub sse_specification: Option<::flatbuffers::WIPOffset<SseSpecification<'a>>>,
 }
 impl<'a> Default for CreateTableArgs<'a> {
   #[inline]
@@ -7043,6 +7184,7 @@ impl<'a> Default for CreateTableArgs<'a> {
       global_secondary_indexes: None,
       on_demand_throughput: None,
       warm_throughput: None,
+      sse_specification: None,
     }
   }
 }
@@ -7101,6 +7243,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> CreateTableBuilder<'a, 'b, A>
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<WarmThroughput>>(CreateTable::VT_WARM_THROUGHPUT, warm_throughput);
   }
   #[inline]
+  pub fn add_sse_specification(&mut self, sse_specification: ::flatbuffers::WIPOffset<SseSpecification<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<SseSpecification>>(CreateTable::VT_SSE_SPECIFICATION, sse_specification);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> CreateTableBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     CreateTableBuilder {
@@ -7130,6 +7276,7 @@ impl ::core::fmt::Debug for CreateTable<'_> {
       ds.field("global_secondary_indexes", &self.global_secondary_indexes());
       ds.field("on_demand_throughput", &self.on_demand_throughput());
       ds.field("warm_throughput", &self.warm_throughput());
+      ds.field("sse_specification", &self.sse_specification());
       ds.finish()
   }
 }
@@ -7157,6 +7304,7 @@ impl<'a> UpdateTable<'a> {
   pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 14;
   pub const VT_TABLE_CLASS: ::flatbuffers::VOffsetT = 16;
   pub const VT_DELETION_PROTECTION_ENABLED: ::flatbuffers::VOffsetT = 18;
+  pub const VT_SSE_SPECIFICATION: ::flatbuffers::VOffsetT = 20;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -7168,6 +7316,7 @@ impl<'a> UpdateTable<'a> {
     args: &'args UpdateTableArgs<'args>
   ) -> ::flatbuffers::WIPOffset<UpdateTable<'bldr>> {
     let mut builder = UpdateTableBuilder::new(_fbb);
+    if let Some(x) = args.sse_specification { builder.add_sse_specification(x); }
     if let Some(x) = args.table_class { builder.add_table_class(x); }
     if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
     if let Some(x) = args.on_demand_throughput { builder.add_on_demand_throughput(x); }
@@ -7236,6 +7385,13 @@ impl<'a> UpdateTable<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<bool>(UpdateTable::VT_DELETION_PROTECTION_ENABLED, None)}
   }
+  #[inline]
+  pub fn sse_specification(&self) -> Option<SseSpecification<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<SseSpecification>>(UpdateTable::VT_SSE_SPECIFICATION, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for UpdateTable<'_> {
@@ -7252,6 +7408,7 @@ impl ::flatbuffers::Verifiable for UpdateTable<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("table_class", Self::VT_TABLE_CLASS, false)?
      .visit_field::<bool>("deletion_protection_enabled", Self::VT_DELETION_PROTECTION_ENABLED, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<SseSpecification>>("sse_specification", Self::VT_SSE_SPECIFICATION, false)?
      .finish();
     Ok(())
   }
@@ -7265,6 +7422,7 @@ pub struct UpdateTableArgs<'a> {
     pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
     pub table_class: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub deletion_protection_enabled: Option<bool>,
+    pub sse_specification: Option<::flatbuffers::WIPOffset<SseSpecification<'a>>>,
 }
 impl<'a> Default for UpdateTableArgs<'a> {
   #[inline]
@@ -7278,6 +7436,7 @@ impl<'a> Default for UpdateTableArgs<'a> {
       warm_throughput: None,
       table_class: None,
       deletion_protection_enabled: None,
+      sse_specification: None,
     }
   }
 }
@@ -7320,6 +7479,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> UpdateTableBuilder<'a, 'b, A>
     self.fbb_.push_slot_always::<bool>(UpdateTable::VT_DELETION_PROTECTION_ENABLED, deletion_protection_enabled);
   }
   #[inline]
+  pub fn add_sse_specification(&mut self, sse_specification: ::flatbuffers::WIPOffset<SseSpecification<'b >>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<SseSpecification>>(UpdateTable::VT_SSE_SPECIFICATION, sse_specification);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> UpdateTableBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     UpdateTableBuilder {
@@ -7345,6 +7508,7 @@ impl ::core::fmt::Debug for UpdateTable<'_> {
       ds.field("warm_throughput", &self.warm_throughput());
       ds.field("table_class", &self.table_class());
       ds.field("deletion_protection_enabled", &self.deletion_protection_enabled());
+      ds.field("sse_specification", &self.sse_specification());
       ds.finish()
   }
 }
@@ -7957,6 +8121,7 @@ impl<'a> TableDescription<'a> {
   pub const VT_WARM_THROUGHPUT: ::flatbuffers::VOffsetT = 42;
   pub const VT_TIME_TO_LIVE: ::flatbuffers::VOffsetT = 44;
   pub const VT_HISTORY: ::flatbuffers::VOffsetT = 46;
+  pub const VT_ENCRYPTION_KEY: ::flatbuffers::VOffsetT = 48;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -7976,6 +8141,7 @@ impl<'a> TableDescription<'a> {
     builder.add_write_capacity_units(args.write_capacity_units);
     builder.add_read_capacity_units(args.read_capacity_units);
     builder.add_table_id(args.table_id);
+    if let Some(x) = args.encryption_key { builder.add_encryption_key(x); }
     if let Some(x) = args.history { builder.add_history(x); }
     if let Some(x) = args.time_to_live { builder.add_time_to_live(x); }
     if let Some(x) = args.warm_throughput { builder.add_warm_throughput(x); }
@@ -8148,6 +8314,13 @@ impl<'a> TableDescription<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<TableHistory>>(TableDescription::VT_HISTORY, None)}
   }
+  #[inline]
+  pub fn encryption_key(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(TableDescription::VT_ENCRYPTION_KEY, None)}
+  }
 }
 
 impl ::flatbuffers::Verifiable for TableDescription<'_> {
@@ -8178,6 +8351,7 @@ impl ::flatbuffers::Verifiable for TableDescription<'_> {
      .visit_field::<::flatbuffers::ForwardsUOffset<WarmThroughput>>("warm_throughput", Self::VT_WARM_THROUGHPUT, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("time_to_live", Self::VT_TIME_TO_LIVE, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<TableHistory>>("history", Self::VT_HISTORY, false)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("encryption_key", Self::VT_ENCRYPTION_KEY, false)?
      .finish();
     Ok(())
   }
@@ -8205,6 +8379,7 @@ pub struct TableDescriptionArgs<'a> {
     pub warm_throughput: Option<::flatbuffers::WIPOffset<WarmThroughput<'a>>>,
     pub time_to_live: Option<::flatbuffers::WIPOffset<&'a str>>,
     pub history: Option<::flatbuffers::WIPOffset<TableHistory<'a>>>,
+    pub encryption_key: Option<::flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for TableDescriptionArgs<'a> {
   #[inline]
@@ -8232,6 +8407,7 @@ impl<'a> Default for TableDescriptionArgs<'a> {
       warm_throughput: None,
       time_to_live: None,
       history: None,
+      encryption_key: None,
     }
   }
 }
@@ -8330,6 +8506,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> TableDescriptionBuilder<'a, '
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<TableHistory>>(TableDescription::VT_HISTORY, history);
   }
   #[inline]
+  pub fn add_encryption_key(&mut self, encryption_key: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(TableDescription::VT_ENCRYPTION_KEY, encryption_key);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> TableDescriptionBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     TableDescriptionBuilder {
@@ -8369,6 +8549,7 @@ impl ::core::fmt::Debug for TableDescription<'_> {
       ds.field("warm_throughput", &self.warm_throughput());
       ds.field("time_to_live", &self.time_to_live());
       ds.field("history", &self.history());
+      ds.field("encryption_key", &self.encryption_key());
       ds.finish()
   }
 }

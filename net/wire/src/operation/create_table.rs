@@ -8,9 +8,9 @@ use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
 use crate::writer::{BYTE, REFERENCE, Shape, Writer};
 
-static SHAPE: Shape<12> = Shape::new([
+static SHAPE: Shape<13> = Shape::new([
     REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE, REFERENCE, REFERENCE, REFERENCE,
-    REFERENCE,
+    REFERENCE, REFERENCE,
 ]);
 
 pub(crate) fn encode(request: &CreateTable, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
@@ -37,13 +37,16 @@ pub(crate) fn encode(request: &CreateTable, writer: &mut Writer<'_>) -> Result<(
     if let Some(is_protected) = request.deletion_protection_enabled {
         writer.byte(table, fbs::CreateTable::VT_DELETION_PROTECTION_ENABLED, u8::from(is_protected));
     }
+    let encryption = fbs::CreateTable::VT_SSE_SPECIFICATION;
+    table_settings::encode_encryption(request.sse_specification.as_ref(), table, encryption, writer);
     Ok(())
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<CreateTable, Refusal> {
     let request = payload.root::<fbs::CreateTable<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::CreateTable::VT_WARM_THROUGHPUT)?;
+    refuse_unknown_fields(request._tab, fbs::CreateTable::VT_SSE_SPECIFICATION)?;
     let definitions = request.attribute_definitions();
+    let encryption = request.sse_specification();
     let indexes = |list: Option<_>| list.map(|list| payload.list(list, table_settings::decode_index)).transpose();
     let key_schema = request.key_schema();
     Ok(CreateTable {
@@ -61,6 +64,7 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<CreateTable, Refusal> {
         tags: request.tags().map(|list| payload.list(list, table_settings::decode_tag)).transpose()?,
         table_class: choice(request.table_class()),
         deletion_protection_enabled: request.deletion_protection_enabled(),
+        sse_specification: encryption.map(|given| table_settings::decode_encryption(payload, given)).transpose()?,
         refused: None,
     })
 }

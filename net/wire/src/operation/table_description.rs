@@ -14,9 +14,9 @@ use crate::partition_map::{decode_key_attribute, encode_key_attribute, encode_ke
 use crate::payload::Payload;
 use crate::writer::{BYTE, LONG, REFERENCE, Shape, Table, Writer};
 
-static SHAPE: Shape<22> = Shape::new([
+static SHAPE: Shape<23> = Shape::new([
     LONG, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, LONG, LONG, REFERENCE, BYTE, REFERENCE,
-    LONG, REFERENCE, LONG, LONG, REFERENCE, LONG, LONG, REFERENCE, REFERENCE, REFERENCE,
+    LONG, REFERENCE, LONG, LONG, REFERENCE, LONG, LONG, REFERENCE, REFERENCE, REFERENCE, REFERENCE,
 ]);
 static PAIR_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 static INDEX_SHAPE: Shape<5> = Shape::new([REFERENCE, REFERENCE, REFERENCE, LONG, LONG]);
@@ -56,6 +56,7 @@ pub(super) fn encode_reply(description: &TableDescription, writer: &mut Writer<'
     }
     writer.text_option(table, fbs::TableDescription::VT_TIME_TO_LIVE, definition.time_to_live.as_deref());
     encode_history(&definition.history, table, writer);
+    writer.text_option(table, fbs::TableDescription::VT_ENCRYPTION_KEY, definition.encryption_key.as_deref());
 }
 
 pub(super) fn decode_reply(payload: Payload<'_>) -> Result<TableDescription, ProtocolError> {
@@ -114,6 +115,7 @@ fn decode_settings<'a>(
         },
         warm_throughput: table.warm_throughput().map(|warm| decode_warm(payload, warm)).transpose()?,
         time_to_live: table.time_to_live().map(str::to_owned),
+        encryption_key: table.encryption_key().map(str::to_owned),
         history: history.unwrap_or_default(),
         ..TableDefinition::new(name, decode_key_schema(payload, table)?)
     })

@@ -1,16 +1,17 @@
 //! The parts of CreateTable, UpdateTable and TagResource that they have in common: throughput, tags, indexes.
 
 use model::operation::{
-    AttributeDefinitionParameter, IndexParameter, KeySchemaElement, OnDemandThroughputParameter, ProjectionParameter,
-    TagParameter, ThroughputParameter, WarmThroughputParameter,
+    AttributeDefinitionParameter, EncryptionParameter, IndexParameter, KeySchemaElement, OnDemandThroughputParameter,
+    ProjectionParameter, TagParameter, ThroughputParameter, WarmThroughputParameter,
 };
 
 use super::parts;
 use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
-use crate::writer::{LONG, REFERENCE, Shape, Table, Writer};
+use crate::writer::{BYTE, LONG, REFERENCE, Shape, Table, Writer};
 
 static PAIR_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
+static ENCRYPTION_SHAPE: Shape<3> = Shape::new([BYTE, REFERENCE, REFERENCE]);
 static LONG_PAIR_SHAPE: Shape<2> = Shape::new([LONG, LONG]);
 static INDEX_SHAPE: Shape<4> = Shape::new([REFERENCE, REFERENCE, REFERENCE, REFERENCE]);
 
@@ -101,6 +102,34 @@ pub(super) fn decode_warm(warm: fbs::WarmThroughput<'_>) -> Result<WarmThroughpu
     Ok(WarmThroughputParameter {
         read_units_per_second: warm.read_units_per_second(),
         write_units_per_second: warm.write_units_per_second(),
+    })
+}
+
+pub(super) fn encode_encryption(
+    encryption: Option<&EncryptionParameter>,
+    table: Table,
+    field: u16,
+    writer: &mut Writer<'_>,
+) {
+    let Some(encryption) = encryption else { return };
+    let child = writer.child(table, field, &ENCRYPTION_SHAPE);
+    if let Some(is_enabled) = encryption.enabled {
+        writer.byte(child, fbs::SseSpecification::VT_ENABLED, u8::from(is_enabled));
+    }
+    parts::choice(&encryption.sse_type, child, fbs::SseSpecification::VT_SSE_TYPE, writer);
+    let key = encryption.kms_master_key_id.as_deref();
+    writer.text_option(child, fbs::SseSpecification::VT_KMS_MASTER_KEY_ID, key);
+}
+
+pub(super) fn decode_encryption<'a>(
+    payload: Payload<'a>,
+    encryption: fbs::SseSpecification<'a>,
+) -> Result<EncryptionParameter, Refusal> {
+    refuse_unknown_fields(encryption._tab, fbs::SseSpecification::VT_KMS_MASTER_KEY_ID)?;
+    Ok(EncryptionParameter {
+        enabled: encryption.enabled(),
+        sse_type: choice(encryption.sse_type()),
+        kms_master_key_id: payload.text_option(encryption.kms_master_key_id()),
     })
 }
 

@@ -8,8 +8,8 @@ use crate::generated as fbs;
 use crate::payload::{Payload, Refusal, choice, refuse_unknown_fields};
 use crate::writer::{BYTE, REFERENCE, Shape, Writer};
 
-static SHAPE: Shape<8> =
-    Shape::new([REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE]);
+static SHAPE: Shape<9> =
+    Shape::new([REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, REFERENCE, BYTE, REFERENCE]);
 
 pub(crate) fn encode(request: &UpdateTable, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
     parts::refuse(request.refused)?;
@@ -28,13 +28,16 @@ pub(crate) fn encode(request: &UpdateTable, writer: &mut Writer<'_>) -> Result<(
     if let Some(is_protected) = request.deletion_protection_enabled {
         writer.byte(table, fbs::UpdateTable::VT_DELETION_PROTECTION_ENABLED, u8::from(is_protected));
     }
+    let encryption = fbs::UpdateTable::VT_SSE_SPECIFICATION;
+    table_settings::encode_encryption(request.sse_specification.as_ref(), table, encryption, writer);
     Ok(())
 }
 
 pub(crate) fn decode(payload: Payload<'_>) -> Result<UpdateTable, Refusal> {
     let request = payload.root::<fbs::UpdateTable<'_>>()?;
-    refuse_unknown_fields(request._tab, fbs::UpdateTable::VT_DELETION_PROTECTION_ENABLED)?;
+    refuse_unknown_fields(request._tab, fbs::UpdateTable::VT_SSE_SPECIFICATION)?;
     let definitions = request.attribute_definitions();
+    let encryption = request.sse_specification();
     Ok(UpdateTable {
         table_name: payload.text_option(request.table_name()),
         attribute_definitions: definitions
@@ -46,6 +49,7 @@ pub(crate) fn decode(payload: Payload<'_>) -> Result<UpdateTable, Refusal> {
         warm_throughput: request.warm_throughput().map(table_settings::decode_warm).transpose()?,
         table_class: choice(request.table_class()),
         deletion_protection_enabled: request.deletion_protection_enabled(),
+        sse_specification: encryption.map(|given| table_settings::decode_encryption(payload, given)).transpose()?,
         refused: None,
     })
 }

@@ -310,6 +310,7 @@ fn create_table(random: &mut Rng) -> CreateTable {
         tags: maybe(random, |random| many(random, tag)),
         table_class: choice(random),
         deletion_protection_enabled: maybe(random, Rng::bool),
+        sse_specification: maybe(random, encryption),
         refused: None,
     }
 }
@@ -324,7 +325,16 @@ fn update_table(random: &mut Rng) -> UpdateTable {
         warm_throughput: maybe(random, warm),
         table_class: choice(random),
         deletion_protection_enabled: maybe(random, Rng::bool),
+        sse_specification: maybe(random, encryption),
         refused: None,
+    }
+}
+
+fn encryption(random: &mut Rng) -> EncryptionParameter {
+    EncryptionParameter {
+        enabled: maybe(random, Rng::bool),
+        sse_type: choice(random),
+        kms_master_key_id: maybe(random, text),
     }
 }
 
@@ -433,6 +443,7 @@ fn description(random: &mut Rng) -> TableDescription {
             write_units_per_second: random.u64(..),
         }),
         time_to_live: maybe(random, string),
+        encryption_key: maybe(random, string),
         history: history(random),
         ..TableDefinition::new(&string(random), key_schema(random))
     };

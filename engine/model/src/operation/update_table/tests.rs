@@ -1,6 +1,7 @@
 //! UpdateTable: every reason to refuse a change, and what a change makes of a definition.
 
 use super::*;
+use crate::operation::EncryptionType;
 use crate::table::WarmThroughput;
 use crate::{KeyAttribute, KeySchema, KeyType};
 
@@ -171,8 +172,16 @@ fn bounds_warmth_class_and_protection_change_one_at_a_time() {
     assert!(apply(&protected, &on_demand()).deletion_protection);
     check_invalid(
         &UpdateTable { deletion_protection_enabled: Some(false), ..class },
-        "One or more parameter values were invalid: Only one of throughput, WarmThroughput, TableClass and \
-         DeletionProtectionEnabled can be changed by one UpdateTable",
+        "One or more parameter values were invalid: Only one of throughput, WarmThroughput, TableClass, \
+         DeletionProtectionEnabled and SSESpecification can be changed by one UpdateTable",
+    );
+    let encryption = EncryptionParameter { enabled: Some(true), ..EncryptionParameter::default() };
+    let encrypted = UpdateTable { sse_specification: Some(encryption.clone()), ..update() };
+    assert_eq!(encrypted.validate(), Ok(()));
+    let by_database = EncryptionParameter { sse_type: Choice::Known(EncryptionType::Aes256), ..encryption };
+    check_invalid(
+        &UpdateTable { sse_specification: Some(by_database), ..update() },
+        "Stator does not support the parameter SSESpecification.SSEType of UpdateTable yet",
     );
     check_invalid(
         &UpdateTable { refused: Some("ReplicaUpdates"), ..update() },

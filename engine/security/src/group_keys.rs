@@ -1,0 +1,102 @@
+//! The keys of a core's groups, and the record keys that were derived from them a moment ago.
+//!
+//! One per journal, on its core; told of tables as they come and go. Sealing keeps one record key per group, for the segment that is being
+//! written; opening keeps a bounded number, for reads and recovery jump between segments.
+
+use crate::record_key::{KeyPlace, RecordKey, Sealing};
+use crate::{KeyOwner, TableKeys};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Record keys kept for opening: about 600 bytes each.
+const OPENING_KEY_COUNT_MAX: usize = 1_024;
+
+/// Why a record has no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// Its table was deleted, and the keys with it: the record is dead.
+    Shredded,
+    /// No group so high was ever given keys: the key file is older than the record.
+    Unknown,
+    /// Its table has no key of that version: the key file is older than the record.
+    Version(u16),
+}
+
+impl fmt::Display for NoKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoKey::Shredded => write!(formatter, "the keys of its table were deleted with it"),
+            NoKey::Unknown => write!(formatter, "the file `keys` does not know its group"),
+            NoKey::Version(version) => write!(formatter, "the file `keys` has no version {version} of its key"),
+        }
+    }
+}
+
+/// See the front page.
+#[derive(Default)]
+pub struct GroupKeys {
+    groups: HashMap<u64, GroupSlot>,
+    /// The highest group that was ever given keys, on any core.
+    last_group: u64,
+    opening: HashMap<(KeyOwner, u16, KeyPlace), RecordKey>,
+}
+
+struct GroupSlot {
+    table: Arc<TableKeys>,
+    /// Of the table's newest key, where it sealed last.
+    sealing: Option<(KeyPlace, RecordKey)>,
+}
+
+impl fmt::Debug for GroupKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "GroupKeys of {} groups", self.groups.len())
+    }
+}
+
+impl GroupKeys {
+    /// The keys of these tables, where groups up to `last_group` were ever given keys.
+    pub fn new(tables: &[Arc<TableKeys>], last_group: u64) -> GroupKeys {
+        let mut keys = GroupKeys { last_group, ..GroupKeys::default() };
+        tables.iter().for_each(|table| keys.grant(table));
+        keys
+    }
+
+    /// From now on the table's groups seal with its newest key.
+    pub fn grant(&mut self, table: &Arc<TableKeys>) {
+        for group in &table.groups {
+            self.last_group = self.last_group.max(*group);
+            self.groups.insert(*group, GroupSlot { table: Arc::clone(table), sealing: None });
+        }
+    }
+
+    /// Nothing of the group will be sealed or opened again.
+    pub fn forget(&mut self, group: u64) {
+        self.groups.remove(&group);
+    }
+
+    /// What seals the group's next record, if that lies at `place`.
+    pub fn sealing(&mut self, group: u64, place: KeyPlace) -> Option<Sealing<'_>> {
+        let GroupSlot { table, sealing } = self.groups.get_mut(&group)?;
+        let newest = table.newest();
+        if sealing.as_ref().is_none_or(|(known, _)| *known != place) {
+            *sealing = Some((place, RecordKey::derive(newest, place)));
+        }
+        sealing.as_ref().map(|(_, key)| Sealing { key, version: newest.version })
+    }
+
+    /// What opens a record of the group at `place` that says `version`.
+    ///
+    /// # Errors
+    /// [`NoKey`].
+    pub fn opening(&mut self, group: u64, version: u16, place: KeyPlace) -> Result<&RecordKey, NoKey> {
+        let slot = self.groups.get(&group);
+        let slot = slot.ok_or(if group <= self.last_group { NoKey::Shredded } else { NoKey::Unknown })?;
+        let data_key = slot.table.find(version).ok_or(NoKey::Version(version))?;
+        let name = (slot.table.owner, version, place);
+        if self.opening.len() >= OPENING_KEY_COUNT_MAX && !self.opening.contains_key(&name) {
+            self.opening.clear();
+        }
+        Ok(self.opening.entry(name).or_insert_with(|| RecordKey::derive(data_key, place)))
+    }
+}
