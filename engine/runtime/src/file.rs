@@ -67,7 +67,7 @@ impl File {
         File { kind }
     }
 
-    /// The length in bytes when the file was created or opened. Files are not extended.
+    /// The length in bytes.
     pub fn len_bytes(&self) -> u64 {
         match &self.kind {
             FileKind::Real(file) => file.len_bytes(),
@@ -80,6 +80,18 @@ impl File {
         match &self.kind {
             FileKind::Real(file) => file.path(),
             FileKind::Simulated(file) => file.path(),
+        }
+    }
+
+    /// Makes the file `len_bytes` long, which is no less than it was: the new bytes are reserved and read as zeros, but they
+    /// are not written. For files that are written once, in large pieces, and then synced: the first write to reserved bytes
+    /// changes the file system's own records as well, which makes a durable write twice as slow.
+    pub async fn extend_to(&self, len_bytes: u64) -> Result<(), FileError> {
+        assert!(len_bytes.is_multiple_of(BLOCK_BYTES as u64), "a length of {len_bytes} bytes is not whole blocks");
+        assert!(len_bytes >= self.len_bytes(), "{} bytes are not cut to {len_bytes}", self.len_bytes());
+        match &self.kind {
+            FileKind::Real(file) => file.extend_to(len_bytes).await,
+            FileKind::Simulated(file) => file.extend_to(len_bytes).await,
         }
     }
 

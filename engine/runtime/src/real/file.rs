@@ -3,6 +3,7 @@
 //! Each operation is one entry in the turn's one system call. The operation's slot owns the buffer and keeps the
 //! descriptor open until the completion, so a dropped future leaves nothing dangling.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -33,17 +34,28 @@ pub(crate) struct File {
     core: Rc<Core>,
     descriptor: Rc<OwnedFd>,
     path: PathBuf,
-    len_bytes: u64,
+    len_bytes: Cell<u64>,
     flush_method: Arc<AtomicU8>,
 }
 
 impl File {
     pub(crate) fn len_bytes(&self) -> u64 {
-        self.len_bytes
+        self.len_bytes.get()
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) async fn extend_to(&self, len_bytes: u64) -> Result<(), FileError> {
+        let offset = self.len_bytes.get();
+        if len_bytes > offset {
+            let entry = opcode::Fallocate::new(self.raw(), len_bytes - offset).offset(offset).build();
+            // SAFETY: the entry holds no address, and the payload keeps its descriptor open.
+            unsafe { self.core.perform(entry, self.payload(None), &self.path, "fallocate") }.await?;
+            self.len_bytes.set(self.len_bytes.get().max(len_bytes));
+        }
+        Ok(())
     }
 
     pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Buffer, FileError> {
@@ -161,12 +173,8 @@ impl Core {
     pub(crate) async fn create_file(self: &Rc<Self>, path: &Path, len_bytes: u64) -> Result<File, FileError> {
         assert!(len_bytes.is_multiple_of(BLOCK_BYTES as u64), "a file of {len_bytes} bytes is not whole blocks");
         let descriptor = self.open_direct(path, libc::O_CREAT | libc::O_EXCL, "create").await?;
-        let file = self.new_file(descriptor, path, len_bytes)?;
-        let entry = opcode::Fallocate::new(file.raw(), len_bytes).build();
-        if len_bytes > 0 {
-            // SAFETY: the entry holds no address, and the payload keeps its descriptor open.
-            unsafe { self.perform(entry, file.payload(None), path, "fallocate") }.await?;
-        }
+        let file = self.new_file(descriptor, path, 0)?;
+        file.extend_to(len_bytes).await?;
         let mut zeros = Buffer::zeroed(ZERO_STEP_BYTES);
         let mut offset = 0;
         while offset < len_bytes {
@@ -245,7 +253,13 @@ impl Core {
             .of(descriptor.as_fd())
             .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
         let descriptor = Rc::new(descriptor);
-        Ok(File { core: self.clone(), descriptor, path: path.to_path_buf(), len_bytes, flush_method })
+        Ok(File {
+            core: self.clone(),
+            descriptor,
+            path: path.to_path_buf(),
+            len_bytes: Cell::new(len_bytes),
+            flush_method,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Handles only: the bytes are the disk's. They belong to one life of their node, as the core that opened them.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -16,20 +17,28 @@ pub(crate) struct File {
     core: Core,
     inode: InodeId,
     path: PathBuf,
-    len_bytes: u64,
+    len_bytes: Cell<u64>,
 }
 
 impl File {
     pub(super) fn new(core: Core, inode: InodeId, path: &Path, len_bytes: u64) -> File {
-        File { core, inode, path: path.to_path_buf(), len_bytes }
+        File { core, inode, path: path.to_path_buf(), len_bytes: Cell::new(len_bytes) }
     }
 
     pub(crate) fn len_bytes(&self) -> u64 {
-        self.len_bytes
+        self.len_bytes.get()
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) async fn extend_to(&self, len_bytes: u64) -> Result<(), FileError> {
+        if len_bytes > self.len_bytes.get() {
+            self.core.submit(&self.path, "allocate", Request::Allocate { inode: self.inode, len_bytes }).await?;
+            self.len_bytes.set(self.len_bytes.get().max(len_bytes));
+        }
+        Ok(())
     }
 
     pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Buffer, FileError> {
@@ -56,7 +65,8 @@ impl File {
 
     async fn write(&self, offset: u64, buffer: Buffer, is_durable: bool) -> (Buffer, Result<(), FileError>) {
         let end = offset + buffer.len() as u64;
-        assert!(end <= self.len_bytes, "write up to {end} of {}: files are not extended", self.path.display());
+        let len_bytes = self.len_bytes.get();
+        assert!(end <= len_bytes, "write up to {end} of {}: extend it first", self.path.display());
         let bytes = Rc::from(buffer.as_slice());
         let request = Request::Write { inode: self.inode, offset, bytes, is_durable };
         let result = self.core.submit(&self.path, "write", request).await;

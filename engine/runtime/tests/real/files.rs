@@ -76,6 +76,33 @@ fn a_new_file_is_this_users_alone_and_any_length_is_read_whole() {
     assert_eq!(std::fs::metadata(on_disk).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+#[test]
+fn a_file_grows_before_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("grown");
+    on_one_core(move |runtime| {
+        let path = path.clone();
+        async move {
+            let file = runtime.create_file(&path, 0).await.unwrap();
+            assert_eq!(file.len_bytes(), 0);
+            for step in 1..=4 {
+                file.clone().extend_to(step * 4 * BLOCK).await.unwrap();
+                assert_eq!(file.len_bytes(), step * 4 * BLOCK);
+                file.write_at((step - 1) * 4 * BLOCK, filled(3 * BLOCK_BYTES)).await.1.unwrap();
+            }
+            file.sync().await.unwrap();
+            drop(file);
+            let file = runtime.open_file(&path).await.unwrap();
+            assert_eq!(file.len_bytes(), 16 * BLOCK);
+            for step in 0..4 {
+                let read = file.read_at(step * 4 * BLOCK, 4 * BLOCK_BYTES).await.unwrap();
+                assert!(read.as_slice()[..3 * BLOCK_BYTES] == pattern(3 * BLOCK_BYTES));
+                assert!(read.as_slice()[3 * BLOCK_BYTES..].iter().all(|byte| *byte == 0), "reserved, not written");
+            }
+        }
+    });
+}
+
 /// A file of this length is zeroed in several steps, with background work of its own beside it.
 #[test]
 fn a_large_file_is_zeroed_while_others_run() {

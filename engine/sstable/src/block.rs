@@ -1,0 +1,176 @@
+//! A data block in memory: checked when it is made, then searched without allocation and without failure.
+//!
+//! ```text
+//! [header][run 0: key, entry, entry ..][run 1: ..] .. [where run 0 starts, where run 1 starts ..]
+//! ```
+//!
+//! A search goes by halves over the runs' first keys, which are whole, then along one run of at most 16. Shared by whoever
+//! reads it and the cache, on one core. Deliberately not here: checksums (`seal.rs`), and walking (`block_cursor.rs`).
+
+use crate::bytes::{u16_at, u32_at, u64_at};
+use crate::entry::{Entry, StoredEntry};
+use std::cmp::Ordering;
+
+/// Bytes before the first entry.
+pub(crate) const HEADER_BYTES: usize = 16;
+/// Entries whose keys are shortened against the same first key.
+pub(crate) const RUN_ENTRY_COUNT: usize = 16;
+/// Bytes that say where a run starts.
+pub(crate) const RUN_BYTES: usize = 4;
+
+const CHECKED: &str = "every entry was decoded when the block was made";
+
+/// The payload of a data block.
+///
+/// Invariants, held from `decode` on: 1. `bytes` is as FORMAT.md has it: every entry decodes, and runs start where the
+/// last bytes say. 2. Entry `n` is number `n % 16` of run `n / 16`. 3. An entry shares with its run's first key just the
+/// bytes that it says, and sorts behind that key.
+#[derive(Debug)]
+pub struct Block {
+    bytes: Box<[u8]>,
+    entry_count: usize,
+    run_count: usize,
+    base: u64,
+}
+
+impl Block {
+    /// Takes a payload.
+    ///
+    /// # Errors
+    /// The part of it that is not as FORMAT.md has it.
+    pub(crate) fn decode(bytes: Box<[u8]>) -> Result<Block, &'static str> {
+        if bytes.len() < HEADER_BYTES || u32_at(&bytes, 0) as usize != bytes.len() {
+            return Err("header");
+        }
+        let run_count = usize::from(u16_at(&bytes, 4));
+        let entry_count = usize::from(u16_at(&bytes, 6));
+        let base = u64_at(&bytes, 8);
+        if entry_count == 0 || run_count != entry_count.div_ceil(RUN_ENTRY_COUNT) {
+            return Err("counts");
+        }
+        if bytes.len() < HEADER_BYTES + run_count * RUN_BYTES {
+            return Err("header");
+        }
+        let block = Block { bytes, entry_count, run_count, base };
+        block.check()?;
+        Ok(block)
+    }
+
+    /// How many entries it has.
+    pub fn entry_count(&self) -> usize {
+        self.entry_count
+    }
+
+    /// Bytes of memory that it holds.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Block>() + self.bytes.len()
+    }
+
+    /// The entry of `key`.
+    pub fn find(&self, key: &[u8]) -> Option<Entry<'_>> {
+        match self.seek(key) {
+            (_, Some(entry)) => Some(entry),
+            (_, None) => None,
+        }
+    }
+
+    /// The number of the first entry whose key is not less than `key`, or the count of entries; and that entry if it
+    /// is `key`'s.
+    pub(crate) fn seek(&self, key: &[u8]) -> (usize, Option<Entry<'_>>) {
+        // The last run whose first key is not above the key.
+        let (mut low, mut high) = (0, self.run_count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.run_head(middle).suffix.cmp(key) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return (middle * RUN_ENTRY_COUNT, Some(self.run_head(middle).entry)),
+                Ordering::Greater => high = middle,
+            }
+        }
+        match low.checked_sub(1) {
+            Some(run) => self.seek_in_run(run, key),
+            None => (0, None),
+        }
+    }
+
+    /// As [`Block::seek`], in the run whose first key is less than `key`, where the next run's is greater.
+    fn seek_in_run(&self, run: usize, key: &[u8]) -> (usize, Option<Entry<'_>>) {
+        let first = run * RUN_ENTRY_COUNT;
+        let mut rest = self.run_bytes(run);
+        let head = self.take(&mut rest).suffix;
+        let prefix_bytes = shared_prefix(head, key);
+        for number in first + 1..first + self.entries_in_run(run) {
+            let stored = self.take(&mut rest);
+            // What shares more with the head than the key does lies on the head's side of the key; what shares less has
+            // left the head upwards before the key did.
+            let order = match stored.shared_bytes.cmp(&prefix_bytes) {
+                Ordering::Greater => Ordering::Less,
+                Ordering::Less => Ordering::Greater,
+                Ordering::Equal => stored.suffix.cmp(&key[prefix_bytes..]),
+            };
+            match order {
+                Ordering::Less => {}
+                Ordering::Equal => return (number, Some(stored.entry)),
+                Ordering::Greater => return (number, None),
+            }
+        }
+        (first + self.entries_in_run(run), None)
+    }
+
+    /// How many entries a run has.
+    pub(crate) fn entries_in_run(&self, run: usize) -> usize {
+        (self.entry_count - run * RUN_ENTRY_COUNT).min(RUN_ENTRY_COUNT)
+    }
+
+    /// The bytes from a run's first entry to the end of all entries.
+    pub(crate) fn run_bytes(&self, run: usize) -> &[u8] {
+        let end = self.entries_end();
+        &self.bytes[u32_at(&self.bytes, end + run * RUN_BYTES) as usize..end]
+    }
+
+    /// Reads the next entry of a run.
+    #[inline(always)]
+    pub(crate) fn take<'b>(&self, rest: &mut &'b [u8]) -> StoredEntry<'b> {
+        StoredEntry::decode(self.base, rest).expect(CHECKED)
+    }
+
+    fn run_head(&self, run: usize) -> StoredEntry<'_> {
+        self.take(&mut self.run_bytes(run))
+    }
+
+    fn entries_end(&self) -> usize {
+        self.bytes.len() - self.run_count * RUN_BYTES
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let entries = &self.bytes[HEADER_BYTES..self.entries_end()];
+        let mut rest = entries;
+        let mut head: &[u8] = &[];
+        for number in 0..self.entry_count {
+            let start = HEADER_BYTES + entries.len() - rest.len();
+            let stored = StoredEntry::decode(self.base, &mut rest).ok_or("entry")?;
+            if number % RUN_ENTRY_COUNT == 0 {
+                let told = u32_at(&self.bytes, self.entries_end() + number / RUN_ENTRY_COUNT * RUN_BYTES);
+                if told as usize != start || stored.shared_bytes != 0 {
+                    return Err("run");
+                }
+                head = stored.suffix;
+            } else {
+                let is_behind = match (stored.suffix.first(), head.get(stored.shared_bytes)) {
+                    (Some(own), Some(of_head)) => own > of_head,
+                    (Some(_), None) => stored.shared_bytes == head.len(),
+                    (None, _) => false,
+                };
+                if !is_behind {
+                    return Err("key");
+                }
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { Err("end of entries") }
+    }
+}
+
+/// How many bytes the keys have in common at their start.
+pub(crate) fn shared_prefix(left: &[u8], right: &[u8]) -> usize {
+    left.iter().zip(right).take_while(|(left, right)| left == right).count()
+}

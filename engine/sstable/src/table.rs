@@ -1,0 +1,152 @@
+//! An open file: its root in memory, everything else on the disk until it is read.
+//!
+//! One a file of a partition, shared by the partition and whoever reads; it is closed with the last of them. Deliberately not
+//! here: keeping what was read (`cache.rs`), and reading twice what two ask for (the engine sees to that).
+
+use crate::block::Block;
+use crate::error::{Damage, DamageKind, TableError};
+use crate::footer::Footer;
+use crate::index_page::IndexPage;
+use crate::record::{FileId, TableRecord};
+use crate::seal::{BlockRef, Sealer, UNIT_BYTES};
+use crate::usage::{self, SegmentUse};
+use crate::writer::file_name;
+use runtime::{File, Runtime};
+use std::path::Path;
+use std::rc::Rc;
+
+/// Bytes that one read of several blocks takes at most.
+const RUN_BYTES_MAX: usize = 256 << 10;
+
+/// A file that can be read.
+pub struct Table {
+    record: TableRecord,
+    file: File,
+    sealer: Sealer,
+    root: IndexPage,
+    usage: Option<BlockRef>,
+}
+
+impl Table {
+    /// Opens the file that `record` names in `directory`, and reads its root.
+    pub async fn open(runtime: &Runtime, directory: &Path, record: TableRecord) -> Result<Table, TableError> {
+        let file = runtime.open_file(&directory.join(file_name(record.file))).await?;
+        let sealer = Sealer::new(record.file);
+        let rot = |damage| TableError::Rot { path: file.path().to_path_buf(), damage };
+        let expected = u64::from(record.units) * UNIT_BYTES as u64;
+        let Some(footer_offset) = expected.checked_sub(UNIT_BYTES as u64).filter(|_| file.len_bytes() == expected)
+        else {
+            let kind = DamageKind::Length { expected, found: file.len_bytes() };
+            return Err(rot(Damage { offset: 0, kind }));
+        };
+        let unit = file.read_at(footer_offset, UNIT_BYTES).await?;
+        let Footer { root, usage } = Footer::decode(unit.as_slice(), &record, sealer).map_err(rot)?;
+        let bytes = read_payload(&file, sealer, root).await?;
+        let root = IndexPage::decode(bytes).map_err(|part| malformed(&file, root, part))?;
+        Ok(Table { record, file, sealer, root, usage })
+    }
+
+    /// What its partition knows of it.
+    pub fn record(&self) -> &TableRecord {
+        &self.record
+    }
+
+    /// Its name.
+    pub fn id(&self) -> FileId {
+        self.record.file
+    }
+
+    /// Bytes that it holds in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let keys = self.record.first_key.capacity() + self.record.last_key.capacity();
+        size_of::<Table>() + keys + self.root.memory_bytes()
+    }
+
+    /// The index page that has to be asked about the key; `None` if the file does not reach there.
+    pub fn page_of(&self, key: &[u8]) -> Option<BlockRef> {
+        let is_inside = self.record.first_key.as_slice() <= key && key <= self.record.last_key.as_slice();
+        if is_inside { self.root.find(key).map(|number| self.root.block(number)) } else { None }
+    }
+
+    /// Its index page over all index pages.
+    pub(crate) fn root(&self) -> &IndexPage {
+        &self.root
+    }
+
+    /// Reads an index page.
+    pub async fn read_page(&self, page: BlockRef) -> Result<Rc<IndexPage>, TableError> {
+        let bytes = read_payload(&self.file, self.sealer, page).await?;
+        IndexPage::decode(bytes).map(Rc::new).map_err(|part| malformed(&self.file, page, part))
+    }
+
+    /// Reads a data block.
+    pub async fn read_block(&self, block: BlockRef) -> Result<Rc<Block>, TableError> {
+        let bytes = read_payload(&self.file, self.sealer, block).await?;
+        self.decode_block(block, bytes)
+    }
+
+    /// Reads the first of `blocks` and those after it that lie side by side in the file, either way, as many as one read
+    /// takes.
+    pub async fn read_run(&self, blocks: &[BlockRef]) -> Result<Vec<Rc<Block>>, TableError> {
+        let run = &blocks[..run_count(blocks)];
+        let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
+        let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
+        check_inside(&self.file, start, run_bytes)?;
+        let buffer = self.file.read_at(start, run_bytes).await?;
+        let read = |block: &BlockRef| {
+            let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
+            let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
+            let payload = self.sealer.open(*block, bytes).map_err(|damage| rot(&self.file, damage))?;
+            self.decode_block(*block, payload.into())
+        };
+        run.iter().map(read).collect()
+    }
+
+    /// Reads what the file keeps alive in the journal, by segment.
+    pub async fn read_usage(&self) -> Result<Vec<SegmentUse>, TableError> {
+        let Some(block) = self.usage else { return Ok(Vec::new()) };
+        let bytes = read_payload(&self.file, self.sealer, block).await?;
+        usage::decode(&bytes).ok_or_else(|| malformed(&self.file, block, "usage"))
+    }
+
+    fn decode_block(&self, block: BlockRef, payload: Box<[u8]>) -> Result<Rc<Block>, TableError> {
+        Block::decode(payload).map(Rc::new).map_err(|part| malformed(&self.file, block, part))
+    }
+}
+
+/// How many of `blocks`, from the first, one read brings.
+fn run_count(blocks: &[BlockRef]) -> usize {
+    let mut bytes = blocks.first().map_or(0, |first| first.len_bytes());
+    let is_upwards = blocks.get(1).is_some_and(|second| second.unit > blocks[0].unit);
+    let follows = |pair: &&[BlockRef]| {
+        let (low, high) = if is_upwards { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+        bytes += pair[1].len_bytes();
+        low.end_unit() == u64::from(high.unit) && bytes <= RUN_BYTES_MAX
+    };
+    1 + blocks.windows(2).take_while(follows).count()
+}
+
+/// Reads a block, checks it, and gives its payload in memory that holds nothing else.
+async fn read_payload(file: &File, sealer: Sealer, block: BlockRef) -> Result<Box<[u8]>, TableError> {
+    check_inside(file, block.offset(), block.len_bytes())?;
+    let buffer = file.read_at(block.offset(), block.len_bytes()).await?;
+    sealer.open(block, buffer.as_slice()).map(Box::from).map_err(|damage| rot(file, damage))
+}
+
+/// Refuses what would be read behind the file's end: a reference is what a disk has said.
+fn check_inside(file: &File, offset: u64, len_bytes: usize) -> Result<(), TableError> {
+    let expected = offset + len_bytes as u64;
+    if len_bytes == 0 || expected > file.len_bytes() {
+        let kind = DamageKind::Length { expected, found: file.len_bytes() };
+        return Err(rot(file, Damage { offset, kind }));
+    }
+    Ok(())
+}
+
+fn rot(file: &File, damage: Damage) -> TableError {
+    TableError::Rot { path: file.path().to_path_buf(), damage }
+}
+
+fn malformed(file: &File, block: BlockRef, part: &'static str) -> TableError {
+    rot(file, Damage { offset: block.offset(), kind: DamageKind::Malformed(part) })
+}
