@@ -3,6 +3,7 @@
 //! One per journal, on its core; told of tables as they come and go. Sealing keeps one record key per group, for the segment that is being
 //! written; opening keeps a bounded number, for reads and recovery jump between segments.
 
+use crate::file_key::FileKey;
 use crate::record_key::{KeyPlace, RecordKey, Sealing};
 use crate::{KeyOwner, TableKeys};
 use std::collections::HashMap;
@@ -98,5 +99,21 @@ impl GroupKeys {
             self.opening.clear();
         }
         Ok(self.opening.entry(name).or_insert_with(|| RecordKey::derive(data_key, place)))
+    }
+
+    /// What seals the blocks of a new file of the group: the version of its newest data key, and the key that follows from it.
+    pub fn sealing_file(&self, group: u64, file: u64) -> Option<(u16, FileKey)> {
+        let newest = self.groups.get(&group)?.table.newest();
+        Some((newest.version, FileKey::derive(&newest.secret, file)))
+    }
+
+    /// What opens the blocks of a file of the group that says `version`.
+    ///
+    /// # Errors
+    /// [`NoKey`].
+    pub fn opening_file(&self, group: u64, version: u16, file: u64) -> Result<FileKey, NoKey> {
+        let slot = self.groups.get(&group);
+        let slot = slot.ok_or(if group <= self.last_group { NoKey::Shredded } else { NoKey::Unknown })?;
+        slot.table.find(version).map(|data_key| FileKey::derive(&data_key.secret, file)).ok_or(NoKey::Version(version))
     }
 }

@@ -1,4 +1,4 @@
-//! Encryption at rest: master keys, data keys, keys of records.
+//! Encryption at rest: master keys, data keys, keys of records and files.
 //!
 //! On the way of a request this is inside step "durable": the journal seals what it appends with a key from here, and opens what it
 //! reads back. Pure: bytes and chance are arguments. The bytes, and the proof that no nonce is used twice, are in `FORMAT.md`.
@@ -7,7 +7,7 @@
 //! Keyring       master keys, as their file says             worker 0
 //!   KeyTable    data keys of all tables, as the file `keys` says, wrapped by the newest master key   worker 0
 //!     TableKeys data keys of one table                      shared by all cores
-//!       GroupKeys  group -> its table's keys; record keys derived from them   one per journal
+//!       GroupKeys  group -> its table's keys; record keys and file keys derived from them   one per journal
 //! ```
 //!
 //! Deliberately not here: reading and replacing the two files (`engine`), and where a record's bytes stand (`journal`).
@@ -17,6 +17,7 @@
 pub mod audit;
 mod cipher;
 mod error;
+mod file_key;
 mod group_keys;
 mod key_table;
 mod keyring;
@@ -26,6 +27,7 @@ mod table_keys;
 
 pub use cipher::{Cipher, NONCE_BYTES, NotAuthentic, TAG_BYTES};
 pub use error::{KeyFileError, KeyLimit, KeyringError};
+pub use file_key::FileKey;
 pub use group_keys::{GroupKeys, NoKey};
 pub use key_table::{KEY_TABLE_BYTES_MIN, KeyTable};
 pub use keyring::{KEYRING_BYTES_MAX, Keyring, MasterKey, MasterKeyId};
