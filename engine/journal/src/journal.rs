@@ -9,16 +9,16 @@ use crate::directory::Directories;
 use crate::directory::remove;
 use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
-use crate::openings::read_openings;
+use crate::openings::read_opening;
 use crate::position::{GroupId, Location, Position, SegmentId};
 use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
-use crate::scan::Scan;
+use crate::scan::{Scan, ScannedRecord};
 use crate::state::State;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
 use runtime::{CoreId, FileError, Runtime, Signal};
-use security::{GroupKeys, TableKeys};
+use security::{FileKey, GroupKeys, NoKey, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -157,6 +157,20 @@ impl Journal {
         self.shared.state.borrow_mut().keys.grant(table);
     }
 
+    /// What seals the blocks of a new file of the group, whose keys are those of its records: the version of the data key, and the file's key. `None` if
+    /// the group has no keys: its table is gone.
+    pub fn sealing_file_key(&self, group: GroupId, file: u64) -> Option<(u16, FileKey)> {
+        self.shared.state.borrow().keys.sealing_file(group.0, file)
+    }
+
+    /// What opens the blocks of a file of the group that says `version`.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub fn file_key(&self, group: GroupId, version: u16, file: u64) -> Result<FileKey, NoKey> {
+        self.shared.state.borrow().keys.opening_file(group.0, version, file)
+    }
+
     /// Nothing of the group is appended or read any more: its keys need not be kept.
     pub fn forget_keys(&self, group: GroupId) {
         self.shared.state.borrow_mut().keys.forget(group.0);
@@ -250,7 +264,12 @@ impl Journal {
 
     /// Reads the payload of a durable record from the disk, checks it and opens it.
     pub async fn read(&self, location: Location) -> Result<Bytes, ReadError> {
-        self.learn_openings(location.segment).await?;
+        Ok(self.read_record(location).await?.payload)
+    }
+
+    /// Reads a durable record from the disk, checks it and opens it.
+    pub async fn read_record(&self, location: Location) -> Result<ScannedRecord, ReadError> {
+        self.learn_opening(location.segment).await?;
         let (file, key, key_place) = {
             let state = self.shared.state.borrow();
             let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
@@ -264,6 +283,10 @@ impl Journal {
         let inside = (location.offset - first) as usize;
         let length = (inside + total).next_multiple_of(BLOCK_BYTES);
         let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
+        // Its file may have been used again meanwhile: then what was read is nobody's.
+        if self.shared.state.borrow().liveness.find(location.segment).is_none() {
+            return Err(ReadError::Released(location));
+        }
         let bytes = &buffer.as_slice()[inside..inside + total];
         let sealed = check_record(key, location, bytes).map_err(|kind| ReadError::Rot {
             path: file.path().to_path_buf(),
@@ -275,22 +298,24 @@ impl Journal {
         let mut state = self.shared.state.borrow_mut();
         let key = state.keys.opening(sealed.group.0, sealed.version, key_place);
         let key = key.map_err(|error| unopened(error.into()))?;
-        sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
-        Ok(payload.freeze())
+        let opened = sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
+        let Record { kind, group, term, index, .. } = opened;
+        Ok(ScannedRecord { kind, group, term, index, payload: payload.freeze(), location })
     }
 
-    /// Makes sure that it is known who wrote which part of a segment.
-    async fn learn_openings(&self, segment: SegmentId) -> Result<(), ReadError> {
+    /// Makes sure that it is known who wrote the records of a segment.
+    async fn learn_opening(&self, segment: SegmentId) -> Result<(), ReadError> {
         let source = {
             let state = self.shared.state.borrow();
             let unknown = state.liveness.find(segment).filter(|found| !found.are_openings_known);
             unknown.map(|found| (found.file.clone(), Walk::begin(state.journal_id, found)))
         };
         let Some((file, walk)) = source else { return Ok(()) };
-        let openings = read_openings(&file, walk).await.map_err(ReadError::File)?;
+        let opening = read_opening(&file, &walk).await.map_err(ReadError::File)?;
         // It may be gone since.
         if let Some(found) = self.shared.state.borrow_mut().liveness.find_mut(segment) {
-            (found.openings, found.are_openings_known) = (openings, true);
+            found.openings = opening.into_iter().map(|opening| (walk.offset, opening)).collect();
+            found.are_openings_known = true;
         }
         Ok(())
     }

@@ -371,6 +371,9 @@ impl State {
         if let Some(last) = self.liveness.last() {
             let file_bytes = usize::try_from(last.file.len_bytes()).expect("segments are shorter than 4 GiB");
             let room = file_bytes.saturating_sub(last.end as usize + reserve_bytes);
+            // Records go where no earlier opening has begun: then a segment's first flush tells who wrote all its records.
+            let is_another_opening = last.openings.first().is_some_and(|(_, opening)| *opening != self.opening);
+            let room = if is_another_opening && reserve_bytes > 0 { 0 } else { room };
             if room >= needed_bytes.next_multiple_of(BLOCK_BYTES) {
                 return Some(BatchPlace {
                     file: last.file.clone(),
