@@ -6,9 +6,10 @@
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use criterion::{criterion_group, criterion_main};
 use runtime::simulated::Machine;
+use security::{FileKey, Secret};
 use sstable::{
-    Block, BlockRef, Builder, Cache, Content, Direction, Entry, FileId, IndexPage, JournalPlace, Merge, MergeStep,
-    Needed, Piece, RangeStep, SoughtKey, Span, Table, TableRange, TableWriter,
+    Block, BlockRef, Builder, Cache, Content, Direction, Entry, FileId, FileSeal, IndexPage, JournalPlace, Merge,
+    MergeStep, Needed, Piece, RangeStep, SoughtKey, Span, Table, TableRange, TableWriter,
 };
 use std::hint::black_box;
 use std::path::Path;
@@ -53,6 +54,11 @@ impl Kind {
     }
 }
 
+fn seal() -> FileSeal {
+    let data_key = Secret::draw(&mut |out: &mut [u8]| out.fill(7));
+    FileSeal { version: 1, key: FileKey::derive(&data_key, 1) }
+}
+
 /// A file with all of its pages and blocks in memory.
 struct Loaded {
     table: Rc<Table>,
@@ -67,13 +73,14 @@ fn load(keys: &[Key], kind: Kind) -> Loaded {
     machine
         .run(async {
             runtime.create_directory(directory).await.expect("nothing fails");
-            let mut writer = TableWriter::create(&runtime, directory, FileId(1)).await.expect("nothing fails");
+            let mut writer = TableWriter::create(&runtime, directory, FileId(1), seal()).await.expect("nothing fails");
             for (version, key) in keys.iter().enumerate() {
                 writer.push(key, Entry { version: version as u64, content: kind.content() });
                 writer.write().await.expect("nothing fails");
             }
             let record = writer.finish().await.expect("nothing fails");
-            let table = Rc::new(Table::open(&runtime, directory, record).await.expect("nothing fails"));
+            let table =
+                Rc::new(Table::open(&runtime, directory, record, |_| Ok(seal().key)).await.expect("nothing fails"));
             let (mut pages, mut blocks) = (Vec::new(), Vec::new());
             let mut range = TableRange::new(Rc::clone(&table), Span::ALL, Direction::Forward);
             loop {
@@ -109,7 +116,7 @@ fn build(criterion: &mut Criterion) {
     for (name, kind) in Kind::ALL {
         group.bench_function(BenchmarkId::new(name, keys.len()), |bencher| {
             bencher.iter(|| {
-                let mut builder = Builder::new(FileId(1));
+                let mut builder = Builder::new(FileId(1), seal());
                 for (version, key) in keys.iter().enumerate() {
                     builder.push(key, Entry { version: version as u64, content: kind.content() });
                     while let Some(chunk) = builder.take_chunk() {

@@ -6,7 +6,8 @@
 #![allow(clippy::print_stdout, reason = "it is a program that prints")]
 
 use runtime::{BLOCK_BYTES, File, Runtime, RuntimeOptions, ShareClass, Signal};
-use sstable::{Cache, Content, Entry, FileId, Piece, SoughtKey, Table, TableWriter};
+use security::{FileKey, Secret};
+use sstable::{Cache, Content, Entry, FileId, FileSeal, Piece, SoughtKey, Table, TableWriter};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -37,12 +38,16 @@ fn key(number: u64) -> [u8; 24] {
     key
 }
 
+fn key_of(file: FileId) -> FileKey {
+    FileKey::derive(&Secret::draw(&mut |out: &mut [u8]| out.fill(7)), file.0)
+}
+
 async fn measure(runtime: Runtime, directory: &Path) -> Result<(), sstable::TableError> {
     runtime.create_directory(directory).await?;
     let file = FileId(runtime.chance());
     let path = directory.join(sstable::file_name(file));
     let began = runtime.now();
-    let mut writer = TableWriter::create(&runtime, directory, file).await?;
+    let mut writer = TableWriter::create(&runtime, directory, file, FileSeal { version: 1, key: key_of(file) }).await?;
     let mut longest = Duration::ZERO;
     for number in 0..KEY_COUNT {
         let step_began = runtime.now();
@@ -65,7 +70,7 @@ async fn measure(runtime: Runtime, directory: &Path) -> Result<(), sstable::Tabl
         megabytes / seconds
     );
     let reader = Rc::new(Reader {
-        table: Table::open(&runtime, directory, record).await?,
+        table: Table::open(&runtime, directory, record, |_| Ok(key_of(file))).await?,
         file: runtime.open_file(&path).await?,
         cache: RefCell::new(Cache::new(CACHE_BYTES)),
         read_count: Cell::new(0),

@@ -12,7 +12,7 @@ use crate::filter::{FilterBuilder, filter_hash};
 use crate::footer::Footer;
 use crate::page_builder::PageBuilder;
 use crate::record::{FileId, TableRecord};
-use crate::seal::{BlockRef, Sealer, UNIT_BYTES, units_for};
+use crate::seal::{BlockRef, Checksums, FileSeal, Sealer, UNIT_BYTES, units_for};
 use crate::usage::UsageBuilder;
 use runtime::Buffer;
 use std::collections::VecDeque;
@@ -40,6 +40,7 @@ pub struct Chunk {
 /// Invariants: 1. Chunks follow each other without a gap, from the file's start. 2. `last_key` is the last key that was pushed,
 /// `block_first` a copy of the first one in `block`, `block_before` of the last one before it.
 pub struct Builder {
+    key_version: u16,
     sealer: Sealer,
     record: TableRecord,
     block: BlockBuilder,
@@ -56,7 +57,7 @@ pub struct Builder {
 
 impl Builder {
     /// An empty file.
-    pub fn new(file: FileId) -> Builder {
+    pub fn new(file: FileId, seal: FileSeal) -> Builder {
         let record = TableRecord {
             file,
             units: 0,
@@ -69,7 +70,8 @@ impl Builder {
             last_key: Vec::new(),
         };
         Builder {
-            sealer: Sealer::new(file),
+            key_version: seal.version,
+            sealer: Sealer::new(file, seal.key),
             record,
             block: BlockBuilder::default(),
             block_first: Vec::new(),
@@ -146,19 +148,20 @@ impl Builder {
         self.complete_group();
         let root = {
             let payload = self.root.finish(&mut self.filter, &mut self.hashes);
-            self.chunks.place(self.sealer, payload)
+            self.chunks.place(&mut self.sealer, payload)
         };
-        let usage = self.usage.finish().map(|payload| self.chunks.place(self.sealer, &payload));
+        let usage = self.usage.finish().map(|payload| self.chunks.place(&mut self.sealer, &payload));
         self.record.last_key = std::mem::take(&mut self.last_key);
         self.record.units = u32::try_from(self.chunks.unit() + 1).expect("a file has less than 16 TiB");
+        let footer = Footer { key_version: self.key_version, root, usage };
         let (_, unit) = self.chunks.room(1);
-        self.record.footer_checksum = Footer { root, usage }.encode(&self.record, self.sealer, unit);
+        self.record.footer_checksum = footer.encode(&self.record, Checksums::new(self.record.file), unit);
         self.chunks.complete();
         self.record.clone()
     }
 
     fn complete_block(&mut self) {
-        let reference = self.chunks.place(self.sealer, self.block.finish());
+        let reference = self.chunks.place(&mut self.sealer, self.block.finish());
         let separator = separator(self.block_before.as_deref(), &self.block_first);
         self.page.push(separator, reference);
         let before = self.block_before.get_or_insert_default();
@@ -176,7 +179,7 @@ impl Builder {
         let Some(first) = self.page.first_separator() else { return };
         let first = first.to_vec();
         let payload = self.page.finish(&mut self.filter, &mut self.hashes);
-        let reference = self.chunks.place(self.sealer, payload);
+        let reference = self.chunks.place(&mut self.sealer, payload);
         self.hashes.clear();
         self.root.push(&first, reference);
     }
@@ -207,16 +210,13 @@ impl ChunkFiller {
     }
 
     /// Closes a block with this payload and puts it behind the others.
-    fn place(&mut self, sealer: Sealer, payload: &[u8]) -> BlockRef {
+    fn place(&mut self, sealer: &mut Sealer, payload: &[u8]) -> BlockRef {
         let units = units_for(payload.len());
         let (unit, block) = self.room(units);
         block[..payload.len()].copy_from_slice(payload);
-        let checksum = sealer.close(unit * UNIT_BYTES as u64, block, payload.len());
-        BlockRef {
-            unit: u32::try_from(unit).expect("a file has less than 16 TiB"),
-            units: u16::try_from(units).expect("a block has less than 256 MiB"),
-            checksum,
-        }
+        let unit = u32::try_from(unit).expect("a file has less than 16 TiB");
+        let checksum = sealer.close(unit, block, payload.len());
+        BlockRef { unit, units: u16::try_from(units).expect("a block has less than 256 MiB"), checksum }
     }
 
     /// Room for a block of so many units, and the unit where it starts.

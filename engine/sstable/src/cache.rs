@@ -1,4 +1,4 @@
-//! Blocks and index pages in memory: one cache a core, bounded in bytes, by the S3-FIFO policy.
+//! Blocks, index pages and items in memory: one cache a core, bounded in bytes, by the S3-FIFO policy.
 //!
 //! ```text
 //! new -> small queue (a tenth) -> used again? -> main queue -> used again? -> to its end, up to three times
@@ -7,16 +7,18 @@
 //!
 //! So one long scan goes through the small queue and drives nothing out. A hit moves nothing and allocates nothing. What
 //! somebody holds is pinned: it stays, and may carry the cache over its bound, so an operation that was given all the
-//! blocks that it needs finds them. Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", 2023.
+//! blocks that it needs finds them. Items are found by their keys, so that what is read often costs one look, wherever it lies. Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", 2023.
 
 use crate::block::Block;
 use crate::ghosts::Ghosts;
 use crate::index_page::IndexPage;
 use crate::record::FileId;
 use crate::seal::{BlockRef, UNIT_BYTES};
+use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Share of the bytes that the small queue may have: one part in so many.
 const SMALL_SHARE: usize = 10;
@@ -32,6 +34,17 @@ pub enum Piece {
     Block(Rc<Block>),
     /// An index page.
     Page(Rc<IndexPage>),
+    /// An item.
+    Item(Rc<CachedItem>),
+}
+
+/// An item with what it is found by.
+#[derive(Debug)]
+pub struct CachedItem {
+    owner: u64,
+    key: Box<[u8]>,
+    version: u64,
+    item: Bytes,
 }
 
 impl Piece {
@@ -40,6 +53,7 @@ impl Piece {
             + match self {
                 Piece::Block(block) => block.memory_bytes(),
                 Piece::Page(page) => page.memory_bytes(),
+                Piece::Item(held) => size_of::<CachedItem>() + held.key.len() + held.item.len(),
             }
     }
 
@@ -47,6 +61,8 @@ impl Piece {
         match self {
             Piece::Block(block) => Rc::strong_count(block) > 1,
             Piece::Page(page) => Rc::strong_count(page) > 1,
+            // Its bytes are counted by themselves.
+            Piece::Item(_) => false,
         }
     }
 }
@@ -62,26 +78,44 @@ pub struct CacheUsage {
     pub eviction_count: u64,
 }
 
-/// Which block: of this file, at this unit.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Which piece: of this file, at this unit; or of this owner, with this hash of its key, marked.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct PieceKey {
-    file: u64,
-    unit: u32,
+    owner: u64,
+    place: u64,
 }
 
+/// Units have 32 bits: this tells the hashes of items from them.
+const ITEM_MARK: u64 = 1 << 63;
+
 impl PieceKey {
+    fn of_block(file: FileId, block: BlockRef) -> PieceKey {
+        PieceKey { owner: file.0, place: u64::from(block.unit) }
+    }
+
+    fn of_item(owner: u64, key: &[u8]) -> PieceKey {
+        PieceKey { owner, place: xxh3_64(key) | ITEM_MARK }
+    }
+
     fn hash(self) -> u64 {
-        let mixed =
-            (self.file ^ (u64::from(self.unit) << 32 | u64::from(self.unit))).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.owner ^ self.place.rotate_left(32) ^ self.place).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed ^ (mixed >> 32)).wrapping_mul(0xFF51_AFD7_ED55_8CCD)
+    }
+}
+
+impl Hash for PieceKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(PieceKey::hash(*self));
     }
 }
 
 struct Slot {
     key: PieceKey,
+    /// `None` when it was taken out: its place in the queue is still to come to the front.
     piece: Option<Piece>,
     bytes: usize,
     frequency: u8,
+    is_main: bool,
 }
 
 /// One of the two queues: slots in the order of their coming.
@@ -93,7 +127,7 @@ struct Queue {
 
 /// The cache of a core. Made by its worker; never leaves its thread.
 ///
-/// Invariants: 1. Every slot with a piece is in `places` and in one queue, once. 2. A queue's `bytes` are those of its slots.
+/// Invariants: 1. Every slot with a piece is in `places`; every slot that is not free is in one queue, once. 2. A queue's `bytes` are those of its slots.
 /// 3. `small.bytes + main.bytes` is over `bytes_max` only while pinned pieces keep it there.
 pub struct Cache {
     bytes_max: usize,
@@ -139,30 +173,55 @@ impl Cache {
 
     /// The data block, if it is here. It is pinned while the caller holds it.
     pub fn block(&mut self, file: FileId, block: BlockRef) -> Option<Rc<Block>> {
-        match self.find(file, block)? {
+        match self.find(PieceKey::of_block(file, block))? {
             Piece::Block(block) => Some(Rc::clone(block)),
-            Piece::Page(_) => None,
+            Piece::Page(_) | Piece::Item(_) => None,
         }
     }
 
     /// The index page, if it is here. It is pinned while the caller holds it.
     pub fn page(&mut self, file: FileId, page: BlockRef) -> Option<Rc<IndexPage>> {
-        match self.find(file, page)? {
+        match self.find(PieceKey::of_block(file, page))? {
             Piece::Page(page) => Some(Rc::clone(page)),
-            Piece::Block(_) => None,
+            Piece::Block(_) | Piece::Item(_) => None,
+        }
+    }
+
+    /// The item that an owner has for a key, with its version, if it is here.
+    pub fn item(&mut self, owner: u64, key: &[u8]) -> Option<(u64, Bytes)> {
+        match self.find(PieceKey::of_item(owner, key))? {
+            Piece::Item(held) if held.owner == owner && *held.key == *key => Some((held.version, held.item.clone())),
+            Piece::Item(_) | Piece::Block(_) | Piece::Page(_) => None,
+        }
+    }
+
+    /// Takes in an item, in the place of an older version.
+    pub fn insert_item(&mut self, owner: u64, key: &[u8], version: u64, item: Bytes) {
+        let place = PieceKey::of_item(owner, key);
+        self.take_out(place);
+        self.put(place, Piece::Item(Rc::new(CachedItem { owner, key: key.into(), version, item })));
+    }
+
+    /// Forgets the item of a key: it is otherwise from now on.
+    pub fn remove_item(&mut self, owner: u64, key: &[u8]) {
+        if !self.places.is_empty() {
+            self.take_out(PieceKey::of_item(owner, key));
         }
     }
 
     /// Takes in what was read. If another read was faster, what it brought stays.
     pub fn insert(&mut self, file: FileId, block: BlockRef, piece: Piece) {
-        let key = PieceKey { file: file.0, unit: block.unit };
-        if self.places.contains_key(&key) {
-            return;
+        let key = PieceKey::of_block(file, block);
+        if !self.places.contains_key(&key) {
+            self.put(key, piece);
         }
+    }
+
+    fn put(&mut self, key: PieceKey, piece: Piece) {
         let bytes = piece.memory_bytes();
         self.make_room(bytes);
-        let is_ghost = self.ghosts.take(key.hash(), self.places.len());
-        let slot = Slot { key, piece: Some(piece), bytes, frequency: 0 };
+        let is_main = self.ghosts.take(key.hash(), self.places.len());
+        let slot = Slot { key, piece: Some(piece), bytes, frequency: 0, is_main };
         let place = match self.free.pop() {
             Some(place) => {
                 self.slots[place as usize] = slot;
@@ -170,17 +229,25 @@ impl Cache {
             }
             None => {
                 self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).expect("fewer than 4 billion blocks in memory")
+                u32::try_from(self.slots.len() - 1).expect("fewer than 4 billion pieces in memory")
             }
         };
         self.places.insert(key, place);
-        let queue = if is_ghost { &mut self.main } else { &mut self.small };
+        let queue = if is_main { &mut self.main } else { &mut self.small };
         queue.bytes += bytes;
         queue.slots.push_back(place);
     }
 
-    fn find(&mut self, file: FileId, block: BlockRef) -> Option<&Piece> {
-        let key = PieceKey { file: file.0, unit: block.unit };
+    /// Takes a piece out, wherever it stands.
+    fn take_out(&mut self, key: PieceKey) {
+        let Some(place) = self.places.remove(&key) else { return };
+        let slot = &mut self.slots[place as usize];
+        slot.piece = None;
+        let queue = if slot.is_main { &mut self.main } else { &mut self.small };
+        queue.bytes -= std::mem::take(&mut slot.bytes);
+    }
+
+    fn find(&mut self, key: PieceKey) -> Option<&Piece> {
         match self.places.get(&key) {
             None => {
                 self.usage.miss_count += 1;
@@ -214,13 +281,17 @@ impl Cache {
         for _ in 0..self.small.slots.len() {
             let place = self.small.slots.pop_front().expect("counted above");
             let slot = &mut self.slots[place as usize];
-            if slot.piece.as_ref().is_some_and(Piece::is_pinned) {
+            let Some(piece) = &slot.piece else {
+                self.free.push(place);
+                continue;
+            };
+            if piece.is_pinned() {
                 self.small.slots.push_back(place);
                 continue;
             }
             self.small.bytes -= slot.bytes;
             if slot.frequency > 0 {
-                slot.frequency = 0;
+                (slot.frequency, slot.is_main) = (0, true);
                 self.main.bytes += slot.bytes;
                 self.main.slots.push_back(place);
                 continue;
@@ -235,9 +306,13 @@ impl Cache {
     /// Drives one piece out of the main queue. False if none could go.
     fn evict_main(&mut self) -> bool {
         for _ in 0..self.main.slots.len() * (usize::from(FREQUENCY_MAX) + 1) {
-            let place = self.main.slots.pop_front().expect("every turn puts back what it does not drive out");
+            let Some(place) = self.main.slots.pop_front() else { return false };
             let slot = &mut self.slots[place as usize];
-            if slot.frequency > 0 || slot.piece.as_ref().is_some_and(Piece::is_pinned) {
+            let Some(piece) = &slot.piece else {
+                self.free.push(place);
+                continue;
+            };
+            if slot.frequency > 0 || piece.is_pinned() {
                 slot.frequency = slot.frequency.saturating_sub(1);
                 self.main.slots.push_back(place);
                 continue;
@@ -259,7 +334,7 @@ impl Cache {
     }
 }
 
-/// Hashes piece keys: a multiplication or two, for the file's id is random already.
+/// Piece keys hash themselves.
 #[derive(Clone, Copy, Default)]
 struct PieceHashing;
 
@@ -267,29 +342,22 @@ impl BuildHasher for PieceHashing {
     type Hasher = PieceHasher;
 
     fn build_hasher(&self) -> PieceHasher {
-        PieceHasher { file: 0, unit: 0 }
+        PieceHasher(0)
     }
 }
 
-struct PieceHasher {
-    file: u64,
-    unit: u32,
-}
+struct PieceHasher(u64);
 
 impl Hasher for PieceHasher {
     fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("a piece's key is two numbers");
+        unreachable!("a piece's key is one number");
     }
 
-    fn write_u64(&mut self, file: u64) {
-        self.file = file;
-    }
-
-    fn write_u32(&mut self, unit: u32) {
-        self.unit = unit;
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 
     fn finish(&self) -> u64 {
-        PieceKey { file: self.file, unit: self.unit }.hash()
+        self.0
     }
 }

@@ -4,6 +4,7 @@
 //! request fails and the file has to be repaired. Neither is retried here.
 
 use runtime::FileError;
+use security::NoKey;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -35,8 +36,10 @@ pub enum DamageKind {
     },
     /// A version of the format that this program does not know.
     Version(u16),
-    /// A way of sealing that this program does not know.
-    Sealing(u16),
+    /// The file says that it is not sealed.
+    Unsealed,
+    /// The bytes pass their checksum and are not what was sealed: changed by somebody who could compute it.
+    NotAuthentic,
     /// The bytes pass their checksum and mean nothing: this part of the block.
     Malformed(&'static str),
 }
@@ -50,7 +53,8 @@ impl fmt::Display for Damage {
             }
             DamageKind::Length { expected, found } => write!(formatter, "{found} bytes long, expected {expected}"),
             DamageKind::Version(version) => write!(formatter, "unknown format version {version}"),
-            DamageKind::Sealing(sealing) => write!(formatter, "unknown way of sealing {sealing}"),
+            DamageKind::Unsealed => write!(formatter, "the file is not sealed"),
+            DamageKind::NotAuthentic => write!(formatter, "the block does not open"),
             DamageKind::Malformed(part) => write!(formatter, "malformed {part}"),
         }
     }
@@ -68,6 +72,13 @@ pub enum TableError {
         /// What is wrong and where.
         damage: Damage,
     },
+    /// There is no key to open it.
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: NoKey,
+    },
 }
 
 impl From<FileError> for TableError {
@@ -81,6 +92,7 @@ impl fmt::Display for TableError {
         match self {
             TableError::File(error) => error.fmt(formatter),
             TableError::Rot { path, damage } => write!(formatter, "corrupt sstable: {} {damage}", path.display()),
+            TableError::NoKey { path, reason } => write!(formatter, "sstable {}: {reason}", path.display()),
         }
     }
 }

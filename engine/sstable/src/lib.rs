@@ -22,7 +22,7 @@
 //! | `footer.rs`, `record.rs` | what a file says of itself, and what its partition says of it |
 //! | `builder.rs`, `writer.rs` | a file from sorted entries: the state, and the disk |
 //! | `table.rs`, `range.rs`, `merge.rs` | reading: a file, a span of it, spans of several |
-//! | `cache.rs`, `ghosts.rs` | blocks and index pages in memory |
+//! | `cache.rs`, `ghosts.rs` | blocks, index pages and items in memory |
 //!
 //! Everything but `writer.rs` and the reads of `table.rs` is synchronous state. Deliberately not here: which files a partition has,
 //! when they are merged and removed (`partition`), and who waits for a read (the engine).
@@ -53,7 +53,7 @@ mod writer;
 pub use block::Block;
 pub use block_cursor::BlockCursor;
 pub use builder::{Builder, Chunk};
-pub use cache::{Cache, CacheUsage, Piece};
+pub use cache::{Cache, CacheUsage, CachedItem, Piece};
 pub use entry::{Content, Entry, JournalPlace, KEY_BYTES_MAX};
 pub use error::{Damage, DamageKind, TableError};
 pub use filter::SoughtKey;
@@ -61,7 +61,7 @@ pub use index_page::IndexPage;
 pub use merge::{Merge, MergeStep};
 pub use range::{Direction, Needed, RangeStep, Span, TableRange};
 pub use record::{FileId, TableRecord};
-pub use seal::BlockRef;
+pub use seal::{BlockRef, FileSeal};
 pub use table::Table;
 pub use usage::SegmentUse;
 pub use writer::{TableWriter, file_name, parse_file_name};

@@ -1,13 +1,13 @@
 //! References to blocks, and the one place where a block is closed before it is written and opened after it was read.
 //!
-//! Closing gives the frame its zeros and its seal and says the checksum by which the reference will know it; opening checks both
-//! and gives the payload. Encryption of blocks belongs here and nowhere else: it has the file's id, the offset, and the
-//! block's last [`SEAL_BYTES`] bytes for its tag.
+//! Closing encrypts a block with its zeros and says the checksum by which the reference will know it; opening checks the checksum, then the
+//! tag in the block's last [`SEAL_BYTES`] bytes, and gives the payload. Encryption of blocks is here and nowhere else.
 
 use crate::bytes::{put, u16_at, u32_at, u64_at};
 use crate::error::{Damage, DamageKind};
 use crate::record::FileId;
 use runtime::BLOCK_BYTES;
+use security::FileKey;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Unit of every read and write of a file.
@@ -65,15 +65,34 @@ pub(crate) fn units_for(payload_bytes: usize) -> usize {
     (payload_bytes + SEAL_BYTES).div_ceil(UNIT_BYTES)
 }
 
+/// What seals a new file.
+#[derive(Debug)]
+pub struct FileSeal {
+    /// The version of the data key that `key` is derived from, from 1.
+    pub version: u16,
+    /// The file's.
+    pub key: FileKey,
+}
+
 /// Closes and opens the blocks of one file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sealer {
+    checksums: Checksums,
+    key: FileKey,
+    /// Where blocks are put together before they are sealed; used again by each.
+    plain: Vec<u8>,
+}
+
+/// Makes the checksums of one file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checksums {
+    file: FileId,
     seed: u64,
 }
 
-impl Sealer {
-    pub(crate) fn new(file: FileId) -> Sealer {
-        Sealer { seed: xxh3_64(&file.0.to_le_bytes()) }
+impl Checksums {
+    pub(crate) fn new(file: FileId) -> Checksums {
+        Checksums { file, seed: xxh3_64(&file.0.to_le_bytes()) }
     }
 
     /// The checksum of `bytes`, which start at `offset` of the file.
@@ -81,25 +100,48 @@ impl Sealer {
         xxh3_64_with_seed(bytes, self.seed.wrapping_add(offset.wrapping_mul(OFFSET_FACTOR)))
     }
 
-    /// Makes `block`, which will be written at `offset` and starts with `payload_bytes` of payload, what goes to the disk.
-    /// Returns its checksum.
-    pub(crate) fn close(self, offset: u64, block: &mut [u8], payload_bytes: usize) -> u64 {
-        assert!(payload_bytes + SEAL_BYTES <= block.len(), "{payload_bytes} bytes do not fit {}", block.len());
-        block[payload_bytes..].fill(0);
-        self.checksum(offset, block)
+    /// What is bound to a block.
+    fn bound(self, offset: u64) -> [u8; 16] {
+        let mut bound = [0; 16];
+        put(&mut bound, 0, &self.file.0.to_le_bytes());
+        put(&mut bound, 8, &offset.to_le_bytes());
+        bound
+    }
+}
+
+impl Sealer {
+    pub(crate) fn new(file: FileId, key: FileKey) -> Sealer {
+        Sealer { checksums: Checksums::new(file), key, plain: Vec::new() }
     }
 
-    /// Checks what was read for `reference`, and gives its payload.
-    pub(crate) fn open(self, reference: BlockRef, block: &[u8]) -> Result<&[u8], Damage> {
+    /// Makes `block`, which will be written at `unit` and begins with `payload_bytes` of payload, what goes to the disk.
+    /// Returns its checksum. Once per unit.
+    pub(crate) fn close(&mut self, unit: u32, block: &mut [u8], payload_bytes: usize) -> u64 {
+        assert!(payload_bytes + SEAL_BYTES <= block.len(), "{payload_bytes} bytes do not fit {}", block.len());
+        let offset = u64::from(unit) * UNIT_BYTES as u64;
+        self.plain.clear();
+        self.plain.extend_from_slice(&block[..payload_bytes]);
+        self.plain.resize(block.len() - SEAL_BYTES, 0);
+        self.key.seal(unit, &self.checksums.bound(offset), &self.plain, block);
+        self.checksums.checksum(offset, block)
+    }
+
+    /// Checks what was read for `reference`, opens it, and gives its payload.
+    pub(crate) fn open(&self, reference: BlockRef, block: &[u8]) -> Result<Box<[u8]>, Damage> {
         let damage = |kind| Damage { offset: reference.offset(), kind };
-        let found = self.checksum(reference.offset(), block);
+        let found = self.checksums.checksum(reference.offset(), block);
         if found != reference.checksum {
             return Err(damage(DamageKind::Checksum { expected: reference.checksum, found }));
         }
-        let room = block.len().saturating_sub(SEAL_BYTES);
-        let length = block.first_chunk::<LENGTH_BYTES>().map(|length| u32::from_le_bytes(*length) as usize);
+        let mut plain = vec![0; block.len().saturating_sub(SEAL_BYTES)];
+        let opened = self.key.open(reference.unit, &self.checksums.bound(reference.offset()), block, &mut plain);
+        opened.map_err(|_| damage(DamageKind::NotAuthentic))?;
+        let length = plain.first_chunk::<LENGTH_BYTES>().map(|length| u32::from_le_bytes(*length) as usize);
         match length {
-            Some(length) if (LENGTH_BYTES..=room).contains(&length) => Ok(&block[..length]),
+            Some(length) if (LENGTH_BYTES..=plain.len()).contains(&length) => {
+                plain.truncate(length);
+                Ok(plain.into_boxed_slice())
+            }
             _ => Err(damage(DamageKind::Malformed("payload length"))),
         }
     }

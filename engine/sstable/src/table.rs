@@ -8,10 +8,11 @@ use crate::error::{Damage, DamageKind, TableError};
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
 use crate::record::{FileId, TableRecord};
-use crate::seal::{BlockRef, Sealer, UNIT_BYTES};
+use crate::seal::{BlockRef, Checksums, Sealer, UNIT_BYTES};
 use crate::usage::{self, SegmentUse};
 use crate::writer::file_name;
 use runtime::{File, Runtime};
+use security::{FileKey, NoKey};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -28,10 +29,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens the file that `record` names in `directory`, and reads its root.
-    pub async fn open(runtime: &Runtime, directory: &Path, record: TableRecord) -> Result<Table, TableError> {
+    /// Opens the file that `record` names in `directory`, and reads its root. `key` gives its key, by the version that it says.
+    pub async fn open(
+        runtime: &Runtime,
+        directory: &Path,
+        record: TableRecord,
+        key: impl FnOnce(u16) -> Result<FileKey, NoKey>,
+    ) -> Result<Table, TableError> {
         let file = runtime.open_file(&directory.join(file_name(record.file))).await?;
-        let sealer = Sealer::new(record.file);
         let rot = |damage| TableError::Rot { path: file.path().to_path_buf(), damage };
         let expected = u64::from(record.units) * UNIT_BYTES as u64;
         let Some(footer_offset) = expected.checked_sub(UNIT_BYTES as u64).filter(|_| file.len_bytes() == expected)
@@ -40,8 +45,12 @@ impl Table {
             return Err(rot(Damage { offset: 0, kind }));
         };
         let unit = file.read_at(footer_offset, UNIT_BYTES).await?;
-        let Footer { root, usage } = Footer::decode(unit.as_slice(), &record, sealer).map_err(rot)?;
-        let bytes = read_payload(&file, sealer, root).await?;
+        let footer = Footer::decode(unit.as_slice(), &record, Checksums::new(record.file)).map_err(rot)?;
+        let Footer { key_version, root, usage } = footer;
+        let key = key(key_version);
+        let key = key.map_err(|reason| TableError::NoKey { path: file.path().to_path_buf(), reason })?;
+        let sealer = Sealer::new(record.file, key);
+        let bytes = read_payload(&file, &sealer, root).await?;
         let root = IndexPage::decode(bytes).map_err(|part| malformed(&file, root, part))?;
         Ok(Table { record, file, sealer, root, usage })
     }
@@ -49,6 +58,11 @@ impl Table {
     /// What its partition knows of it.
     pub fn record(&self) -> &TableRecord {
         &self.record
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Its name.
@@ -75,13 +89,13 @@ impl Table {
 
     /// Reads an index page.
     pub async fn read_page(&self, page: BlockRef) -> Result<Rc<IndexPage>, TableError> {
-        let bytes = read_payload(&self.file, self.sealer, page).await?;
+        let bytes = read_payload(&self.file, &self.sealer, page).await?;
         IndexPage::decode(bytes).map(Rc::new).map_err(|part| malformed(&self.file, page, part))
     }
 
     /// Reads a data block.
     pub async fn read_block(&self, block: BlockRef) -> Result<Rc<Block>, TableError> {
-        let bytes = read_payload(&self.file, self.sealer, block).await?;
+        let bytes = read_payload(&self.file, &self.sealer, block).await?;
         self.decode_block(block, bytes)
     }
 
@@ -97,7 +111,7 @@ impl Table {
             let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
             let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
             let payload = self.sealer.open(*block, bytes).map_err(|damage| rot(&self.file, damage))?;
-            self.decode_block(*block, payload.into())
+            self.decode_block(*block, payload)
         };
         run.iter().map(read).collect()
     }
@@ -105,7 +119,7 @@ impl Table {
     /// Reads what the file keeps alive in the journal, by segment.
     pub async fn read_usage(&self) -> Result<Vec<SegmentUse>, TableError> {
         let Some(block) = self.usage else { return Ok(Vec::new()) };
-        let bytes = read_payload(&self.file, self.sealer, block).await?;
+        let bytes = read_payload(&self.file, &self.sealer, block).await?;
         usage::decode(&bytes).ok_or_else(|| malformed(&self.file, block, "usage"))
     }
 
@@ -127,10 +141,10 @@ fn run_count(blocks: &[BlockRef]) -> usize {
 }
 
 /// Reads a block, checks it, and gives its payload in memory that holds nothing else.
-async fn read_payload(file: &File, sealer: Sealer, block: BlockRef) -> Result<Box<[u8]>, TableError> {
+async fn read_payload(file: &File, sealer: &Sealer, block: BlockRef) -> Result<Box<[u8]>, TableError> {
     check_inside(file, block.offset(), block.len_bytes())?;
     let buffer = file.read_at(block.offset(), block.len_bytes()).await?;
-    sealer.open(block, buffer.as_slice()).map(Box::from).map_err(|damage| rot(file, damage))
+    sealer.open(block, buffer.as_slice()).map_err(|damage| rot(file, damage))
 }
 
 /// Refuses what would be read behind the file's end: a reference is what a disk has said.

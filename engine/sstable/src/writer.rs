@@ -3,6 +3,7 @@
 use crate::builder::{Builder, Chunk};
 use crate::entry::Entry;
 use crate::record::{FileId, TableRecord};
+use crate::seal::FileSeal;
 use runtime::{File, FileError, Runtime};
 use std::path::Path;
 
@@ -29,9 +30,14 @@ pub struct TableWriter {
 
 impl TableWriter {
     /// Creates the file, empty, under its own name in `directory`.
-    pub async fn create(runtime: &Runtime, directory: &Path, file: FileId) -> Result<TableWriter, FileError> {
+    pub async fn create(
+        runtime: &Runtime,
+        directory: &Path,
+        file: FileId,
+        seal: FileSeal,
+    ) -> Result<TableWriter, FileError> {
         let path = directory.join(file_name(file));
-        Ok(TableWriter { builder: Builder::new(file), file: runtime.create_file(&path, 0).await? })
+        Ok(TableWriter { builder: Builder::new(file, seal), file: runtime.create_file(&path, 0).await? })
     }
 
     /// Adds an entry; its key is greater than those before it. The caller writes from time to time.

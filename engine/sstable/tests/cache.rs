@@ -119,5 +119,34 @@ fn is_in(cache: &mut Cache, (block, piece): &(BlockRef, Piece)) -> bool {
     match piece {
         Piece::Block(_) => cache.block(FILE, *block).is_some(),
         Piece::Page(_) => cache.page(FILE, *block).is_some(),
+        Piece::Item(_) => panic!("items are found by their keys"),
     }
+}
+
+#[test]
+fn an_item_is_found_by_owner_and_key_until_it_is_forgotten_or_driven_out() {
+    let mut cache = Cache::new(64 << 10);
+    let item = |byte: u8| bytes::Bytes::from(vec![byte; 100]);
+    cache.insert_item(1, b"key", 5, item(1));
+    cache.insert_item(2, b"key", 6, item(2));
+    assert_eq!(cache.item(1, b"key"), Some((5, item(1))));
+    assert_eq!(cache.item(2, b"key"), Some((6, item(2))));
+    assert_eq!(cache.item(3, b"key"), None);
+    cache.insert_item(1, b"key", 7, item(3));
+    assert_eq!(cache.item(1, b"key"), Some((7, item(3))), "the newer version");
+    let with_item = cache.memory_bytes();
+    cache.remove_item(1, b"key");
+    assert_eq!(cache.item(1, b"key"), None);
+    assert!(cache.memory_bytes() + 100 < with_item, "its bytes are counted no more");
+    for round in 0..3_u64 {
+        for number in 0..5_000_u64 {
+            cache.insert_item(9, &number.to_be_bytes(), round, item(9));
+            if number % 3 == 0 {
+                cache.remove_item(9, &number.to_be_bytes());
+            }
+            let bound = (64 << 10) + Cache::new(64 << 10).memory_bytes();
+            assert!(cache.memory_bytes() <= bound, "{} bytes", cache.memory_bytes());
+        }
+    }
+    assert_eq!(cache.item(9, &4_999_u64.to_be_bytes()), Some((2, item(9))), "the last one is here");
 }

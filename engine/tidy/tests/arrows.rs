@@ -11,11 +11,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/memtable", &[]),
     ("engine/security", &[]),
     ("engine/journal", &["runtime", "security"]),
-    ("engine/sstable", &["runtime"]),
+    ("engine/sstable", &["runtime", "security"]),
     ("engine/replication", &["journal", "runtime"]),
-    ("engine/partition", &["model", "memtable", "journal", "replication", "runtime"]),
+    ("engine/partition", &["model", "memtable", "journal", "sstable", "replication", "runtime"]),
     ("engine/control", &["model", "journal", "replication", "runtime"]),
-    ("engine", &["model", "runtime", "memtable", "security", "journal", "replication", "partition", "control"]),
+    (
+        "engine",
+        &["model", "runtime", "memtable", "security", "journal", "sstable", "replication", "partition", "control"],
+    ),
     (
         "engine/sim",
         &["model", "runtime", "memtable", "security", "journal", "replication", "partition", "control", "engine"],

@@ -4,9 +4,10 @@
 use fastrand::Rng;
 use runtime::simulated::Machine;
 use runtime::{FileError, Runtime};
+use security::{FileKey, Secret};
 use sstable::{
-    Content, Direction, Entry, FileId, JournalPlace, Merge, MergeStep, Needed, RangeStep, Span, Table, TableError,
-    TableRange, TableRecord, TableWriter,
+    Content, Direction, Entry, FileId, FileSeal, JournalPlace, Merge, MergeStep, Needed, RangeStep, Span, Table,
+    TableError, TableRange, TableRecord, TableWriter,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ pub(crate) fn directory() -> PathBuf {
 
 pub(crate) async fn write(runtime: &Runtime, file: FileId, oracle: &Oracle) -> Result<TableRecord, FileError> {
     runtime.create_directory(&directory()).await?;
-    let mut writer = TableWriter::create(runtime, &directory(), file).await?;
+    let mut writer = TableWriter::create(runtime, &directory(), file, seal_of(file)).await?;
     for (key, owned) in oracle {
         writer.push(key, owned.entry());
         writer.write().await?;
@@ -102,7 +103,8 @@ pub(crate) async fn write(runtime: &Runtime, file: FileId, oracle: &Oracle) -> R
 }
 
 pub(crate) async fn open(runtime: &Runtime, record: TableRecord) -> Result<Rc<Table>, TableError> {
-    Table::open(runtime, &directory(), record).await.map(Rc::new)
+    let file = record.file;
+    Table::open(runtime, &directory(), record, |_| Ok(key_of(file))).await.map(Rc::new)
 }
 
 /// A machine with a file that holds what `oracle` says.
@@ -166,4 +168,14 @@ pub(crate) async fn collect_merge(mut merge: Merge<'_>) -> Result<Vec<(Vec<u8>, 
             }
         }
     }
+}
+
+/// The key of a file, the same whenever it is asked for.
+pub(crate) fn key_of(file: FileId) -> FileKey {
+    FileKey::derive(&Secret::draw(&mut |out: &mut [u8]| out.fill(7)), file.0)
+}
+
+/// What seals a file.
+pub(crate) fn seal_of(file: FileId) -> FileSeal {
+    FileSeal { version: 1, key: key_of(file) }
 }
