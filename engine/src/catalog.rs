@@ -9,7 +9,7 @@ use crate::coordinate::described;
 use crate::key_keeper::KeyKeeper;
 use crate::message::{KeyGrant, Message};
 use crate::submit::CATALOG_CORE;
-use control::{Applied, Birth, Control, Effect, Placement, TableEntry};
+use control::{Applied, Birth, Control, Effect, TableEntry};
 use journal::{GroupId, LogIndex};
 use model::operation::{
     CreateTableReply, DeleteTableReply, Reply, Request, TagResourceReply, UntagResourceReply, UpdateTableReply,
@@ -17,8 +17,7 @@ use model::operation::{
 };
 use model::table::{TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableId, Text};
-use partition::{Answer, Opening, Statistics, Ticket};
-use replication::OpenError;
+use partition::{Answer, Partition, Statistics, Ticket};
 use runtime::{CoreId, Runtime, ShareClass, Signal};
 use security::TableKeys;
 use std::cell::RefCell;
@@ -160,29 +159,20 @@ impl Engine {
     /// Opens this core's partitions of the table. From now on it can be found here.
     fn open_table(&mut self, table: &Arc<TableEntry>) {
         for placement in table.partitions_of(self.core()) {
-            let opening = Opening::new(placement.partition, self.partition_options());
-            self.open_partition(table, placement, opening).expect("a new group of one member opens");
+            let (definition, options) = (Arc::new(table.definition.clone()), self.partition_options());
+            let partition = Partition::create(placement.partition, (definition, placement.range), options);
+            self.serve_partition(partition.expect("a new group of one member opens"));
         }
         self.router.open(Arc::clone(table));
     }
 
     /// Takes a partition into service.
-    ///
-    /// # Errors
-    /// If what was recovered of its group contradicts itself.
-    pub(crate) fn open_partition(
-        &mut self,
-        table: &TableEntry,
-        placement: &Placement,
-        opening: Opening,
-    ) -> Result<(), OpenError> {
-        let partition = opening.open(Arc::new(table.definition.clone()), placement.range)?;
+    pub(crate) fn serve_partition(&mut self, partition: Partition) {
         let id = partition.id();
         self.expiring.look_at(&self.runtime, &partition);
         self.partitions.insert(id, partition);
         // Its group has just begun its term.
         self.settle_later(id);
-        Ok(())
     }
 
     /// From now on the table is otherwise here.
@@ -214,8 +204,7 @@ impl Engine {
     }
 
     fn decide_about_table(&mut self, request: &Request, statistics: &Statistics) -> Result<Decision, Error> {
-        let is_removal = matches!(request, Request::DeleteTable(_));
-        self.admission.admit_write(&self.journal, is_removal)?;
+        self.admission.admit_write(&self.journal, self.storing.is_disk_full())?;
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
         let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");

@@ -1,28 +1,33 @@
 //! A worker's state and its turn.
 
 use crate::admission::Admission;
+use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
-use crate::cleaning::Cleaning;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
 use crate::expiring::Expiring;
-use crate::merging::Merging;
+use crate::loading::{Loading, Work};
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::rotation::Rotations;
 use crate::router::Router;
+use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use journal::{GroupId, Journal, Position};
+use model::error::THROTTLED;
 use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
-use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Ticket, Waiter};
-use runtime::{CoreId, DirectoryLock, Mesh, Runtime, Signal};
-use std::collections::HashMap;
+use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Storage, Supplies, Ticket, Waiter};
+use runtime::{CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Batches that one turn takes from the mesh before it decides about anything.
 const INBOX_BATCH_COUNT_MAX: usize = 64;
+
+/// Writes that may wait for memory; further ones are throttled.
+const HELD_COUNT_MAX: usize = 8 << 10;
 
 /// Operations whose memory is asked for together: enough to overlap, few enough to stay in the cache until they are done.
 const PREFETCH_GROUP_COUNT: usize = 32;
@@ -36,7 +41,7 @@ pub struct Engine {
     pub(crate) router: Router,
     pub(crate) partitions: HashMap<PartitionId, Partition>,
     /// Partitions of deleted tables with entries still on their way through the journal.
-    closing: HashMap<PartitionId, Partition>,
+    pub(crate) closing: HashMap<PartitionId, Partition>,
     /// On worker 0 alone.
     pub(crate) catalog: Option<CatalogOwner>,
     pub(crate) context: Context,
@@ -44,11 +49,14 @@ pub struct Engine {
     pub(crate) outbox: Outbox,
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
-    pub(crate) merging: Merging,
-    pub(crate) cleaning: Cleaning,
+    pub(crate) budget: Budget,
+    pub(crate) loading: Loading,
+    pub(crate) storing: Storing,
     pub(crate) expiring: Expiring,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
+    /// Writes that wait until there is memory for them.
+    held: VecDeque<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
     proposing: Vec<PartitionId>,
     /// Partitions with entries that were not durable when last looked at.
@@ -88,7 +96,9 @@ pub(crate) struct Parts {
     pub(crate) signal: Signal,
     pub(crate) outbox: Outbox,
     pub(crate) catalog: Option<CatalogOwner>,
-    pub(crate) admission: Admission,
+    pub(crate) budget: Budget,
+    pub(crate) context: Context,
+    pub(crate) storage: Storage,
     pub(crate) endpoint: Text,
     pub(crate) table_delay_ms: u64,
     pub(crate) expiry_delay_ms: u64,
@@ -98,8 +108,9 @@ pub(crate) struct Parts {
 impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
         Self {
-            merging: Merging::new(&parts.signal),
-            cleaning: Cleaning::default(),
+            storing: Storing::new(parts.storage, &parts.signal),
+            loading: Loading::new(&parts.signal),
+            budget: parts.budget,
             expiring: Expiring::new(&parts.signal),
             outbox: parts.outbox,
             runtime: parts.runtime,
@@ -107,14 +118,15 @@ impl Engine {
             mesh: parts.mesh,
             signal: parts.signal,
             catalog: parts.catalog,
-            admission: parts.admission,
+            admission: Admission,
             router: Router::default(),
             partitions: HashMap::new(),
             closing: HashMap::new(),
-            context: Context::default(),
+            context: parts.context,
             coordinator: Coordinator::default(),
             metrics: Metrics::default(),
             keyed: Vec::new(),
+            held: VecDeque::new(),
             proposing: Vec::new(),
             settling: Vec::new(),
             durable: Position::default(),
@@ -143,9 +155,9 @@ impl Engine {
         &self.metrics
     }
 
-    /// Bytes that the partitions of this core hold in memory, as of a moment ago.
+    /// Bytes that the data of this core takes in memory, the cache included, as of a moment ago.
     pub fn memory_bytes(&self) -> u64 {
-        self.admission.memory_bytes()
+        self.budget.bytes()
     }
 
     /// Bytes that wait in this core's journal for their flush.
@@ -168,17 +180,17 @@ impl Engine {
     pub fn turn(&mut self) {
         self.context.now_us = self.runtime.wall_clock_ms() * 1_000;
         self.drain_inbox();
-        self.merging.finish(&self.runtime, &self.journal, &mut self.partitions);
         self.apply_durable();
+        self.finish_reads();
         self.announce_changes();
+        self.store();
+        self.release_held();
         self.deliver_outcomes();
-        self.clean();
         self.expire_items();
         self.collect();
         if !self.outbox.send(&self.mesh) {
-            self.merging.wake_later(&self.runtime, &self.signal);
+            wake_later(&self.runtime, &self.signal);
         }
-        self.admission.observe(&self.partitions);
     }
 
     /// Replies that have been reached, each once. The caller drains it.
@@ -229,19 +241,66 @@ impl Engine {
     }
 
     fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
-        let is_write = operation.is_write();
-        match self.partitions.get_mut(&partition) {
-            None => self.context.outcomes.push((ticket, Err(Error::resource_not_found()))),
-            Some(owner) => {
-                if is_write && let Err(refusal) = self.admission.admit_write(&self.journal, operation.is_removal()) {
-                    self.context.outcomes.push((ticket, Err(refusal)));
-                    return;
-                }
-                owner.execute(&mut self.context, ticket, operation);
-                if is_write && !owner.set_proposing(true) {
-                    self.proposing.push(partition);
-                }
+        if operation.is_write() {
+            if let Err(refusal) = self.admission.admit_write(&self.journal, self.storing.is_disk_full()) {
+                self.context.outcomes.push((ticket, Err(refusal)));
+                return;
             }
+            // Only while a flush is under way, whose end lets them go on.
+            if self.budget.is_used_up() && self.storing.is_flushing() {
+                self.hold(ticket, partition, operation);
+                return;
+            }
+        }
+        let Some(owner) = self.partitions.get_mut(&partition) else {
+            self.context.outcomes.push((ticket, Err(Error::resource_not_found())));
+            return;
+        };
+        let is_write = operation.is_write();
+        self.context.reads.begin(Supplies::default());
+        match owner.execute(&mut self.context, ticket, operation) {
+            None => self.note_proposal(partition, is_write),
+            Some(operation) => self.park(Work::Operation(ticket, partition, Box::new(operation))),
+        }
+    }
+
+    /// Goes on with an operation for which something was brought.
+    pub(crate) fn go_on_with(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
+        let Some(owner) = self.partitions.get_mut(&partition) else {
+            self.context.outcomes.push((ticket, Err(Error::resource_not_found())));
+            return;
+        };
+        let is_write = operation.is_write();
+        match owner.go_on(&mut self.context, ticket, operation) {
+            None => self.note_proposal(partition, is_write),
+            Some(operation) => self.park(Work::Operation(ticket, partition, Box::new(operation))),
+        }
+    }
+
+    fn note_proposal(&mut self, partition: PartitionId, is_write: bool) {
+        if is_write && self.partitions.get_mut(&partition).is_some_and(|owner| !owner.set_proposing(true)) {
+            self.proposing.push(partition);
+        }
+    }
+
+    /// A write waits until a flush has made room in memory.
+    fn hold(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
+        if self.held.len() >= HELD_COUNT_MAX {
+            self.context.outcomes.push((ticket, Err(Error::throttling(THROTTLED))));
+        } else {
+            self.metrics.held_count += 1;
+            self.held.push_back((ticket, partition, operation));
+        }
+    }
+
+    /// Writes that were held are done when there is room again.
+    fn release_held(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        self.budget.observe(&self.partitions, &mut self.context.reads);
+        if !self.budget.is_used_up() || !self.storing.is_flushing() {
+            self.keyed.extend(self.held.drain(..));
         }
     }
 
@@ -358,12 +417,12 @@ impl Engine {
             if let Some(owner) = self.partitions.get_mut(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
                 self.is_blocked |= owner.is_blocked();
-                self.merging.look_at(&self.runtime, owner);
                 if owner.is_settled() {
                     owner.set_settling(false);
                 } else {
                     self.settling.push(id);
                 }
+                self.remove_files(id);
             } else if let Some(mut owner) = self.closing.remove(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
                 self.is_blocked |= owner.is_blocked();
@@ -377,8 +436,11 @@ impl Engine {
     /// Gives back the space of a partition that is of no table any more, once its log is applied.
     pub(crate) fn close_when_settled(&mut self, mut owner: Partition) {
         if owner.is_settled() {
-            self.journal.forget_keys(GroupId(owner.id().0));
-            self.merging.release(&self.runtime, &self.journal, owner.into_release_work());
+            let (storage, group) = (self.storing.storage.clone(), GroupId(owner.id().0));
+            self.runtime.spawn(ShareClass::Background, async move {
+                owner.destroy(&storage).await;
+                storage.journal.forget_keys(group);
+            });
             return;
         }
         if !owner.is_proposing() && !owner.set_settling(true) {
@@ -393,11 +455,6 @@ impl Engine {
         if !owner.set_settling(true) {
             self.settling.push(partition);
         }
-    }
-
-    /// Whether the partition is of a table that is gone, and something of it is on its way.
-    pub(crate) fn is_closing(&self, partition: PartitionId) -> bool {
-        self.closing.contains_key(&partition)
     }
 
     /// The partition has entries on their way through the journal.

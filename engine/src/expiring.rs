@@ -5,8 +5,9 @@
 //! (`partition`).
 
 use crate::Engine;
+use crate::loading::Work;
 use model::table::PartitionId;
-use partition::Partition;
+use partition::{Partition, Supplies};
 use runtime::{Runtime, ShareClass, Signal};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -105,20 +106,31 @@ impl Engine {
         if partitions.is_empty() {
             return;
         }
-        // Deletes make room in memory, but need some in the journal.
-        if self.admission.admit_write(&self.journal, true).is_ok() {
+        if self.admission.admit_write(&self.journal, self.storing.is_disk_full()).is_ok() {
             for id in partitions {
-                let Some(owner) = self.partitions.get_mut(&id) else { continue };
-                let expired = owner.expire(&mut self.context, ITEM_COUNT_MAX);
-                self.metrics.expired_count += expired.item_count as u64;
-                if expired.item_count > 0 && !owner.set_proposing(true) {
-                    self.settle_later(id);
-                }
-                if expired.may_be_more {
-                    self.expiring.round.push_back(id);
-                }
+                self.context.reads.begin(Supplies::default());
+                self.expire_items_of(id);
             }
         }
         self.expiring.rest(&self.runtime);
+    }
+
+    /// Lets one partition delete some, or parks that until what it needs was read.
+    pub(crate) fn expire_items_of(&mut self, id: PartitionId) {
+        let Some(owner) = self.partitions.get_mut(&id) else { return };
+        let Ok(expired) = owner.expire(&mut self.context, ITEM_COUNT_MAX) else {
+            self.park(Work::Expiry(id));
+            return;
+        };
+        self.metrics.expired_count += expired.item_count as u64;
+        if expired.item_count > 0 && !owner.set_proposing(true) {
+            self.settle_later(id);
+        }
+        if expired.may_be_more {
+            self.expiring.round.push_back(id);
+            if self.expiring.timer.get() == Timer::Stopped {
+                self.expiring.wake_after(&self.runtime, TURN_DELAY);
+            }
+        }
     }
 }

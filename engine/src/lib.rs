@@ -11,20 +11,21 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod budget;
 mod catalog;
-mod cleaning;
 mod coordinate;
 mod engine;
 mod expiring;
 mod key_files;
 mod key_keeper;
-mod merging;
+mod loading;
 mod message;
 mod metrics;
 mod open;
 mod outbox;
 mod rotation;
 mod router;
+mod storing;
 mod submit;
 
 pub use control::{Placement, TableEntry};

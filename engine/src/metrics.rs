@@ -9,8 +9,16 @@ pub struct Metrics {
     pub forwarded_count: u64,
     /// Requests refused because a limit of the node was reached.
     pub refused_count: u64,
-    /// Segments of the journal that were emptied.
-    pub cleaned_segment_count: u64,
+    /// Operations that had to wait for the disk.
+    pub parked_count: u64,
+    /// Blocks and records that were read for them.
+    pub read_count: u64,
+    /// Writes that had to wait for memory.
+    pub held_count: u64,
+    /// Flushes of memtables that are done.
+    pub flush_count: u64,
+    /// Merges of files that are done.
+    pub merge_count: u64,
     /// Items that were deleted because their time was over.
     pub expired_count: u64,
 }

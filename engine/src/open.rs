@@ -11,7 +11,7 @@
 //! A group that no table of the catalog owns is a deleted table's: its space is given back.
 
 use crate::Engine;
-use crate::admission::Admission;
+use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::engine::Parts;
 use crate::key_files::KeysError;
@@ -24,21 +24,25 @@ use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location
 use model::Text;
 use model::limits::ITEM_COLLECTION_BYTES_MAX;
 use model::table::PartitionId;
-use partition::{MemtablesOptions, Opening, PartitionOptions};
+use partition::{Context, MemtablesOptions, Opening, Partition, PartitionError, PartitionOptions, Storage};
 use runtime::{CoreId, DirectoryLock, FileError, Mesh, MeshPorts, Runtime, Signal};
 use security::GroupKeys;
-use std::collections::HashMap;
+use sstable::FileId;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Batches that each pair of cores may have under way.
 pub const MESH_BATCH_COUNT_MAX: usize = 1_024;
 /// Least size at which a memtable is frozen.
-const TABLE_BYTES_MAX: usize = 64 << 20;
+const TABLE_BYTES_MAX: usize = 16 << 20;
 /// What the folders of the workers' journals are called, before their number.
 pub(crate) const JOURNAL_PREFIX: &str = "journal-";
+/// What the folders of the workers' sorted files are called, before their number.
+const SSTABLES_PREFIX: &str = "sstables-";
 
 /// How a database is opened. The same for all of its cores.
 #[derive(Clone, Debug)]
@@ -49,7 +53,7 @@ pub struct EngineOptions {
     pub keyring: Option<PathBuf>,
     /// Size of a journal segment in bytes.
     pub segment_bytes: u64,
-    /// Bytes that the partitions of all workers together may hold in memory.
+    /// Bytes of memory that all workers together may take.
     pub memory_bytes_max: u64,
     /// Host and port that DescribeEndpoints names.
     pub endpoint: Text,
@@ -70,6 +74,8 @@ pub enum OpenError {
     Journal(JournalError),
     /// A group whose log is in the journal.
     Group(replication::OpenError),
+    /// A partition: its log, or its files.
+    Partition(PartitionError),
 }
 
 impl fmt::Display for OpenError {
@@ -79,6 +85,7 @@ impl fmt::Display for OpenError {
             Self::Keys(error) => write!(out, "{error}"),
             Self::Journal(error) => write!(out, "{error}"),
             Self::Group(error) => write!(out, "{error}"),
+            Self::Partition(error) => write!(out, "{error}"),
         }
     }
 }
@@ -100,6 +107,12 @@ impl From<KeysError> for OpenError {
 impl From<replication::OpenError> for OpenError {
     fn from(error: replication::OpenError) -> Self {
         Self::Group(error)
+    }
+}
+
+impl From<PartitionError> for OpenError {
+    fn from(error: PartitionError) -> Self {
+        Self::Partition(error)
     }
 }
 
@@ -155,14 +168,19 @@ impl Engine {
             recovery.visit(record, location, liveness)
         };
         let keys = GroupKeys::new(&grant.tables, grant.last_group);
-        let journal = Journal::open(&runtime, journal_options, keys, &mut visit).await?;
+        let journal = Journal::open_with_store(&runtime, journal_options, keys, &mut visit).await?;
         journal.on_durable(signal.clone());
+        let directories = create_folders(&runtime, &options.data_directories).await?;
+        let storage = Storage { runtime: runtime.clone(), journal: journal.clone(), directories };
+        let budget = Budget::new(options.memory_bytes_max / core_count);
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
         let catalog = control.zip(keeper);
         let mut engine = Self::assemble(Parts {
             catalog: catalog.map(|(control, keys)| CatalogOwner::new(control, keys, delay, (&runtime, &signal))),
-            admission: Admission::new(options.memory_bytes_max / core_count),
+            context: Context::new(budget.cache_bytes_at_start()),
+            budget,
+            storage,
             endpoint: options.endpoint.clone(),
             table_delay_ms: options.table_delay_ms,
             expiry_delay_ms: options.expiry_delay_ms,
@@ -206,7 +224,7 @@ impl Engine {
             for message in batch {
                 match message {
                     Message::Catalog(tables) => {
-                        self.open_tables(&tables, &mut openings)?;
+                        self.open_tables(&tables, &mut openings).await?;
                         self.outbox.push(CoreId(0), Message::Opened(self.core()));
                     }
                     Message::Opened(_) => {
@@ -221,12 +239,12 @@ impl Engine {
                 }
             }
         }
-        self.release_unowned(openings);
         self.signal.notify();
         Ok(())
     }
 
-    fn open_tables(
+    /// Opens the partitions of this core, and then lets go of all that none of them names: records, segments, files.
+    async fn open_tables(
         &mut self,
         tables: &[Arc<TableEntry>],
         openings: &mut HashMap<GroupId, Opening>,
@@ -236,19 +254,33 @@ impl Engine {
                 let opening = openings
                     .remove(&GroupId(placement.partition.0))
                     .unwrap_or_else(|| Opening::new(placement.partition, self.partition_options()));
-                self.open_partition(table, placement, opening)?;
+                let part = (Arc::new(table.definition.clone()), placement.range);
+                let partition = opening.open(part, &self.storing.storage, &mut self.context.reads).await?;
+                self.serve_partition(partition);
             }
             self.router.open(Arc::clone(table));
         }
-        Ok(())
+        // Groups that no table owns are of deleted tables.
+        for (group, opening) in openings.drain() {
+            opening.release(&self.journal);
+            self.journal.forget_keys(group);
+        }
+        self.journal.settle_store().await?;
+        self.remove_unnamed_files().await
     }
 
-    /// Gives back the space of groups that no table owns.
-    fn release_unowned(&mut self, openings: HashMap<GroupId, Opening>) {
-        for (group, opening) in openings {
-            self.journal.forget_keys(group);
-            self.merging.release(&self.runtime, &self.journal, opening.into_release_work());
+    /// Removes files that no partition names: those of a flush that a crash cut short, and of deleted tables.
+    async fn remove_unnamed_files(&mut self) -> Result<(), OpenError> {
+        let named: HashSet<FileId> = self.partitions.values().flat_map(Partition::file_ids).collect();
+        for directory in self.storing.storage.directories.iter() {
+            for entry in self.runtime.list_directory(directory).await? {
+                let file = sstable::parse_file_name(&entry.name);
+                if file.is_some_and(|file| !named.contains(&file)) {
+                    self.runtime.remove_file(&directory.join(&entry.name)).await?;
+                }
+            }
         }
+        Ok(())
     }
 
     fn tell_all(&mut self, core_count: usize, message: impl Fn() -> Message) {
@@ -289,6 +321,17 @@ async fn lock_directories(runtime: &Runtime, directories: &[PathBuf]) -> Result<
         locks.push(runtime.lock_directory(&folder).await?);
     }
     Ok(locks)
+}
+
+/// Makes this worker's folder of sorted files in every data directory.
+async fn create_folders(runtime: &Runtime, directories: &[PathBuf]) -> Result<Rc<[PathBuf]>, FileError> {
+    let mut folders = Vec::with_capacity(directories.len());
+    for directory in directories {
+        let folder = directory.join(format!("{SSTABLES_PREFIX}{}", runtime.core().as_usize()));
+        runtime.create_directory(&folder).await?;
+        folders.push(folder);
+    }
+    Ok(folders.into())
 }
 
 /// What a journal's records are made into, group by group.

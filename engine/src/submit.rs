@@ -9,7 +9,7 @@ use model::operation::{
     ListTagsOfResource, ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name, resource_not_found,
 };
 use model::{Error, Text};
-use partition::{Operation, ReplyToken, Statistics, Ticket, Waiter};
+use partition::{Operation, QueryWork, ReplyToken, Statistics, Ticket, Waiter};
 use runtime::CoreId;
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ impl Engine {
         let table = self.router.table(query.table_name.as_ref())?;
         let range = query.bind(&mut self.context.evaluator, &table.definition)?;
         let place = table.placement(range.keys.hash);
-        self.ask_owner(token, place, Operation::Query(Box::new((range, query))));
+        self.ask_owner(token, place, Operation::Query(Box::new(QueryWork::new(range, query))));
         Ok(())
     }
 

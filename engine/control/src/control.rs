@@ -4,11 +4,11 @@ use crate::catalog::TABLE_COUNT_MAX;
 use crate::opening::CATALOG_GROUP;
 use crate::{Catalog, CatalogChange, TableEntry, checkpoint};
 use bytes::Bytes;
-use journal::{AppendRefused, Journal, Location, LogIndex, Position, Record, RecordKind, ScannedRecord};
+use journal::{AppendRefused, Journal, Location, LogIndex, Position, Record, RecordKind, SegmentId};
 use model::operation::{CreateTable, TableIdentity, UpdateTable};
 use model::table::{PartitionId, TableStatus, uuid_text};
 use model::{Error, ErrorKind, TableDefinition, TableId};
-use replication::{Cleaned, Group, Progress};
+use replication::{Group, Progress};
 use runtime::CoreId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -306,21 +306,22 @@ impl Control {
         applied
     }
 
-    /// Makes sure that the catalog comes back without a record of its group, as soon as what was appended is durable: writes a checkpoint
-    /// if the record is an entry that none holds yet, or a part of the newest one.
-    pub fn clean(&mut self, journal: &Journal, record: &ScannedRecord) -> Cleaned {
-        let location = record.location;
-        if self.group.clean(journal, (record.kind, record.index), location) == Cleaned::Later {
-            return Cleaned::Later;
-        }
-        let is_needed = match record.kind {
-            RecordKind::Checkpoint => self.records.checkpoint.contains(&location),
-            _ => self.records.entries.binary_search_by_key(&record.index, |(index, _)| *index).is_ok(),
-        };
-        if is_needed && self.write_checkpoint(journal).is_err() {
-            return Cleaned::Later;
-        }
-        Cleaned::Done
+    /// The first segment of the log in which there is a record that makes the catalog, or the group; what is replaced counts until what
+    /// replaces it is durable.
+    pub fn floor(&self) -> Option<SegmentId> {
+        let CatalogRecords { checkpoint, entries, .. } = &self.records;
+        let records = checkpoint.iter().chain(entries.iter().map(|(_, location)| location));
+        let records = records.chain(self.dying.iter().map(|(_, location)| location));
+        records.map(|location| location.segment).chain(self.group.floor()).min()
+    }
+
+    /// Writes state and catalog anew at the end of the log: once that is durable, [`Control::floor`] is there.
+    ///
+    /// # Errors
+    /// If the journal refuses; then what there was still counts.
+    pub fn renew(&mut self, journal: &Journal) -> Result<(), AppendRefused> {
+        self.group.renew(journal)?;
+        self.write_checkpoint(journal)
     }
 
     /// Appends the catalog as the applied entries made it. These, and the checkpoint before, are dead once it is durable.

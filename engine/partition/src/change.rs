@@ -4,18 +4,23 @@
 //! are sliced for the table of writes in flight. Pure. What the log adds (group, term, index,
 //! checksum) is deliberately not here.
 
+use crate::effect::Effects;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const KIND_PUT: u8 = 1;
 const KIND_DELETE: u8 = 2;
+/// Added to the kind where effects stand behind the key.
+const HAS_EFFECTS: u8 = 4;
 /// The bits of the second byte that tell the kind; those above tell the cause.
 const KIND_MASK: u8 = 0x0F;
 const CAUSE_SHIFT: u32 = 4;
 const CAUSE_CALLER: u8 = 0;
 const CAUSE_EXPIRY: u8 = 1;
 const HEADER_BYTES: usize = 16;
+/// Of the length in front of effects.
+const EFFECTS_LENGTH_BYTES: usize = 4;
 
 /// Who made a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub struct Change {
     pub written_at_us: u64,
     /// Who made it.
     pub cause: Cause,
+    /// What becomes of the sets that follow from the items.
+    pub effects: Bytes,
 }
 
 /// Why bytes are not a Change.
@@ -58,6 +65,8 @@ pub enum ChangeError {
     Kind(u8),
     /// A delete that carries an image.
     ImageOnDelete,
+    /// Effects that mean nothing.
+    Effects,
 }
 
 impl fmt::Display for ChangeError {
@@ -69,6 +78,7 @@ impl fmt::Display for ChangeError {
             Self::Version(version) => write!(out, "change of unknown version {version}"),
             Self::Kind(kind) => write!(out, "change of unknown kind {kind}"),
             Self::ImageOnDelete => write!(out, "delete that carries an image"),
+            Self::Effects => write!(out, "change with malformed effects"),
         }
     }
 }
@@ -88,12 +98,16 @@ pub struct ChangeView<'a> {
     pub written_at_us: u64,
     /// Who made it; an expiry deletes.
     pub cause: Cause,
+    /// What becomes of the sets that follow from the items.
+    pub effects: Effects<'a>,
 }
 
 impl<'a> ChangeView<'a> {
     /// How long it is when encoded.
     pub fn encoded_bytes(&self) -> usize {
-        HEADER_BYTES + self.key.len() + self.image.map_or(0, <[u8]>::len)
+        let effects = self.effects.bytes().len();
+        let effects = if effects == 0 { 0 } else { EFFECTS_LENGTH_BYTES + effects };
+        HEADER_BYTES + self.key.len() + effects + self.image.map_or(0, <[u8]>::len)
     }
 
     /// Writes the change to the end of `out` and splits it off: no allocation while `out` has room.
@@ -106,6 +120,10 @@ impl<'a> ChangeView<'a> {
         out.put_u32_le(self.old_item_bytes.unwrap_or(0));
         out.put_u64_le(self.written_at_us);
         out.put_slice(self.key);
+        if !self.effects.bytes().is_empty() {
+            out.put_u32_le(u32::try_from(self.effects.bytes().len()).expect("entries of at most six sets"));
+            out.put_slice(self.effects.bytes());
+        }
         out.put_slice(image);
         out.split().freeze()
     }
@@ -123,7 +141,11 @@ impl<'a> ChangeView<'a> {
         }
         let key_bytes = usize::from(u16::from_le_bytes([key_0, key_1]));
         let (key, image) = rest.split_at_checked(key_bytes).ok_or_else(|| truncated(HEADER_BYTES + key_bytes))?;
-        let (image, cause) = match (kind & KIND_MASK, kind >> CAUSE_SHIFT) {
+        let (effects, image) = match kind & HAS_EFFECTS {
+            0 => (Effects::NONE, image),
+            _ => split_effects(image)?,
+        };
+        let (image, cause) = match (kind & KIND_MASK & !HAS_EFFECTS, kind >> CAUSE_SHIFT) {
             (KIND_PUT, CAUSE_CALLER) => (Some(image), Cause::Caller),
             (KIND_DELETE, CAUSE_CALLER | CAUSE_EXPIRY) if !image.is_empty() => return Err(ChangeError::ImageOnDelete),
             (KIND_DELETE, CAUSE_CALLER) => (None, Cause::Caller),
@@ -137,6 +159,7 @@ impl<'a> ChangeView<'a> {
             old_item_bytes: (old_item_bytes != 0).then_some(old_item_bytes),
             written_at_us: u64::from_le_bytes(*written_at),
             cause,
+            effects,
         })
     }
 
@@ -148,8 +171,17 @@ impl<'a> ChangeView<'a> {
             Cause::Caller => CAUSE_CALLER,
             Cause::Expiry => CAUSE_EXPIRY,
         };
-        kind | cause << CAUSE_SHIFT
+        let effects = if self.effects.bytes().is_empty() { 0 } else { HAS_EFFECTS };
+        kind | effects | cause << CAUSE_SHIFT
     }
+}
+
+/// Splits what is behind the key into effects and image.
+fn split_effects(rest: &[u8]) -> Result<(Effects<'_>, &[u8]), ChangeError> {
+    let (length, rest) = rest.split_first_chunk::<EFFECTS_LENGTH_BYTES>().ok_or(ChangeError::Effects)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (effects, image) = rest.split_at_checked(length).ok_or(ChangeError::Effects)?;
+    Ok((Effects::decode(effects).ok_or(ChangeError::Effects)?, image))
 }
 
 impl Change {
@@ -165,6 +197,7 @@ impl Change {
             old_item_bytes: view.old_item_bytes,
             written_at_us: view.written_at_us,
             cause: view.cause,
+            effects: payload.slice_ref(view.effects.bytes()),
         })
     }
 }
@@ -172,10 +205,11 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effect::{EffectsBuilder, SetId};
 
     fn put() -> ChangeView<'static> {
         let (key, image, cause) = (b"key".as_slice(), Some(b"image".as_slice()), Cause::Caller);
-        ChangeView { key, image, old_item_bytes: Some(7), written_at_us: 1, cause }
+        ChangeView { key, image, old_item_bytes: Some(7), written_at_us: 1, cause, effects: Effects::NONE }
     }
 
     fn check(parts: ChangeView<'_>) {
@@ -187,6 +221,7 @@ mod tests {
         assert_eq!(change.old_item_bytes, parts.old_item_bytes);
         assert_eq!(change.written_at_us, parts.written_at_us);
         assert_eq!(change.cause, parts.cause);
+        assert_eq!(&change.effects[..], parts.effects.bytes());
         for length in 0..HEADER_BYTES + parts.key.len() {
             assert!(Change::decode(&payload.slice(..length)).is_err(), "cut at {length}");
         }
@@ -198,6 +233,11 @@ mod tests {
         check(put);
         check(ChangeView { image: None, ..put });
         check(ChangeView { image: None, cause: Cause::Expiry, ..put });
+        let mut effects = EffectsBuilder::default();
+        effects.add(SetId::LocalIndex(1), b"entry", 9);
+        effects.set_value(SetId::Collections, b"hash", 7);
+        check(ChangeView { effects: effects.effects(), ..put });
+        check(ChangeView { image: None, effects: effects.effects(), ..put });
         check(ChangeView { key: &[0; 5000], old_item_bytes: None, written_at_us: u64::MAX, ..put });
     }
 
@@ -210,7 +250,7 @@ mod tests {
             Change::decode(&Bytes::from(bytes)).unwrap_err()
         };
         assert_eq!(altered(0, 9), ChangeError::Version(9));
-        for kind in [0, 3, 0x11, 0x21, 0x22] {
+        for kind in [0, 3, 8, 0x11, 0x21, 0x22] {
             assert_eq!(altered(1, kind), ChangeError::Kind(kind));
         }
         assert_eq!(altered(1, KIND_DELETE), ChangeError::ImageOnDelete);

@@ -1,10 +1,18 @@
 //! How large the item collections of a partition are: all items of one partition key, on a table with local indexes.
 //!
-//! One for each partition of such a table, on its core. Kept as decisions are made, not as they are applied: the next
-//! decision counts with all writes in flight. Deliberately not here: what an item adds (`model`).
+//! One for each partition of such a table, on its core. The figures are kept in memory as decisions are made: the next decision counts with
+//! all writes in flight. What is applied is in a set of its own beside them, with the new figure of each collection that changes, from which
+//! they are read when the partition is opened. Deliberately not here: what an item adds (`model`).
 
+use crate::effect::Effect;
+use crate::reads::{Missing, Reads};
+use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet};
+use crate::walk::WalkValue;
+use journal::LogIndex;
+use memtable::{Direction, Entry, KeySpan};
 use model::KeyHash;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// What a collection takes in the map, near enough: its two numbers, and the room that nodes leave free.
 const COLLECTION_BYTES: usize = 32;
@@ -15,9 +23,10 @@ const COLLECTION_BYTES: usize = 32;
 /// 1. A collection is here exactly while it has an item.
 /// 2. Collections are told apart by the hash of their partition key: 64 bits, of which no two are expected to be equal
 ///    in 10^9 collections. Two that were would be counted as one.
-#[derive(Debug, Default)]
 pub(crate) struct Collections {
     bytes: BTreeMap<KeyHash, u64>,
+    /// What is applied: by hash, big endian, the bytes, little endian.
+    pub(crate) applied: TableSet,
 }
 
 /// What a write does to a collection.
@@ -39,6 +48,47 @@ impl CollectionChange {
 }
 
 impl Collections {
+    /// Without any.
+    pub(crate) fn new(options: MemtablesOptions) -> Self {
+        Self { bytes: BTreeMap::new(), applied: TableSet::new(Content::Values, options) }
+    }
+
+    /// Does what a change does: it sets the figure of a collection.
+    pub(crate) fn apply_effect(&mut self, index: LogIndex, effect: Effect<'_>) {
+        let Effect::SetValue { entry: hash, value } = effect else { panic!("collections have figures alone") };
+        let bytes = value.to_le_bytes();
+        let entry = if value == 0 { Entry::Tombstone } else { Entry::Put(&bytes) };
+        self.applied.insert(hash, index.0, entry);
+    }
+
+    /// Reads the figures of what is applied, from behind `after` on. Before the first decision; after [`Missing`] it goes on.
+    pub(crate) fn read_applied(&mut self, after: &mut Vec<u8>, reads: &mut Reads) -> Result<(), Missing> {
+        let Self { bytes, applied } = self;
+        let begin = after.clone();
+        let lower = if begin.is_empty() { Bound::Unbounded } else { Bound::Excluded(begin.as_slice()) };
+        let mut walk = applied.walk(KeySpan { lower, upper: Bound::Unbounded }, Direction::Forward);
+        while let Some(entry) = walk.step(reads)? {
+            let value = match &entry.value {
+                WalkValue::Memory(found) => match found.entry {
+                    Entry::Put(value) => figure(value),
+                    Entry::Tombstone => panic!("a walk yields live entries"),
+                },
+                WalkValue::File(FileValue::Inline(value)) => figure(value),
+                WalkValue::File(_) => panic!("figures are inline"),
+            };
+            bytes.insert(hash_of(entry.key), value);
+            after.clear();
+            after.extend_from_slice(entry.key);
+        }
+        match walk.cut() {
+            Some(cut) => {
+                *after = cut.to_vec();
+                Err(Missing)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// How large the collection is after the change, in bytes.
     pub(crate) fn bytes_after(&self, change: CollectionChange) -> u64 {
         let before = self.bytes.get(&change.hash).copied().unwrap_or(0);
@@ -50,11 +100,6 @@ impl Collections {
         self.bytes.len() * COLLECTION_BYTES
     }
 
-    /// An item that was there before anything is decided, and what it takes.
-    pub(crate) fn add(&mut self, key: &[u8], new_bytes: u64) {
-        self.apply(CollectionChange { hash: hash_of(key), old_bytes: 0, new_bytes });
-    }
-
     /// The change is decided.
     pub(crate) fn apply(&mut self, change: CollectionChange) {
         match self.bytes_after(change) {
@@ -62,6 +107,10 @@ impl Collections {
             bytes => self.bytes.insert(change.hash, bytes),
         };
     }
+}
+
+fn figure(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("a figure has eight bytes"))
 }
 
 /// The hash at the front of an encoded key.

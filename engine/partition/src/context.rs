@@ -1,6 +1,7 @@
 //! What a partition may use of its worker while it decides or applies.
 
-use crate::{Outcome, Ticket};
+use crate::effect::EffectsBuilder;
+use crate::{Outcome, Reads, Ticket};
 use bytes::BytesMut;
 use model::operation::Evaluator;
 
@@ -8,7 +9,6 @@ use model::operation::Evaluator;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Buffers and outlets of the worker that runs a partition. One a worker.
-#[derive(Debug, Default)]
 pub struct Context {
     /// Microseconds since 1970, as of this turn.
     pub now_us: u64,
@@ -16,23 +16,38 @@ pub struct Context {
     pub outcomes: Vec<(Ticket, Outcome)>,
     /// What requests are checked and evaluated with. Copies of items are cut from its memory.
     pub evaluator: Evaluator,
+    /// What is read from the disk.
+    pub reads: Reads,
     /// Hands out slices of itself that are counted, not copied: while a slice lives its memory does, and afterwards the
     /// buffer uses it again.
-    changes: BytesMut,
+    pub(crate) changes: BytesMut,
+    /// What the decision at hand does to the sets that follow from the items.
+    pub(crate) effects: EffectsBuilder,
 }
 
 impl Context {
-    /// The buffer in which changes are encoded. It grows by a whole buffer at a time, so that small requests for room do
-    /// not allocate.
-    pub(crate) fn changes(&mut self, bytes: usize) -> &mut BytesMut {
-        if self.changes.capacity() - self.changes.len() < bytes {
-            self.changes.reserve(bytes.max(BUFFER_BYTES));
+    /// With a cache of so many bytes.
+    pub fn new(cache_bytes_max: usize) -> Self {
+        Self {
+            now_us: 0,
+            outcomes: Vec::new(),
+            evaluator: Evaluator::default(),
+            reads: Reads::new(cache_bytes_max),
+            changes: BytesMut::new(),
+            effects: EffectsBuilder::default(),
         }
-        &mut self.changes
     }
 
     /// The outcome is reached.
     pub(crate) fn answer(&mut self, ticket: Ticket, outcome: Outcome) {
         self.outcomes.push((ticket, outcome));
+    }
+}
+
+/// Makes room in the buffer in which changes are encoded. It grows by a whole buffer at a time, so that small requests for room do
+/// not allocate.
+pub(crate) fn reserve(changes: &mut BytesMut, bytes: usize) {
+    if changes.capacity() - changes.len() < bytes {
+        changes.reserve(bytes.max(BUFFER_BYTES));
     }
 }

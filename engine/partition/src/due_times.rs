@@ -1,12 +1,15 @@
 //! The due times of a partition's items, in order, while the items of its table expire.
 //!
 //! One a partition, on its core, from when expiry is switched on (or the partition opened) until it is switched off. A
-//! pass over all items fills it, a piece at a time, while `apply` keeps it true for every item that changes. Whether an
+//! pass over all items fills it, a piece at a time, while every change brings the entries of its item up to date. Whether an
 //! item is to go is decided anew when its time comes (`expiry.rs`): what is here says only where to look.
 
+use crate::effect::{Effect, EffectsBuilder, SetId};
+use crate::items::Items;
 use crate::local_indexes::ItemChange;
-use crate::memtables::Memtables;
+use crate::reads::{Missing, Reads};
 use crate::table_set::{Content, MemtablesOptions, TableSet};
+use journal::LogIndex;
 use memtable::{Direction, Entry, KeySpan};
 use model::{ItemRef, ValueRef};
 use std::ops::Bound;
@@ -26,14 +29,10 @@ pub(crate) struct DueTimes {
     attribute_name: String,
     /// Tells apart those that a partition has had.
     generation: u64,
-    entries: TableSet,
-    entry_count: u64,
-    /// Of the last change of an entry.
-    version: u64,
+    pub(crate) entries: TableSet,
     /// Where the pass over the items goes on; `None` once it has read them all.
     unread: Option<Vec<u8>>,
     decided: Vec<u8>,
-    entry: Vec<u8>,
 }
 
 /// The due times that let an item go, in seconds since 1970, both included.
@@ -62,11 +61,8 @@ impl DueTimes {
             attribute_name: attribute_name.to_owned(),
             generation,
             entries: TableSet::new(Content::Entries, options),
-            entry_count: 0,
-            version: 0,
             unread: Some(Vec::new()),
             decided: Vec::new(),
-            entry: Vec::new(),
         }
     }
 
@@ -80,93 +76,119 @@ impl DueTimes {
         self.generation
     }
 
-    /// The entries, to merge them, and how many there are.
-    pub(crate) fn entries_mut(&mut self) -> (&mut TableSet, u64) {
-        (&mut self.entries, self.entry_count)
+    /// What an earlier life had found: its entries, and whether that was all of them.
+    pub(crate) fn take_over(&mut self, entries: TableSet, is_complete: bool) {
+        self.entries = entries;
+        if is_complete {
+            self.unread = None;
+        }
     }
 
-    /// Bytes that the entries hold.
-    pub(crate) fn bytes(&self) -> usize {
-        self.entries.bytes()
+    /// Whether the pass over all items is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.unread.is_none()
     }
 
-    /// Makes the entry of one item what it is after a change.
-    pub(crate) fn apply(&mut self, change: ItemChange<'_>) {
+    /// What a change does to the entry of its item.
+    pub(crate) fn add_effects(&self, change: ItemChange<'_>, effects: &mut EffectsBuilder) {
         let second = |item: Option<ItemRef<'_>>| item.and_then(|item| due_second(item, &self.attribute_name));
         let (old, new) = (second(change.old), second(change.new));
         if old == new {
             return;
         }
         if let Some(old) = old {
-            self.remove(old, change.key);
+            effects.remove(SetId::DueTimes, &entry_of(old, change.key), 0);
         }
         if let Some(new) = new {
-            self.add(new, change.key);
+            effects.add(SetId::DueTimes, &entry_of(new, change.key), 0);
+        }
+    }
+
+    /// Does what a change does. An entry that is removed may not be there: the pass has not read every item.
+    pub(crate) fn apply(&mut self, index: LogIndex, effect: Effect<'_>) {
+        apply_effect(&mut self.entries, index, effect);
+        if let Effect::Add { entry, .. } = effect {
+            self.look_again_at(entry);
         }
     }
 
     /// Goes on with the pass over all items, for `item_count` of them. Returns whether it is complete.
-    pub(crate) fn read_items(&mut self, items: &Memtables, item_count: usize) -> bool {
-        let Some(lower) = self.unread.take() else { return true };
-        let mut range = items.range(KeySpan::from(&lower), Direction::Forward);
-        for (key, image) in range.by_ref().take(item_count) {
-            if let Some(second) = due_second(ItemRef::from_trusted(image), &self.attribute_name) {
-                self.add(second, key);
+    pub(crate) fn read_items(&mut self, items: &Items, reads: &mut Reads, item_count: usize) -> Result<bool, Missing> {
+        for _ in 0..item_count {
+            let Some(lower) = self.unread.clone() else { return Ok(true) };
+            let mut walk = items.set().walk(KeySpan::from(&lower), Direction::Forward);
+            let Some(entry) = walk.step(reads)? else {
+                self.unread = walk.cut().map(behind);
+                continue;
+            };
+            let (key, version) = (entry.key.to_vec(), entry.version);
+            let item = items.item_of_entry(entry, reads)?;
+            if let Some(second) = due_second(item.item(), &self.attribute_name) {
+                let entry = entry_of(second, &key);
+                self.entries.insert(&entry, version, Entry::Put(&[]));
+                self.look_again_at(&entry);
             }
+            self.unread = Some(behind(&key));
         }
-        self.unread = range.next().map(|(key, _)| key.to_vec());
-        self.unread.is_none()
+        Ok(self.unread.is_none())
     }
 
     /// The first entries that nothing is decided about and whose time has come.
-    pub(crate) fn due(&self, range: DueRange, entry_count: usize) -> Vec<Vec<u8>> {
+    pub(crate) fn due(&self, reads: &mut Reads, range: DueRange, entry_count: usize) -> Result<Vec<Vec<u8>>, Missing> {
         let first = range.first.to_be_bytes();
         let upper = range.last.saturating_add(1).to_be_bytes();
-        let span =
-            KeySpan { lower: Bound::Included(self.decided.as_slice().max(&first)), upper: Bound::Excluded(&upper) };
-        let due = self.entries.range(span, Direction::Forward);
-        due.take(entry_count).map(|found| found.key.to_vec()).collect()
+        let mut lower = self.decided.as_slice().max(&first).to_vec();
+        let mut due = Vec::new();
+        loop {
+            let begin = lower.clone();
+            let span = KeySpan { lower: Bound::Included(&begin), upper: Bound::Excluded(&upper) };
+            let mut walk = self.entries.walk(span, Direction::Forward);
+            while due.len() < entry_count {
+                let Some(entry) = walk.step(reads)? else { break };
+                due.push(entry.key.to_vec());
+            }
+            match walk.cut() {
+                Some(cut) if due.len() < entry_count => lower = behind(cut),
+                _ => return Ok(due),
+            }
+        }
     }
 
     /// It is decided what becomes of the item of an entry, and of all entries before it.
-    pub(crate) fn set_decided(&mut self, mut entry: Vec<u8>) {
-        // The first bytes after the entry.
-        entry.push(0);
-        self.decided = entry;
+    pub(crate) fn set_decided(&mut self, entry: &[u8]) {
+        self.decided = behind(entry);
     }
 
-    fn add(&mut self, second: u64, key: &[u8]) {
-        self.encode(second, key);
-        if self.has_entry() {
-            return;
-        }
-        self.version += 1;
-        self.entries.insert(&self.entry, self.version, Entry::Put(&[]));
-        self.entry_count += 1;
-        if self.entry < self.decided {
-            self.decided.clone_from(&self.entry);
+    fn look_again_at(&mut self, entry: &[u8]) {
+        if entry < self.decided.as_slice() {
+            self.decided.clear();
+            self.decided.extend_from_slice(entry);
         }
     }
+}
 
-    /// The entry may not be there: the pass has not read every item.
-    fn remove(&mut self, second: u64, key: &[u8]) {
-        self.encode(second, key);
-        if self.has_entry() {
-            self.version += 1;
-            self.entries.insert(&self.entry, self.version, Entry::Tombstone);
-            self.entry_count -= 1;
-        }
+/// Does to entries what a change does, also while nobody knows yet what for.
+pub(crate) fn apply_effect(entries: &mut TableSet, index: LogIndex, effect: Effect<'_>) {
+    match effect {
+        Effect::Add { entry, .. } => entries.insert(entry, index.0, Entry::Put(&[])),
+        Effect::Remove { entry, .. } => entries.insert(entry, index.0, Entry::Tombstone),
+        Effect::Resize { .. } | Effect::SetValue { .. } => panic!("due times have neither sizes nor values"),
     }
+}
 
-    fn encode(&mut self, second: u64, key: &[u8]) {
-        self.entry.clear();
-        self.entry.extend_from_slice(&second.to_be_bytes());
-        self.entry.extend_from_slice(key);
-    }
+fn entry_of(second: u64, key: &[u8]) -> Vec<u8> {
+    let mut entry = Vec::with_capacity(SECOND_BYTES + key.len());
+    entry.extend_from_slice(&second.to_be_bytes());
+    entry.extend_from_slice(key);
+    entry
+}
 
-    fn has_entry(&self) -> bool {
-        self.entries.find_newest(&self.entry).is_some_and(|found| found.entry != Entry::Tombstone)
-    }
+/// The first bytes behind a key.
+fn behind(key: &[u8]) -> Vec<u8> {
+    let mut next = Vec::with_capacity(key.len() + 1);
+    next.extend_from_slice(key);
+    next.push(0);
+    next
 }
 
 /// The encoded key of the item of an entry.

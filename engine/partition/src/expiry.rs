@@ -4,8 +4,10 @@
 //! own in the log; it costs no throughput. Deliberately not here: when items are due (`due_times.rs`).
 
 use crate::due_times::{DueRange, item_key};
-use crate::write::{Replaced, Write};
-use crate::{Cause, Context, Partition};
+use crate::items::ItemBytes;
+use crate::local_indexes::ItemChange;
+use crate::write::{Halt, Replaced, Write};
+use crate::{Cause, Context, Missing, Partition};
 use model::operation::CapacityUnits;
 
 /// Items that the pass over all items reads in one turn.
@@ -30,40 +32,59 @@ impl Partition {
 
     /// Deletes up to `item_count` items whose time is over, decided against the newest state: an item that was changed in
     /// time stays.
-    pub fn expire(&mut self, context: &mut Context, item_count: usize) -> Expired {
+    ///
+    /// # Errors
+    /// If something has to be brought first; what was decided is decided.
+    pub fn expire(&mut self, context: &mut Context, item_count: usize) -> Result<Expired, Missing> {
         let mut expired = Expired::default();
-        let Some(due_times) = &mut self.due_times else { return expired };
-        let is_read = due_times.read_items(&self.memtables, READ_ITEM_COUNT);
+        let Some(due_times) = &mut self.due_times else { return Ok(expired) };
+        let is_read = due_times.read_items(&self.items, &mut context.reads, READ_ITEM_COUNT)?;
         let range = DueRange::at(context.now_us / 1_000, self.options.expiry_delay_ms);
-        let entries = due_times.due(range, item_count);
+        let entries = due_times.due(&mut context.reads, range, item_count)?;
         expired.may_be_more = !is_read || entries.len() == item_count;
+        let mut missing = None;
         for entry in entries {
-            let decided = if self.in_flight.len() < WAITING_COUNT_MAX {
-                self.expire_item(context, range, item_key(&entry))
-            } else {
-                None
-            };
-            let Some(is_deleted) = decided else {
+            if self.in_flight.len() >= WAITING_COUNT_MAX {
                 expired.may_be_more = true;
                 break;
-            };
-            expired.item_count += usize::from(is_deleted);
+            }
+            match self.expire_item(context, range, item_key(&entry)) {
+                Ok(is_deleted) => expired.item_count += usize::from(is_deleted),
+                Err(Halt::Refused(_)) => {
+                    expired.may_be_more = true;
+                    break;
+                }
+                Err(Halt::Missing) => {
+                    missing = Some(Missing);
+                    break;
+                }
+            }
             if let Some(due_times) = &mut self.due_times {
-                due_times.set_decided(entry);
+                due_times.set_decided(&entry);
             }
         }
-        expired
+        match missing {
+            // What was proposed is told; the rest follows when it was brought.
+            Some(missing) if expired.item_count == 0 => Err(missing),
+            _ => Ok(Expired { may_be_more: expired.may_be_more || missing.is_some(), ..expired }),
+        }
     }
 
-    /// Deletes the item if its time is over. Returns whether it was; `None` if the log has no room for it now.
-    fn expire_item(&mut self, context: &mut Context, range: DueRange, key: &[u8]) -> Option<bool> {
+    /// Deletes the item if its time is over. Returns whether it was; refused if the log has no room for it now.
+    fn expire_item(&mut self, context: &mut Context, range: DueRange, key: &[u8]) -> Result<bool, Halt> {
+        let Context { reads, effects, .. } = context;
         let due_times = self.due_times.as_ref().expect("asked by whoever has it");
-        let old = self.newest(key).filter(|item| range.contains(*item, due_times.attribute_name()));
-        let Some(old) = old else { return Some(false) };
+        let found = self.newest(reads, key)?;
+        let old = found.as_ref().map(ItemBytes::item);
+        let old = old.filter(|item| range.contains(*item, due_times.attribute_name()));
+        let Some(old) = old else { return Ok(false) };
         let collection = self.collection_change(key, Some(old), None);
+        self.note_effects(effects, ItemChange { key, old: Some(old), new: None }, collection);
         // DynamoDB: developer guide, "Using time to live": the deletes cost nothing.
         let replaced = Replaced { old_bytes: Some(old.size_bytes()), collection, units: CapacityUnits::ZERO };
+        drop(found);
         let write = Write { key, image: None, replaced, cause: Cause::Expiry };
-        self.try_propose(context, &write, None).ok().map(|()| true)
+        self.try_propose(context, &write, None)?;
+        Ok(true)
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! One a partition, on its core, changed by `apply` with the items: whoever reads an index reads what is applied, as of
 //! the same entry of the log as the items. An entry holds keys alone (FORMAT.md); attributes come from the item, so an
-//! index costs nothing when other attributes of its items change. Deliberately not here: what a read gives back (`model`).
+//! index costs nothing when other attributes of its items change. Deliberately not here: what a change does to an index (`effect.rs`),
+//! and what a read gives back (`model`).
 
+use crate::effect::Effect;
 use crate::table_set::{Content, MemtablesOptions, TableSet};
+use journal::LogIndex;
 use memtable::Entry;
-use model::operation::{IndexSize, index_entry_bytes};
-use model::{ItemRef, TableDefinition};
+use model::ItemRef;
 
 /// What becomes of the item with a key.
 #[derive(Clone, Copy)]
@@ -23,73 +25,32 @@ pub(crate) struct ItemChange<'a> {
 /// Invariant: the set of an index holds the entry of each applied item that has one, and no other.
 pub(crate) struct LocalIndexes {
     /// In the order of the definition.
-    sets: Vec<TableSet>,
-    /// Of the last change of an entry.
-    version: u64,
-    /// Where entries are put together; used again by each change.
-    old_entry: Vec<u8>,
-    new_entry: Vec<u8>,
+    pub(crate) sets: Vec<TableSet>,
+    options: MemtablesOptions,
 }
 
 impl LocalIndexes {
-    /// Empty indexes of a table.
-    pub(crate) fn new(definition: &TableDefinition, options: MemtablesOptions) -> Self {
-        let sets = definition.local_indexes.iter().map(|_| TableSet::new(Content::Entries, options)).collect();
-        Self { sets, version: 0, old_entry: Vec::new(), new_entry: Vec::new() }
+    /// None yet: while a log is read back nobody knows how many there are.
+    pub(crate) fn new(options: MemtablesOptions) -> Self {
+        Self { sets: Vec::new(), options }
     }
 
-    /// Whether the table has none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+    /// Makes sure that there are as many.
+    pub(crate) fn make(&mut self, count: usize) {
+        while self.sets.len() < count {
+            self.sets.push(TableSet::new(Content::Entries, self.options));
+        }
     }
 
-    /// The entries of the index of that number.
-    pub(crate) fn set(&self, index: usize) -> &TableSet {
-        &self.sets[index]
-    }
-
-    /// The same, to merge them.
-    pub(crate) fn set_mut(&mut self, index: usize) -> &mut TableSet {
-        &mut self.sets[index]
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.sets.len()
-    }
-
-    /// Bytes that all entries hold.
-    pub(crate) fn bytes(&self) -> usize {
-        self.sets.iter().map(TableSet::bytes).sum()
-    }
-
-    /// Makes the entries of one item what they are after a change, and accounts for it in `sizes`.
-    pub(crate) fn apply(&mut self, definition: &TableDefinition, change: ItemChange<'_>, sizes: &mut [IndexSize]) {
-        let schema = &definition.key_schema;
-        for ((index, set), size) in definition.local_indexes.iter().zip(&mut self.sets).zip(sizes) {
-            let ItemChange { key, old, new } = change;
-            self.old_entry.clear();
-            self.new_entry.clear();
-            let old = old.filter(|old| schema.encode_entry(index, *old, key, &mut self.old_entry));
-            let new = new.filter(|new| schema.encode_entry(index, *new, key, &mut self.new_entry));
-            if let Some(old) = old {
-                size.item_count -= 1;
-                size.size_bytes -= index_entry_bytes(definition, index, old);
-            }
-            if let Some(new) = new {
-                size.item_count += 1;
-                size.size_bytes += index_entry_bytes(definition, index, new);
-            }
-            if self.old_entry == self.new_entry {
-                continue;
-            }
-            self.version += 1;
-            if old.is_some() {
-                set.insert(&self.old_entry, self.version, Entry::Tombstone);
-            }
-            if new.is_some() {
-                set.insert(&self.new_entry, self.version, Entry::Put(&[]));
-            }
+    /// Does to an index what a change does.
+    pub(crate) fn apply(&mut self, number: u8, index: LogIndex, effect: Effect<'_>) {
+        self.make(usize::from(number) + 1);
+        let set = &mut self.sets[usize::from(number)];
+        match effect {
+            Effect::Remove { entry, .. } => set.insert(entry, index.0, Entry::Tombstone),
+            Effect::Add { entry, .. } => set.insert(entry, index.0, Entry::Put(&[])),
+            Effect::Resize { .. } => {}
+            Effect::SetValue { .. } => panic!("entries of an index have no value"),
         }
     }
 }

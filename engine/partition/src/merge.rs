@@ -1,136 +1,344 @@
-//! Merging the memtables of a set into a new base, in steps: superseded versions and deletions stay behind.
+//! Merging runs of a set into one: superseded versions stay behind, deletions too where nothing older is left, and records that lie in
+//! segments which are mostly dead are moved.
 //!
-//! Runs in the background beside the owner, which goes on reading the inputs. What is left behind is
-//! told, so that the journal gets the space back. Synchronous state: one step, a bounded piece of work.
+//! ```text
+//! inputs, by pieces of the key space -> newest version a key -> (record in a victim? copied to the end of the log) -> output run
+//! ```
+//!
+//! Runs in the background beside the owner. So cleaning goes in the order of the keys, and a copy is named by the very file that is being
+//! written: it never has to be looked for in the log. The owner may change the key meanwhile: its newer version hides the copy, as it
+//! hides the original. Deliberately not here: which runs (`merge_policy.rs`), which segments and when (the engine).
 
-use crate::table_set::{BaseTable, Content, MemtablesOptions};
-use journal::Location;
-use memtable::{Direction, Found, InsertRefused, KeySpan, Merge, Reader, Writer};
+use crate::effect::SetId;
+use crate::flush::{DeadRecords, add_sum};
+use crate::run::{Run, RunId};
+use crate::storage::{RunWriter, Storage, StorageError};
+use crate::table_set::{location_of, place_of};
+use journal::{AppendRefused, GroupId, Location, ReadError, RecordKind, RecordSum, ScannedRecord, SegmentId};
+use runtime::{ShareClass, Signal};
+use sstable::{
+    Block, BlockRef, Content, Direction, Entry, JournalPlace, Merge, MergeStep, Needed, Span, Table, TableRange,
+};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
+use std::rc::Rc;
+use std::time::Duration;
 
-const NEWEST: u64 = u64::MAX;
+/// Keys that are merged before others have their turn.
+const STEP_KEY_COUNT: usize = 256;
+/// Blocks that are read ahead of each input.
+const BLOCKS_AHEAD: usize = 64;
+/// Entries that wait for the records among them which are to be moved.
+const BATCH_ENTRY_COUNT: usize = 1_024;
+/// Records that are read at one time.
+const READ_COUNT_MAX: usize = 16;
+/// Bytes that may wait in the journal: copies give way to requests.
+const WAITING_BYTES_MAX: usize = 256 << 10;
+/// How long a copy waits for its turn.
+const TURN_DELAY: Duration = Duration::from_millis(1);
 
-/// The set of a partition whose tables are merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MergeTarget {
-    /// The items.
-    Items,
-    /// The entries of the local index of that number.
-    LocalIndex(usize),
-    /// The due times, as of when items began to expire for that time.
-    DueTimes(u64),
+/// A merge that is to be done.
+pub struct MergeWork {
+    pub(crate) group: GroupId,
+    pub(crate) set: SetId,
+    /// Newest first; they lie side by side.
+    pub(crate) runs: Vec<Run>,
+    /// Whether no older run is left.
+    pub(crate) drops_deletions: bool,
+    /// Segments that are to be emptied.
+    pub(crate) victims: Rc<BTreeSet<SegmentId>>,
+    /// Whether it was begun to find dead space.
+    pub(crate) is_cleaning: bool,
 }
 
-/// A merge in progress. Made by the partition, stepped by the engine's background task.
-pub struct MergeWork {
-    /// Newest first: the frozen tables, then the base.
-    inputs: Vec<Reader>,
-    content: Content,
-    options: MemtablesOptions,
-    frozen_count: usize,
-    target: MergeTarget,
-    /// The last key that was looked at.
-    last_key: Option<Vec<u8>>,
-    filling: Option<(Vec<u8>, Writer)>,
-    output: Vec<BaseTable>,
-    superseded: Vec<Location>,
-    /// Whether there is a new base at the end; if not, everything is left behind.
-    keeps_newest: bool,
+/// Which merge it is.
+#[derive(Clone, Debug)]
+pub struct MergeId {
+    pub(crate) set: SetId,
+    pub(crate) runs: Vec<RunId>,
+}
+
+/// A merge that is done, and not in a checkpoint yet.
+pub struct Merged {
+    pub(crate) set: SetId,
+    pub(crate) runs: Vec<RunId>,
+    pub(crate) output: Vec<Rc<Table>>,
+    /// Once the checkpoint is durable.
+    pub(crate) dead: DeadRecords,
+    /// Of what was moved.
+    pub(crate) copies: DeadRecords,
+    is_cleaning: bool,
+}
+
+/// An entry on its way to the output.
+struct Pending {
+    key: Vec<u8>,
+    version: u64,
+    value: PendingValue,
+}
+
+enum PendingValue {
+    Tombstone,
+    Bare(u32),
+    Inline(u32, Box<[u8]>),
+    InJournal(u32, JournalPlace),
 }
 
 impl MergeWork {
-    pub(crate) fn new(
-        inputs: Vec<Reader>,
-        (content, options): (Content, MemtablesOptions),
-        frozen_count: usize,
-        target: MergeTarget,
-    ) -> Self {
-        Self {
-            inputs,
-            content,
-            options,
-            frozen_count,
-            target,
-            last_key: None,
-            filling: None,
-            output: Vec::new(),
-            superseded: Vec::new(),
-            keeps_newest: true,
-        }
+    /// Which merge it is.
+    pub fn id(&self) -> MergeId {
+        MergeId { set: self.set, runs: self.runs.iter().map(|run| run.id).collect() }
     }
 
-    /// Work that leaves everything in `inputs` behind: what a deleted table does.
-    pub(crate) fn release(inputs: Vec<Reader>, of: (Content, MemtablesOptions)) -> Self {
-        Self { keeps_newest: false, ..Self::new(inputs, of, 0, MergeTarget::Items) }
-    }
-
-    /// Merges up to `key_count` further keys. Returns whether the merge is complete.
-    pub fn step(&mut self, key_count: usize) -> bool {
-        let inputs = std::mem::take(&mut self.inputs);
-        let is_complete = self.merge(&inputs, key_count);
-        self.inputs = inputs;
-        is_complete
-    }
-
-    /// Journal records that no table names any more, found since the last call.
-    pub fn take_superseded(&mut self) -> Vec<Location> {
-        std::mem::take(&mut self.superseded)
-    }
-
-    /// The set that was merged, how many of its frozen tables the new base stands for, and the new base.
-    pub(crate) fn into_base(mut self) -> (MergeTarget, usize, Vec<BaseTable>) {
-        self.seal();
-        (self.target, self.frozen_count, self.output)
-    }
-
-    fn merge(&mut self, inputs: &[Reader], key_count: usize) -> bool {
-        let last_key = self.last_key.take();
-        let lower = last_key.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let span = KeySpan { lower, upper: Bound::Unbounded };
-        let tables = inputs.iter().map(|reader| &**reader);
-        let mut keys = Merge::new(tables, span, NEWEST, Direction::Forward);
-        for _ in 0..key_count {
-            let Some(found) = keys.next() else { return true };
-            self.leave_superseded(inputs, found.key, found.version);
-            if self.keeps_newest && self.content.is_live(found) {
-                self.keep(found);
-            } else {
-                self.superseded.extend(self.content.location(found));
+    /// Merges. When this returns the output is durable, and nothing names it yet.
+    ///
+    /// # Errors
+    /// If something cannot be read or written; then nothing is changed.
+    pub async fn run(self, storage: &Storage) -> Result<Merged, StorageError> {
+        let mut merging = Merging {
+            storage,
+            work: &self,
+            writer: RunWriter::new(storage, self.group),
+            pending: Vec::new(),
+            ahead: HashMap::new(),
+            copies: DeadRecords::new(),
+        };
+        let merged = merging.merge().await;
+        let Merging { writer, copies, .. } = merging;
+        match merged {
+            Ok((output, dead)) => {
+                let runs = self.runs.iter().map(|run| run.id).collect();
+                Ok(Merged { set: self.set, runs, output, dead, copies, is_cleaning: self.is_cleaning })
             }
-            self.last_key = Some(found.key.to_vec());
-        }
-        false
-    }
-
-    /// Notes every version of `key` older than `version`. A version that is in several tables is noted as the newest of them has it: where it
-    /// lay before is not known to the journal any more.
-    fn leave_superseded(&mut self, inputs: &[Reader], key: &[u8], mut version: u64) {
-        if self.content == Content::Entries {
-            return;
-        }
-        for table in inputs {
-            while let Some(older) = version.checked_sub(1).and_then(|before| table.find(key, before)) {
-                version = older.version;
-                self.superseded.extend(self.content.location(older));
+            Err(error) => {
+                writer.discard().await;
+                copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));
+                Err(error)
             }
         }
     }
+}
 
-    fn keep(&mut self, found: Found<'_>) {
+impl Merged {
+    /// Whether it was begun to find dead space.
+    pub fn is_cleaning(&self) -> bool {
+        self.is_cleaning
+    }
+
+    /// It is of no use: its files and its copies go.
+    pub async fn discard(self, storage: &Storage) {
+        self.copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));
+        for table in &self.output {
+            storage.remove(table.id()).await;
+        }
+    }
+}
+
+struct Merging<'w> {
+    storage: &'w Storage,
+    work: &'w MergeWork,
+    writer: RunWriter,
+    pending: Vec<Pending>,
+    /// Blocks that were read and not needed yet.
+    ahead: HashMap<(u64, u32), Rc<Block>>,
+    copies: DeadRecords,
+}
+
+impl Merging<'_> {
+    async fn merge(&mut self) -> Result<(Vec<Rc<Table>>, DeadRecords), StorageError> {
+        let mut lower: Option<&[u8]> = None;
         loop {
-            let options = self.options;
-            let (_, writer) = self.filling.get_or_insert_with(|| (found.key.to_vec(), options.create()));
-            match writer.insert(found.key, found.version, found.entry) {
-                Ok(()) => return,
-                Err(InsertRefused::Full) => self.seal(),
-                Err(error) => panic!("the entry was in a memtable of the same bound: {error}"),
+            let begin = lower.map_or(Bound::Unbounded, Bound::Excluded);
+            let firsts = self.work.runs.iter().map(|run| {
+                let mut files = run.files_between(begin, Bound::Unbounded);
+                (files.next(), files.next().is_some())
+            });
+            // A piece ends with the first file to end which has one behind it.
+            let ends = firsts.filter_map(|(file, has_next)| file.filter(|_| has_next));
+            let end = ends.map(|file| file.record().last_key.as_slice()).min();
+            let span = Span { lower: begin, upper: end.map_or(Bound::Unbounded, Bound::Included) };
+            self.merge_piece(span).await?;
+            self.ahead.clear();
+            if end.is_none() {
+                break;
+            }
+            lower = end;
+        }
+        self.write_pending().await?;
+        let output = self.writer.finish().await?;
+        let dead = self.dead(&output).await?;
+        Ok((output, dead))
+    }
+
+    async fn merge_piece(&mut self, span: Span<'_>) -> Result<(), StorageError> {
+        let work = self.work;
+        let files = work.runs.iter().flat_map(|run| run.files_between(span.lower, span.upper));
+        let ranges = files.map(|file| TableRange::new(Rc::clone(file), span, Direction::Forward));
+        let mut merge = Merge::new(ranges, Direction::Forward);
+        let mut key_count = 0;
+        loop {
+            match merge.step() {
+                MergeStep::End => return Ok(()),
+                MergeStep::Needs => self.supply(&mut merge).await?,
+                MergeStep::Entry => {
+                    let entry = merge.entry();
+                    if entry.content != Content::Tombstone || !work.drops_deletions {
+                        self.pending.push(Pending::of(merge.key(), entry));
+                    }
+                    if self.pending.len() >= BATCH_ENTRY_COUNT {
+                        self.write_pending().await?;
+                    }
+                    key_count += 1;
+                    if key_count % STEP_KEY_COUNT == 0 {
+                        self.storage.runtime.yield_now().await;
+                    }
+                }
             }
         }
     }
 
-    fn seal(&mut self) {
-        if let Some((first_key, writer)) = self.filling.take() {
-            self.output.push(BaseTable { first_key, table: writer });
+    /// Reads what the inputs wait for, and what they will need after it; past the cache, which is for others.
+    async fn supply(&mut self, merge: &mut Merge<'_>) -> Result<(), StorageError> {
+        let needs: Vec<(usize, Needed)> = merge.needs().collect();
+        let mut blocks: Vec<BlockRef> = Vec::new();
+        for (source, needed) in needs {
+            let table = Rc::clone(merge.range(source).table());
+            match needed {
+                Needed::Page(page) => merge.supply_page(source, table.read_page(page).await?),
+                Needed::Block(block) => {
+                    if !self.ahead.contains_key(&(table.id().0, block.unit)) {
+                        blocks.clear();
+                        merge.range(source).blocks_ahead(BLOCKS_AHEAD, &mut blocks);
+                        let read = table.read_run(&blocks).await?;
+                        let keyed = blocks.iter().zip(read).map(|(block, data)| ((table.id().0, block.unit), data));
+                        self.ahead.extend(keyed);
+                    }
+                    let block = self.ahead.remove(&(table.id().0, block.unit)).expect("read a moment ago");
+                    merge.supply_block(source, block);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the records of pending entries that lie in victims, and writes all of them.
+    async fn write_pending(&mut self) -> Result<(), StorageError> {
+        let mut pending = std::mem::take(&mut self.pending);
+        if !self.work.victims.is_empty() {
+            self.move_records(&mut pending).await?;
+        }
+        for Pending { key, version, value } in &pending {
+            self.writer.push(key, Entry { version: *version, content: value.content() }).await?;
+        }
+        pending.clear();
+        self.pending = pending;
+        Ok(())
+    }
+
+    async fn move_records(&mut self, pending: &mut [Pending]) -> Result<(), StorageError> {
+        let victims = &self.work.victims;
+        let mut moving: Vec<&mut JournalPlace> = pending
+            .iter_mut()
+            .filter_map(|entry| match &mut entry.value {
+                PendingValue::InJournal(_, place) if victims.contains(&SegmentId(place.segment)) => Some(place),
+                _ => None,
+            })
+            .collect();
+        for places in moving.chunks_mut(READ_COUNT_MAX) {
+            let locations: Vec<Location> = places.iter().map(|place| location_of(**place)).collect();
+            let records = read_records(self.storage, &locations).await?;
+            for (place, record) in places.iter_mut().zip(records) {
+                let copy = self.append(&record).await?;
+                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+                **place = place_of(copy);
+            }
+        }
+        Ok(())
+    }
+
+    async fn append(&self, record: &ScannedRecord) -> Result<Location, StorageError> {
+        let Storage { runtime, journal, .. } = self.storage;
+        while journal.waiting_bytes() > WAITING_BYTES_MAX {
+            runtime.sleep(TURN_DELAY).await;
+        }
+        loop {
+            match journal.append(record.as_kind(RecordKind::Moved)) {
+                Ok(location) => return Ok(location),
+                Err(AppendRefused::Busy) => runtime.sleep(TURN_DELAY).await,
+                Err(refused) => return Err(StorageError::Append(refused)),
+            }
         }
     }
+
+    /// What the inputs and the copies kept alive and the output does not.
+    async fn dead(&self, output: &[Rc<Table>]) -> Result<DeadRecords, StorageError> {
+        let mut dead = self.copies.clone();
+        for table in self.work.runs.iter().flat_map(|run| &run.files) {
+            for used in table.read_usage().await? {
+                add_sum(&mut dead, SegmentId(used.segment), sum_of(used));
+            }
+        }
+        for table in output {
+            for used in table.read_usage().await? {
+                let (segment, sum) = (SegmentId(used.segment), sum_of(used));
+                let known = dead.get_mut(&segment).expect("the output points to what its inputs do, and to copies");
+                known.count -= sum.count;
+                known.payload_bytes -= sum.payload_bytes;
+            }
+        }
+        dead.retain(|_, sum| sum.count > 0);
+        Ok(dead)
+    }
+}
+
+impl Pending {
+    fn of(key: &[u8], entry: Entry<'_>) -> Self {
+        let value = match entry.content {
+            Content::Tombstone => PendingValue::Tombstone,
+            Content::BareKey { item_bytes } => PendingValue::Bare(item_bytes),
+            Content::Inline { item_bytes, value } => PendingValue::Inline(item_bytes, value.into()),
+            Content::InJournal { item_bytes, place } => PendingValue::InJournal(item_bytes, place),
+        };
+        Self { key: key.to_vec(), version: entry.version, value }
+    }
+}
+
+impl PendingValue {
+    fn content(&self) -> Content<'_> {
+        match self {
+            Self::Tombstone => Content::Tombstone,
+            Self::Bare(item_bytes) => Content::BareKey { item_bytes: *item_bytes },
+            Self::Inline(item_bytes, value) => Content::Inline { item_bytes: *item_bytes, value },
+            Self::InJournal(item_bytes, place) => Content::InJournal { item_bytes: *item_bytes, place: *place },
+        }
+    }
+}
+
+/// What a file says that it keeps alive, as the journal counts.
+pub(crate) fn sum_of(used: sstable::SegmentUse) -> RecordSum {
+    RecordSum { count: u64::from(used.record_count), payload_bytes: used.payload_bytes }
+}
+
+/// A record, by its place among those that were asked for.
+type NumberedRecord = (usize, Result<ScannedRecord, ReadError>);
+
+/// Reads records side by side.
+async fn read_records(storage: &Storage, locations: &[Location]) -> Result<Vec<ScannedRecord>, StorageError> {
+    let done: Rc<RefCell<Vec<NumberedRecord>>> = Rc::default();
+    let signal = Signal::new();
+    for (number, location) in locations.iter().copied().enumerate() {
+        let (journal, done, signal) = (storage.journal.clone(), Rc::clone(&done), signal.clone());
+        storage.runtime.spawn(ShareClass::Background, async move {
+            let record = journal.read_record(location).await;
+            done.borrow_mut().push((number, record));
+            signal.notify();
+        });
+    }
+    while done.borrow().len() < locations.len() {
+        signal.wait().await;
+    }
+    let mut read = done.take();
+    read.sort_by_key(|(number, _)| *number);
+    read.into_iter().map(|(_, record)| record.map_err(StorageError::Record)).collect()
 }

@@ -1,21 +1,27 @@
-//! A partition: its group, its memtables and indexes, and what is in flight between group and memtables.
+//! A partition: its group, its sets, its files, and what is in flight between group and memtables.
 
-use crate::clean::Moving;
 use crate::collections::Collections;
 use crate::due_times::DueTimes;
+use crate::effect::SetId;
+use crate::file_set::{FileChange, FileSet, Snapshot};
+use crate::flush::{FlushSet, FlushWork, Flushed};
 use crate::in_flight::InFlight;
-use crate::local_indexes::{ItemChange, LocalIndexes};
-use crate::memtables::Memtables;
-use crate::merge::{MergeTarget, MergeWork};
+use crate::items::{ItemBytes, Items};
+use crate::local_indexes::LocalIndexes;
+use crate::merge::{MergeId, MergeWork, Merged};
+use crate::merge_policy::runs_to_merge;
+use crate::reads::{Missing, Reads};
+use crate::run::Run;
+use crate::table_set::TableSet;
 use crate::throughput::Throughput;
-use crate::{MemtablesOptions, Statistics};
-use journal::Journal;
-use memtable::{Direction, KeySpan};
-use model::operation::collection_share_bytes;
+use crate::{MemtablesOptions, Opening, PartitionError, Statistics};
+use journal::{GroupId, Journal, SegmentId};
 use model::table::{HashRange, PartitionId};
-use model::{EncodedKey, ItemRef, TableDefinition};
+use model::{Access, EncodedKey, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
-use std::collections::VecDeque;
+use sstable::FileId;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, the key, what the encodings add.
@@ -35,7 +41,7 @@ pub struct PartitionOptions {
 /// Owner of a hash range of a table. One a range, on the core of its worker; dropped when its table is deleted.
 ///
 /// Invariants:
-/// 1. The memtables hold exactly what the group's applied entries make, the indexes what follows from the memtables.
+/// 1. Memtables and files hold exactly what the group's applied entries make, the other sets what follows from the items.
 /// 2. An answer to a write is released when its entry is applied, not before; so is an answer that tells what a write in
 ///    flight does.
 /// 3. A decision sees the newest image: in flight if there is one, else applied.
@@ -44,7 +50,7 @@ pub struct Partition {
     pub(crate) definition: Arc<TableDefinition>,
     pub(crate) options: PartitionOptions,
     pub(crate) group: Group,
-    pub(crate) memtables: Memtables,
+    pub(crate) items: Items,
     pub(crate) local_indexes: LocalIndexes,
     /// Empty on a table without local indexes.
     pub(crate) collections: Collections,
@@ -54,14 +60,13 @@ pub struct Partition {
     pub(crate) throughput: Throughput,
     pub(crate) in_flight: InFlight,
     pub(crate) statistics: Statistics,
+    pub(crate) files: FileSet,
     /// Used again by each `apply_durable`.
     pub(crate) committed: Vec<CommittedEntry>,
     /// The journal refused entries: they are collected again after its next flush.
     pub(crate) is_blocked: bool,
     is_proposing: bool,
     is_settling: bool,
-    /// Copies of its records that are not known to be durable, in the order of the journal.
-    pub(crate) moving: VecDeque<Moving>,
 }
 
 /// A part of a table.
@@ -71,40 +76,57 @@ pub(crate) struct TablePart {
     pub(crate) definition: Arc<TableDefinition>,
 }
 
-/// What the log of a partition has made.
+/// What the log of a partition and its files have made.
 pub(crate) struct Contents {
-    pub(crate) memtables: Memtables,
+    pub(crate) items: Items,
+    pub(crate) local_indexes: LocalIndexes,
+    pub(crate) collections: Collections,
+    /// Entries of due times, for which attribute, and whether they are all.
+    pub(crate) due_entries: Option<(TableSet, String, bool)>,
     pub(crate) statistics: Statistics,
+    pub(crate) files: FileSet,
 }
 
 impl Partition {
-    /// Takes over a group and what its log made, and makes the indexes that follow from it.
+    /// A partition of a new table: of `definition`'s, the part that is `range`. Its group has one member, which leads.
+    ///
+    /// # Errors
+    /// If the group cannot be made.
+    pub fn create(
+        id: PartitionId,
+        (definition, range): (Arc<TableDefinition>, HashRange),
+        options: PartitionOptions,
+    ) -> Result<Self, PartitionError> {
+        Opening::new(id, options).open_without_files(definition, range)
+    }
+
+    /// Takes over a group and what its log and its files made.
     pub(crate) fn new(part: TablePart, options: PartitionOptions, group: Group, contents: Contents) -> Self {
         let TablePart { id, range, definition } = part;
-        let Contents { memtables, statistics } = contents;
-        let local_indexes = LocalIndexes::new(&definition, options.memtables);
+        let Contents { items, mut local_indexes, collections, due_entries, statistics, files } = contents;
+        local_indexes.make(definition.local_indexes.len());
         let throughput = Throughput::new(range, &definition);
         let mut partition = Self {
             id,
             definition,
             options,
             group,
-            memtables,
+            items,
             local_indexes,
-            collections: Collections::default(),
+            collections,
             due_times: None,
             due_times_count: 0,
             throughput,
             in_flight: InFlight::default(),
             statistics,
+            files,
             committed: Vec::new(),
             is_blocked: false,
             is_proposing: false,
             is_settling: false,
-            moving: VecDeque::new(),
         };
-        partition.fill_local_indexes();
         partition.begin_expiry();
+        partition.take_over_due_times(due_entries);
         partition
     }
 
@@ -130,15 +152,24 @@ impl Partition {
         self.statistics
     }
 
-    /// About how many bytes of the journal's log its items need.
-    pub fn log_bytes(&self) -> u64 {
+    /// About how many bytes of the journal its items need.
+    pub fn live_bytes(&self) -> u64 {
         self.statistics.size_bytes + self.statistics.item_count * RECORD_OVERHEAD_BYTES
     }
 
-    /// Bytes that it holds in memory.
-    pub fn memory_bytes(&self) -> usize {
-        let due_times = self.due_times.as_ref().map_or(0, DueTimes::bytes);
-        self.memtables.bytes() + self.local_indexes.bytes() + self.collections.memory_bytes() + due_times
+    /// Bytes that its memtables hold.
+    pub fn memtable_bytes(&self) -> usize {
+        self.sets().map(|(_, set)| set.memtable_bytes()).sum()
+    }
+
+    /// Bytes that its memtables hold which no flush is writing.
+    pub fn unflushed_bytes(&self) -> usize {
+        self.sets().map(|(_, set)| set.unflushed_bytes()).sum()
+    }
+
+    /// Bytes that it holds in memory beside its memtables, which no flush takes out of it.
+    pub fn fixed_memory_bytes(&self) -> usize {
+        self.sets().map(|(_, set)| set.file_memory_bytes()).sum::<usize>() + self.collections.memory_bytes()
     }
 
     /// Notes whether its worker has it on the list of those with proposals; returns what was noted before.
@@ -156,16 +187,16 @@ impl Partition {
         std::mem::replace(&mut self.is_settling, is_settling)
     }
 
-    /// Whether everything that was proposed is applied, and everything that was moved has its place.
+    /// Whether everything that was proposed is applied, and no checkpoint is on its way.
     pub fn is_settled(&self) -> bool {
         let is_applied = self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked;
-        is_applied && self.moving.is_empty() && self.group.waits_for().is_none()
+        is_applied && !self.files.is_changing() && self.group.waits_for().is_none()
     }
 
     /// Asks for the memory that an operation on the key looks at. Whoever has several of them asks for all, then for all
     /// again with `is_second`, and then executes them.
     pub fn prefetch(&self, key: &EncodedKey, is_second: bool) {
-        self.memtables.prefetch(key, is_second);
+        self.items.set().prefetch(key, is_second);
     }
 
     /// Hands new entries of the group to the journal, which makes them durable with those of all other groups.
@@ -178,83 +209,199 @@ impl Partition {
         self.is_blocked
     }
 
-    /// A merge of memtables that is due, if one is. It is stepped elsewhere and comes back to
-    /// [`Partition::finish_merge`].
+    /// The first segment of the log in which there is something that a start needs: of the group, of the files' checkpoint, of changes that
+    /// no file holds.
+    pub fn floor(&self) -> Option<SegmentId> {
+        self.group.floor().into_iter().chain(self.files.floor()).chain(self.items.floor()).min()
+    }
+
+    /// Whether its memtables hold anything that no flush is writing.
+    pub fn has_unflushed(&self) -> bool {
+        self.unflushed_bytes() > 0
+    }
+
+    /// Freezes the memtables, to be flushed; `None` while a flush is under way, or if they are empty. What comes of it goes to
+    /// [`Partition::finish_flush`] or [`Partition::abandon_flush`].
+    pub fn begin_flush(&mut self) -> Option<FlushWork> {
+        if !self.can_flush() {
+            return None;
+        }
+        let snapshot = self.snapshot();
+        let mut sets = Vec::new();
+        for id in self.set_ids() {
+            let set = self.set_mut(id, snapshot.due_generation).expect("it has just been listed");
+            let (content, has_runs) = (set.content(), !set.runs().is_empty());
+            sets.push(FlushSet { set: id, content, tables: set.begin_flush(), has_runs });
+        }
+        self.items.note_flush();
+        self.files.is_flushing = true;
+        Some(FlushWork { group: GroupId(self.id.0), snapshot, sets })
+    }
+
+    /// A flush is done: its files are to be named. The caller goes on with [`Partition::advance_files`].
+    pub fn finish_flush(&mut self, flushed: Flushed) {
+        self.files.queue(FileChange::Flush(flushed));
+    }
+
+    /// A flush has failed: its memtables wait for the next one.
+    pub fn abandon_flush(&mut self) {
+        self.files.is_flushing = false;
+        self.items.note_abandoned();
+        for id in self.set_ids() {
+            let generation = self.due_generation();
+            self.set_mut(id, generation).expect("it has just been listed").abandon_flush();
+        }
+    }
+
+    /// Writes the checkpoint again at the end of the log, so that its floor moves there.
+    pub fn renew(&mut self) {
+        if !self.files.is_changing() {
+            self.files.queue(FileChange::Renew);
+        }
+    }
+
+    /// A merge that is due, if one is, because reads look into too many runs.
     pub fn take_merge_work(&mut self) -> Option<MergeWork> {
-        if let Some(work) = self.memtables.take_merge_work(self.statistics.item_count) {
-            return Some(work);
-        }
-        for number in 0..self.local_indexes.len() {
-            let entry_count = self.statistics.local_indexes[number].item_count;
-            let set = self.local_indexes.set_mut(number);
-            if let Some(work) = set.take_merge_work(entry_count, MergeTarget::LocalIndex(number)) {
-                return Some(work);
+        for id in self.set_ids() {
+            let generation = self.due_generation();
+            let set = self.set_mut(id, generation).expect("it has just been listed");
+            let runs = set.runs();
+            // Runs behind one that is being merged wait for it.
+            let free_count = runs.iter().position(|run| run.is_merging).unwrap_or(runs.len());
+            let entry_counts: Vec<u64> = runs[..free_count].iter().map(Run::entry_count).collect();
+            let count = runs_to_merge(&entry_counts);
+            if count > 0 {
+                return Some(self.begin_merge(id, count, Rc::default()));
             }
         }
-        let due_times = self.due_times.as_mut()?;
-        let target = MergeTarget::DueTimes(due_times.generation());
-        let (entries, entry_count) = due_times.entries_mut();
-        entries.take_merge_work(entry_count, target)
+        None
     }
 
-    /// A merge is complete.
-    pub fn finish_merge(&mut self, work: MergeWork) {
-        let (target, frozen_count, base) = work.into_base();
-        match target {
-            MergeTarget::Items => self.memtables.finish_merge(frozen_count, base),
-            MergeTarget::LocalIndex(number) => self.local_indexes.set_mut(number).finish_merge(frozen_count, base),
-            MergeTarget::DueTimes(generation) => {
-                // The tables of an expiry that was switched off meanwhile are gone.
-                let due_times = self.due_times.as_mut().filter(|due_times| due_times.generation() == generation);
-                if let Some(due_times) = due_times {
-                    due_times.entries_mut().0.finish_merge(frozen_count, base);
-                }
-            }
+    /// A merge of all runs of the items, which finds what is superseded, and moves what lies in `victims`; `None` if there are none or one of them is
+    /// being merged.
+    pub fn take_cleaning_work(&mut self, victims: &Rc<BTreeSet<SegmentId>>) -> Option<MergeWork> {
+        let runs = self.items.set().runs();
+        let count = runs.len();
+        let is_free = count > 0 && runs.iter().all(|run| !run.is_merging);
+        is_free.then(|| MergeWork { is_cleaning: true, ..self.begin_merge(SetId::Items, count, Rc::clone(victims)) })
+    }
+
+    fn begin_merge(&mut self, id: SetId, count: usize, victims: Rc<BTreeSet<SegmentId>>) -> MergeWork {
+        let generation = self.due_generation();
+        let set = self.set_mut(id, generation).expect("it has just been listed");
+        let drops_deletions = count == set.runs().len();
+        let runs = set.begin_merge(count);
+        MergeWork { group: GroupId(self.id.0), set: id, runs, drops_deletions, victims, is_cleaning: false }
+    }
+
+    /// A merge is done: its run is to be named. The caller goes on with [`Partition::advance_files`].
+    pub fn finish_merge(&mut self, merged: Merged) {
+        self.files.queue(FileChange::Merge(merged));
+    }
+
+    /// A merge has failed: its runs stay.
+    pub fn abandon_merge(&mut self, merge: &MergeId) {
+        let generation = self.due_generation();
+        if let Some(set) = self.set_mut(merge.set, generation) {
+            set.abandon_merge(&merge.runs);
         }
     }
 
-    /// The partition is gone: what is to be done so that the journal gets back the space of all its changes.
-    pub fn into_release_work(self) -> MergeWork {
-        self.memtables.into_release_work()
+    /// Whether any of its sets has files.
+    pub fn has_files(&self) -> bool {
+        self.sets().any(|(_, set)| !set.runs().is_empty())
+    }
+
+    /// Its files, also those that are about to be named.
+    pub fn file_ids(&self) -> Vec<FileId> {
+        let files = self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files);
+        files.map(|file| file.id()).collect()
+    }
+
+    /// Whether there is something to flush and nothing in the way.
+    pub fn can_flush(&self) -> bool {
+        !self.files.is_flushing && self.has_unflushed()
+    }
+
+    /// Bytes of its files.
+    pub fn file_bytes(&self) -> u64 {
+        let files = self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files);
+        files.map(|file| u64::from(file.record().units) * runtime::BLOCK_BYTES as u64).sum()
+    }
+
+    /// How many items its files and memtables hold which are superseded or deleted, about.
+    pub fn superseded_count(&self) -> u64 {
+        let entries: u64 = self.items.set().runs().iter().map(Run::entry_count).sum();
+        (entries + self.items.set().version_count() as u64).saturating_sub(self.statistics.item_count)
     }
 
     /// The item as of the last applied change.
-    pub(crate) fn applied(&self, key: &[u8]) -> Option<ItemRef<'_>> {
-        self.memtables.find(key).map(ItemRef::from_trusted)
+    pub(crate) fn applied<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
+        self.items.find(key, reads)
     }
 
     /// The item as it will be once everything in flight is applied.
-    pub(crate) fn newest(&self, key: &[u8]) -> Option<ItemRef<'_>> {
+    pub(crate) fn newest<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
         match self.in_flight.newest(key) {
-            Some(image) => image.map(|image| ItemRef::from_trusted(image)),
-            None => self.applied(key),
+            Some(image) => Ok(image.map(|image| ItemBytes::Memory(image))),
+            None => self.applied(reads, key),
         }
     }
 
-    /// Makes the indexes of one item what they will be after it changes. Called before the memtables change.
-    pub(crate) fn apply_to_indexes(&mut self, key: &[u8], image: Option<&[u8]>) {
-        if self.local_indexes.is_empty() && self.due_times.is_none() {
-            return;
-        }
-        let old = self.memtables.find(key).map(ItemRef::from_trusted);
-        let change = ItemChange { key, old, new: image.map(ItemRef::from_trusted) };
-        self.local_indexes.apply(&self.definition, change, &mut self.statistics.local_indexes);
-        if let Some(due_times) = &mut self.due_times {
-            due_times.apply(change);
+    /// The size of the item as it will be once everything in flight is applied.
+    pub(crate) fn newest_size(&self, reads: &mut Reads, key: &[u8]) -> Result<Option<usize>, Missing> {
+        match self.in_flight.newest(key) {
+            Some(image) => Ok(image.map(|image| ItemRef::from_trusted(image).size_bytes())),
+            None => self.items.find_size(key, reads),
         }
     }
 
-    /// Makes the entries of all items, and sums up their collections.
-    fn fill_local_indexes(&mut self) {
-        if self.local_indexes.is_empty() {
-            return;
+    /// What it is now, as of the last applied change.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let due = self.due_times.as_ref();
+        Snapshot {
+            index: self.group.applied().index,
+            statistics: self.statistics,
+            due_attribute: due.map(|due| due.attribute_name().to_owned()),
+            is_due_complete: due.is_some_and(DueTimes::is_complete),
+            due_generation: self.due_times_count,
         }
-        for (key, image) in self.memtables.range(KeySpan::ALL, Direction::Forward) {
-            let item = ItemRef::from_trusted(image);
-            let change = ItemChange { key, old: None, new: Some(item) };
-            self.local_indexes.apply(&self.definition, change, &mut self.statistics.local_indexes);
-            self.collections.add(key, collection_share_bytes(&self.definition, item));
+    }
+
+    /// All sets that it has.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = (SetId, &TableSet)> {
+        let indexes = (0_u8..).zip(&self.local_indexes.sets).map(|(number, set)| (SetId::LocalIndex(number), set));
+        let due = self.due_times.as_ref().map(|due| (SetId::DueTimes, &due.entries));
+        let collections = (SetId::Collections, &self.collections.applied);
+        [(SetId::Items, self.items.set())].into_iter().chain(indexes).chain(due).chain([collections])
+    }
+
+    fn set_ids(&self) -> Vec<SetId> {
+        self.sets().map(|(id, _)| id).collect()
+    }
+
+    /// One of them; of due times, only those of that generation.
+    pub(crate) fn set_mut(&mut self, id: SetId, due_generation: u64) -> Option<&mut TableSet> {
+        match id {
+            SetId::Items => Some(self.items.set_mut()),
+            SetId::LocalIndex(number) => self.local_indexes.sets.get_mut(usize::from(number)),
+            SetId::DueTimes => {
+                let due = self.due_times.as_mut().filter(|due| due.generation() == due_generation);
+                due.map(|due| &mut due.entries)
+            }
+            SetId::Collections => Some(&mut self.collections.applied),
         }
+    }
+
+    /// Whether a write has to know no more of what it replaces than its size: nothing follows from the item, and nobody pays by it.
+    pub(crate) fn needs_sizes_alone(&self) -> bool {
+        let has_indexes = !self.definition.local_indexes.is_empty();
+        !has_indexes && self.due_times.is_none() && !self.throughput.is_bounded(Access::Write)
+    }
+
+    /// Counts the times that expiry was switched.
+    pub(crate) fn due_generation(&self) -> u64 {
+        self.due_times_count
     }
 
     /// Begins to note when items are due, or ceases to, as the table wants it.
@@ -265,6 +412,21 @@ impl Partition {
         }
         self.due_times_count += 1;
         let (generation, options) = (self.due_times_count, self.options.memtables);
+        if let Some(earlier) = self.due_times.take() {
+            self.files.let_go(earlier.entries.runs());
+        }
         self.due_times = wanted.map(|attribute_name| DueTimes::new(attribute_name, generation, options));
+    }
+
+    /// What an earlier life has found of due times counts if it was for the same attribute.
+    fn take_over_due_times(&mut self, found: Option<(TableSet, String, bool)>) {
+        let Some((entries, attribute_name, is_complete)) = found else { return };
+        match self.due_times.as_mut().filter(|due| due.attribute_name() == attribute_name) {
+            Some(due) => {
+                due.take_over(entries, is_complete);
+                self.files.set_due_generation(self.due_times_count);
+            }
+            None => self.files.let_go(entries.runs()),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! How much a partition holds, kept exact as changes are applied.
 
+use crate::ChangeView;
+use crate::effect::{Effect, Effects, SetId};
 use model::ItemRef;
 use model::limits::LOCAL_SECONDARY_INDEX_COUNT_MAX;
 use model::operation::IndexSize;
@@ -15,16 +17,50 @@ pub struct Statistics {
     pub local_indexes: [IndexSize; LOCAL_SECONDARY_INDEX_COUNT_MAX],
 }
 
+/// How large an item was and is, as DynamoDB counts it; `None` where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChangeSizes {
+    old_bytes: Option<u32>,
+    new_bytes: Option<u32>,
+}
+
+impl ChangeSizes {
+    /// Of a change.
+    pub(crate) fn of(change: &ChangeView<'_>) -> Self {
+        let size =
+            |image| u32::try_from(ItemRef::from_trusted(image).size_bytes()).expect("an item has at most 400 KB");
+        Self { old_bytes: change.old_item_bytes, new_bytes: change.image.map(size) }
+    }
+}
+
 impl Statistics {
-    /// Accounts for a change that replaces an item of `old_bytes` by `image`.
-    pub(crate) fn apply(&mut self, old_bytes: Option<usize>, image: Option<&[u8]>) {
-        if let Some(old_bytes) = old_bytes {
+    /// Accounts for a change.
+    pub(crate) fn apply(&mut self, sizes: ChangeSizes, effects: Effects<'_>) {
+        if let Some(old_bytes) = sizes.old_bytes {
             self.item_count -= 1;
-            self.size_bytes -= old_bytes as u64;
+            self.size_bytes -= u64::from(old_bytes);
         }
-        if let Some(image) = image {
+        if let Some(new_bytes) = sizes.new_bytes {
             self.item_count += 1;
-            self.size_bytes += ItemRef::from_trusted(image).size_bytes() as u64;
+            self.size_bytes += u64::from(new_bytes);
+        }
+        for (set, effect) in effects.iter() {
+            let SetId::LocalIndex(number) = set else { continue };
+            let size = &mut self.local_indexes[usize::from(number)];
+            match effect {
+                Effect::Remove { item_bytes, .. } => {
+                    size.item_count -= 1;
+                    size.size_bytes -= u64::from(item_bytes);
+                }
+                Effect::Add { item_bytes, .. } => {
+                    size.item_count += 1;
+                    size.size_bytes += u64::from(item_bytes);
+                }
+                Effect::Resize { old_item_bytes, item_bytes } => {
+                    size.size_bytes = size.size_bytes - u64::from(old_item_bytes) + u64::from(item_bytes);
+                }
+                Effect::SetValue { .. } => {}
+            }
         }
     }
 

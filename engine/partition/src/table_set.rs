@@ -1,22 +1,23 @@
-//! An ordered set of memtables, read as one: the one that is written, those frozen since the last merge, and the base
-//! that the merge made.
+//! An ordered set of a partition: the memtable that is written, those that are frozen, and sorted runs of files, read as one.
 //!
-//! A partition has one for its items and one for each index over them, all on its core; a merge in the background reads
-//! the frozen ones and the base. Every version of a key stays in its memtable until a merge leaves it behind.
-//! Deliberately not here: the skiplist itself (`memtable`), what a value means (`image.rs` for items), and when a merge
-//! may run (the engine).
+//! ```text
+//! insert -> active -> frozen, newest first -> (flush) -> runs, newest first -> (merge) -> fewer runs
+//! ```
+//!
+//! A partition has one for its items and one for each set that follows from them, all on its core. Every version of a key stays in its memtable
+//! until that is flushed; a run has one version a key. Deliberately not here: the skiplist (`memtable`), files (`sstable`), what a
+//! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
 use crate::image::image_of;
-use crate::merge::{MergeTarget, MergeWork};
-use journal::Location;
-use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer};
+use crate::reads::{Missing, Reads};
+use crate::run::{Run, RunId};
+use crate::walk::Walk;
+use journal::{Location, SegmentId};
+use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Reader, Writer};
+use sstable::{JournalPlace, SoughtKey};
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
-const NEWEST: u64 = u64::MAX;
-/// Superseded versions that are not worth a merge.
-const SUPERSEDED_COUNT_MIN: u64 = 64 << 10;
-/// Frozen memtables that a read may have to look into before a merge is due whatever they hold.
-const FROZEN_COUNT_MAX: usize = 8;
+pub(crate) const NEWEST: u64 = u64::MAX;
 
 /// Limits of the memtables of one set.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ pub struct MemtablesOptions {
 
 impl MemtablesOptions {
     /// A new memtable.
-    pub(crate) fn create(self) -> Writer {
+    fn create(self) -> Writer {
         Memtable::new(MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed }).0
     }
 }
@@ -42,77 +43,119 @@ pub(crate) enum Content {
     Items,
     /// Entries of an index: keys alone. They follow from items, and nothing in the journal is theirs.
     Entries,
+    /// Entries with a number.
+    Values,
 }
 
 impl Content {
-    /// Whether a newest version is there to be read; one that is not is left behind by a merge.
+    /// Whether a newest version in a memtable is there to be read.
     pub(crate) fn is_live(self, found: Found<'_>) -> bool {
         match self {
             Self::Items => image_of(found).item.is_some(),
-            Self::Entries => matches!(found.entry, Entry::Put(_)),
-        }
-    }
-
-    /// The journal record that is given back with a version.
-    pub(crate) fn location(self, found: Found<'_>) -> Option<Location> {
-        match self {
-            Self::Items => Some(image_of(found).location),
-            Self::Entries => None,
+            Self::Entries | Self::Values => matches!(found.entry, Entry::Put(_)),
         }
     }
 }
 
-/// The tables of a set.
+/// The newest version of a key, as a file has it.
+pub(crate) struct FileVersion {
+    /// The log index of the change that made it.
+    pub(crate) version: u64,
+    pub(crate) value: FileValue,
+}
+
+/// What a file holds for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FileValue {
+    /// It was deleted.
+    Deleted,
+    /// The value itself, copied out of its block.
+    Inline(bytes::Bytes),
+    /// An item that the record at this place carries, and its size as DynamoDB counts it.
+    InJournal(Location, u32),
+    /// The key alone.
+    Bare,
+}
+
+impl FileValue {
+    /// What an entry of a block says.
+    pub(crate) fn of(content: sstable::Content<'_>) -> Self {
+        match content {
+            sstable::Content::Tombstone => Self::Deleted,
+            sstable::Content::Inline { value, .. } => Self::Inline(bytes::Bytes::copy_from_slice(value)),
+            sstable::Content::InJournal { place, item_bytes } => Self::InJournal(location_of(place), item_bytes),
+            sstable::Content::BareKey { .. } => Self::Bare,
+        }
+    }
+}
+
+/// A place in the journal as the journal knows it.
+pub(crate) fn location_of(place: JournalPlace) -> Location {
+    Location { segment: SegmentId(place.segment), offset: place.offset, len: place.bytes }
+}
+
+/// The other way.
+pub(crate) fn place_of(location: Location) -> JournalPlace {
+    JournalPlace { segment: location.segment.0, offset: location.offset, bytes: location.len }
+}
+
+/// See the front page.
 ///
 /// Invariants:
-/// 1. Every version in `active` is newer than every version of the same key in `frozen`, and those are newer than
-///    the one in `base`; or it is the same version, put in once more with another value.
-/// 2. `frozen` is in the order of freezing, newest first.
-/// 3. `base` holds one version a key and no deletion; its tables do not overlap and are in the order of their keys.
-/// 4. At most one merge runs. Its inputs are the base and the last tables of `frozen`.
+/// 1. Every version in `active` is newer than every version of the same key in `frozen`, those are newer than the ones in
+///    `runs`, and of two runs the first is the newer one.
+/// 2. `frozen` is in the order of freezing, newest first; the last `flushing_count` of them are being flushed.
 pub(crate) struct TableSet {
     content: Content,
     active: Writer,
     /// Nobody inserts into these any more; their writers stay for the owner's point reads.
     frozen: Vec<Writer>,
-    base: Vec<BaseTable>,
-    is_merging: bool,
+    flushing_count: usize,
+    runs: Vec<Run>,
     options: MemtablesOptions,
-}
-
-/// A table of the base, with the least key in it.
-pub(crate) struct BaseTable {
-    pub(crate) first_key: Vec<u8>,
-    pub(crate) table: Writer,
 }
 
 impl TableSet {
     pub(crate) fn new(content: Content, options: MemtablesOptions) -> Self {
-        let active = options.create();
-        Self { content, active, frozen: Vec::new(), base: Vec::new(), is_merging: false, options }
+        Self { content, active: options.create(), frozen: Vec::new(), flushing_count: 0, runs: Vec::new(), options }
     }
 
-    /// The newest version of the key, a deletion too; `None` if no table has one.
-    pub(crate) fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
+    /// What it holds.
+    pub(crate) fn content(&self) -> Content {
+        self.content
+    }
+
+    /// The newest version of the key in memory, a deletion too; `None` if no memtable has one: then the files may.
+    pub(crate) fn find_in_memory(&self, key: &[u8]) -> Option<Found<'_>> {
         let found = self.active.find_newest(key);
-        let found = found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)));
-        found.or_else(|| {
-            let after = self.base.partition_point(|base| base.first_key.as_slice() <= key);
-            self.base[after.checked_sub(1)?].table.find_newest(key)
-        })
+        found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)))
+    }
+
+    /// The newest version of the key in the files.
+    pub(crate) fn find_in_files(&self, key: &[u8], reads: &mut Reads) -> Result<Option<FileVersion>, Missing> {
+        if self.runs.is_empty() {
+            return Ok(None);
+        }
+        let sought = SoughtKey::new(key);
+        for table in self.runs.iter().filter_map(|run| run.file_of(key)) {
+            let Some(page) = table.page_of(key) else { continue };
+            let page = reads.page(table, page)?;
+            let Some(block) = page.probe(&sought) else { continue };
+            let block = reads.block(table, block)?;
+            if let Some(entry) = block.find(key) {
+                return Ok(Some(FileVersion { version: entry.version, value: FileValue::of(entry.content) }));
+            }
+        }
+        Ok(None)
     }
 
     /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
     /// `is_second`, for all of them again.
     pub(crate) fn prefetch(&self, key: &[u8], is_second: bool) {
-        let base = self.base.partition_point(|base| base.first_key.as_slice() <= key);
-        let base = base.checked_sub(1).map(|place| &self.base[place].table);
-        for table in [&self.active].into_iter().chain(base) {
-            if is_second { table.prefetch_entry(key) } else { table.prefetch_slot(key) }
-        }
+        if is_second { self.active.prefetch_entry(key) } else { self.active.prefetch_slot(key) }
     }
 
-    /// Inserts the newest version of a key, or that version once more: it hides itself as it was.
+    /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
         loop {
             match self.active.insert(key, version, entry) {
@@ -123,66 +166,124 @@ impl TableSet {
         }
     }
 
-    /// The keys of a span that are there, each once with its newest version, in order or against it.
-    pub(crate) fn range<'a>(
-        &'a self,
-        span: KeySpan<'a>,
-        direction: Direction,
-    ) -> impl Iterator<Item = Found<'a>> + use<'a> {
-        let sources = std::iter::once(&*self.active)
-            .chain(self.frozen.iter().map(|table| &**table))
-            .chain(self.base.iter().map(|base| &*base.table));
-        let content = self.content;
-        Merge::new(sources, span, NEWEST, direction).filter(move |found| content.is_live(*found))
+    /// The keys of a span that are there, in order or against it.
+    pub(crate) fn walk<'a>(&'a self, span: KeySpan<'a>, direction: Direction) -> Walk<'a> {
+        let tables = std::iter::once(&*self.active).chain(self.frozen.iter().map(|table| &**table));
+        Walk::new(self.content, tables, &self.runs, (span, direction))
     }
 
-    /// Bytes that all tables hold.
-    pub(crate) fn bytes(&self) -> usize {
-        let tables = [&self.active].into_iter().chain(&self.frozen).chain(self.base.iter().map(|base| &base.table));
+    /// Bytes that the memtables hold.
+    pub(crate) fn memtable_bytes(&self) -> usize {
+        let tables = [&self.active].into_iter().chain(&self.frozen);
         tables.map(|table| table.bytes() + table.index_bytes()).sum()
     }
 
-    /// The merge that is due, if one is: superseded versions outweigh the `live_count` keys there are, or a read has
-    /// to look into too many tables. The tables that it reads stay until [`TableSet::finish_merge`].
-    pub(crate) fn take_merge_work(&mut self, live_count: u64, target: MergeTarget) -> Option<MergeWork> {
-        if self.is_merging {
-            return None;
-        }
-        let base_count: usize = self.base.iter().map(|base| base.table.len()).sum();
-        let newer_count: usize = self.active.len() + self.frozen.iter().map(|table| table.len()).sum::<usize>();
-        let superseded_count = (base_count as u64 + newer_count as u64).saturating_sub(live_count);
-        let is_wasteful = superseded_count > live_count + SUPERSEDED_COUNT_MIN;
-        let is_deep = self.frozen.len() >= 2 && newer_count >= base_count / 2;
-        if !is_wasteful && !is_deep && self.frozen.len() < FROZEN_COUNT_MAX {
-            return None;
-        }
+    /// Bytes that the memtables hold which no flush is writing.
+    pub(crate) fn unflushed_bytes(&self) -> usize {
+        let waiting_count = self.frozen.len() - self.flushing_count;
+        let tables = [&self.active].into_iter().filter(|active| !active.is_empty());
+        tables.chain(&self.frozen[..waiting_count]).map(|table| table.bytes() + table.index_bytes()).sum()
+    }
+
+    /// Bytes that the files hold in memory.
+    pub(crate) fn file_memory_bytes(&self) -> usize {
+        self.runs.iter().map(Run::memory_bytes).sum()
+    }
+
+    /// Versions in the memtables.
+    pub(crate) fn version_count(&self) -> usize {
+        self.active.len() + self.frozen.iter().map(|table| table.len()).sum::<usize>()
+    }
+
+    /// The runs, newest first.
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Freezes what is in memory and gives it out to be flushed, newest first; nothing if there is nothing. One flush at a time.
+    pub(crate) fn begin_flush(&mut self) -> Vec<Reader> {
+        assert!(self.flushing_count == 0, "one flush at a time");
         if !self.active.is_empty() {
             self.freeze();
         }
-        self.is_merging = true;
-        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
-        let inputs = tables.map(Writer::reader).collect();
-        Some(MergeWork::new(inputs, (self.content, self.options), self.frozen.len(), target))
+        self.flushing_count = self.frozen.len();
+        self.frozen.iter().map(Writer::reader).collect()
     }
 
-    /// The merge is done: its output takes the place of its inputs.
-    pub(crate) fn finish_merge(&mut self, frozen_count: usize, base: Vec<BaseTable>) {
-        assert!(self.is_merging, "a merge ends once");
-        self.is_merging = false;
-        self.frozen.truncate(self.frozen.len() - frozen_count);
-        self.base = base;
+    /// What was frozen for the flush is in `run` now, or nothing of it had to stay.
+    pub(crate) fn finish_flush(&mut self, run: Option<Run>) {
+        self.frozen.truncate(self.frozen.len() - self.flushing_count);
+        self.flushing_count = 0;
+        self.runs.splice(0..0, run);
     }
 
-    /// Work that gives back the space of every version in every table.
-    pub(crate) fn into_release_work(mut self) -> MergeWork {
-        self.freeze();
-        let tables = self.frozen.iter().chain(self.base.iter().map(|base| &base.table));
-        MergeWork::release(tables.map(Writer::reader).collect(), (self.content, self.options))
+    /// The flush has failed: what was frozen is flushed with the next one.
+    pub(crate) fn abandon_flush(&mut self) {
+        self.flushing_count = 0;
+    }
+
+    /// Gives out the newest runs, so many, to be merged.
+    pub(crate) fn begin_merge(&mut self, count: usize) -> Vec<Run> {
+        let runs = self.runs[..count].iter_mut().map(|run| {
+            assert!(!run.is_merging, "a run is in one merge at a time");
+            run.is_merging = true;
+            Run { id: run.id, files: run.files.clone(), is_merging: true }
+        });
+        runs.collect()
+    }
+
+    /// The merge of these runs has failed.
+    pub(crate) fn abandon_merge(&mut self, merged: &[RunId]) {
+        self.runs.iter_mut().filter(|run| merged.contains(&run.id)).for_each(|run| run.is_merging = false);
+    }
+
+    /// Puts a run in the place of those that were merged into it, or nothing.
+    pub(crate) fn replace_runs(&mut self, merged: &[RunId], output: Option<Run>) {
+        let first =
+            self.runs.iter().position(|run| merged.first() == Some(&run.id)).expect("runs that are merged stay");
+        let found = self.runs[first..first + merged.len()].iter().map(|run| run.id);
+        assert!(found.eq(merged.iter().copied()), "merged runs lie side by side");
+        self.runs.splice(first..first + merged.len(), output);
+    }
+
+    /// Takes over runs that a checkpoint named.
+    pub(crate) fn set_runs(&mut self, runs: Vec<Run>) {
+        self.runs = runs;
+    }
+
+    /// Keeps the versions above `version` alone; calls `leave` with what is left behind.
+    pub(crate) fn keep_above(&mut self, version: u64, leave: &mut dyn FnMut(Found<'_>)) {
+        let kept = TableSet::new(self.content, self.options);
+        let mut earlier = std::mem::replace(self, kept);
+        self.runs = std::mem::take(&mut earlier.runs);
+        earlier.visit_versions(&mut |found| {
+            if found.version > version { self.insert(found.key, found.version, found.entry) } else { leave(found) }
+        });
+    }
+
+    /// Calls `visit` with every version in memory, those of a key oldest first.
+    pub(crate) fn visit_versions(&self, visit: &mut dyn FnMut(Found<'_>)) {
+        let tables = self.frozen.iter().rev().chain([&self.active]);
+        tables.for_each(|table| visit_versions(table, visit));
     }
 
     fn freeze(&mut self) {
         let active = self.options.create();
         let frozen = std::mem::replace(&mut self.active, active);
         self.frozen.insert(0, frozen);
+    }
+}
+
+/// Calls `visit` with every version in a memtable, those of a key oldest first.
+fn visit_versions(table: &Memtable, visit: &mut dyn FnMut(Found<'_>)) {
+    let mut versions = Vec::new();
+    for newest in table.range(KeySpan::ALL, NEWEST).walk(Direction::Forward) {
+        versions.clear();
+        versions.push(newest);
+        while let Some(older) = versions.last().and_then(|newer| table.find(newest.key, newer.version.checked_sub(1)?))
+        {
+            versions.push(older);
+        }
+        versions.iter().rev().for_each(|found| visit(*found));
     }
 }

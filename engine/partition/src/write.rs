@@ -4,6 +4,10 @@
 //! answer. Deliberately not here: what a write does to an item.
 
 use crate::collections::{CollectionChange, hash_of};
+use crate::context::reserve;
+use crate::effect::{EffectsBuilder, SetId};
+use crate::local_indexes::ItemChange;
+use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
@@ -21,7 +25,7 @@ pub(crate) struct Write<'a> {
 }
 
 /// What a write takes the place of, and what follows from that.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Replaced {
     /// DynamoDB's size of the replaced image; `None` if there was none.
     pub(crate) old_bytes: Option<usize>,
@@ -31,13 +35,35 @@ pub(crate) struct Replaced {
     pub(crate) units: CapacityUnits,
 }
 
+/// Why a decision is none.
+pub(crate) enum Halt {
+    /// The caller is told so.
+    Refused(Error),
+    /// Something has to be brought first.
+    Missing,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Missing> for Halt {
+    fn from(_: Missing) -> Self {
+        Self::Missing
+    }
+}
+
 impl Partition {
-    /// What a write of `new` in the place of `old`, the newest image, does besides.
+    /// What a write of `new` in the place of `old`, the newest image, does besides. The effects on the sets that follow from the items
+    /// are noted for the proposal, which comes next.
     ///
     /// # Errors
     /// ItemCollectionSizeLimitExceeded if the collection gets larger than it may be.
     pub(crate) fn weigh<'a>(
         &self,
+        effects: &mut EffectsBuilder,
         key: &[u8],
         old: Option<ItemRef<'a>>,
         new: Option<ItemRef<'a>>,
@@ -53,7 +79,41 @@ impl Partition {
         if is_larger && collection_bytes.is_some_and(|bytes| bytes > self.options.collection_bytes_max) {
             return Err(Error::item_collection_too_large());
         }
+        self.note_effects(effects, ItemChange { key, old, new }, replaced.collection);
         Ok((replaced, WriteEffect { old, new, collection_bytes }))
+    }
+
+    /// Notes what a change of an item does to the sets that follow, for the proposal that comes next.
+    pub(crate) fn note_effects(
+        &self,
+        effects: &mut EffectsBuilder,
+        change: ItemChange<'_>,
+        collection: Option<CollectionChange>,
+    ) {
+        effects.clear();
+        if !self.definition.local_indexes.is_empty() {
+            effects.change_local_indexes(&self.definition, change);
+        }
+        if let Some(due_times) = &self.due_times {
+            due_times.add_effects(change, effects);
+        }
+        if let Some(collection) = collection {
+            let bytes = self.collections.bytes_after(collection);
+            effects.set_value(SetId::Collections, &collection.hash.0.to_be_bytes(), bytes);
+        }
+    }
+
+    /// The same where the size of what is replaced is all that counts.
+    pub(crate) fn weigh_by_size<'a>(
+        &self,
+        (effects, reads): (&mut EffectsBuilder, &mut Reads),
+        key: &[u8],
+        new: Option<ItemRef<'a>>,
+    ) -> Result<(Replaced, WriteEffect<'a>), Missing> {
+        let old_bytes = self.newest_size(reads, key)?;
+        effects.clear();
+        let replaced = Replaced { old_bytes, collection: None, units: CapacityUnits::ZERO };
+        Ok((replaced, WriteEffect { old: None, new, collection_bytes: None }))
     }
 
     /// What a write does to the collection of its item; `None` on a table without local indexes.
@@ -63,7 +123,7 @@ impl Partition {
         old: Option<ItemRef<'_>>,
         new: Option<ItemRef<'_>>,
     ) -> Option<CollectionChange> {
-        if self.local_indexes.is_empty() {
+        if self.definition.local_indexes.is_empty() {
             return None;
         }
         let share = |item: Option<ItemRef<'_>>| item.map_or(0, |item| collection_share_bytes(&self.definition, item));
@@ -113,8 +173,10 @@ impl Partition {
                 .map(|bytes| u32::try_from(bytes).expect("an item has at most 400 KB")),
             written_at_us: context.now_us,
             cause: write.cause,
+            effects: context.effects.effects(),
         };
-        let payload = change.encode(context.changes(change.encoded_bytes()));
+        reserve(&mut context.changes, change.encoded_bytes());
+        let payload = change.encode(&mut context.changes);
         let index = self.group.propose(payload.clone()).map_err(|error| match error {
             ProposeError::Busy => Error::throttling(THROTTLED),
             error => Error::internal(format!("the write was not accepted: {error}")),

@@ -30,7 +30,7 @@ fn set_second(owner: &mut Owner, second: u64) {
 async fn expire(owner: &mut Owner) -> usize {
     let mut item_count = 0;
     loop {
-        let expired = owner.partition.expire(&mut owner.context, 10);
+        let expired = owner.expire(10).await;
         item_count += expired.item_count;
         owner.settle().await;
         assert!(owner.take_outcomes().is_empty(), "nobody waits for an expiry");
@@ -99,14 +99,14 @@ fn a_write_in_time_keeps_the_item() {
         let later = until(1, number(NOW_SECOND + 60));
         let put = owner.put_of(&later);
         owner.begin(put);
-        let expired = owner.partition.expire(&mut owner.context, 10);
+        let expired = owner.expire(10).await;
         assert_eq!(expired.item_count, 0, "decided against what is in flight");
         owner.settle().await;
         assert_eq!(owner.take_outcomes().len(), 1);
         assert_eq!(owner.item(&key("a", 1)).await, Some(later));
         // An expiry in flight, and then a write of an item that is due as well.
         set_second(owner, NOW_SECOND + 60);
-        assert_eq!(owner.partition.expire(&mut owner.context, 10).item_count, 1);
+        assert_eq!(owner.expire(10).await.item_count, 1);
         let put = owner.put_of(&due);
         owner.begin(put);
         owner.settle().await;
@@ -139,12 +139,12 @@ fn expiry_begins_and_ends_with_the_tables_setting() {
             owner.put(&item("a", sort_key, &others)).await.unwrap();
         }
         assert!(!owner.partition.has_expiry());
-        assert_eq!(owner.partition.expire(&mut owner.context, 10), Expired::default());
+        assert_eq!(owner.expire(10).await, Expired::default());
         let by = |attribute: Option<&str>| {
             Arc::new(TableDefinition { time_to_live: attribute.map(str::to_owned), ..table(&[]) })
         };
         owner.partition.set_definition(by(Some("other")), 0);
-        let expired = owner.partition.expire(&mut owner.context, 10);
+        let expired = owner.expire(10).await;
         assert_eq!(expired, Expired { item_count: 10, may_be_more: true }, "no more than asked for at once");
         owner.settle().await;
         owner.partition.set_definition(by(None), 0);
@@ -181,7 +181,7 @@ fn at_any_time_what_is_there_is_not_over() {
                             _ => owner.put_of(&until(at, number(second - 3 + random.u64(0..10)))),
                         };
                         owner.begin(operation);
-                        owner.partition.expire(&mut owner.context, random.usize(1..4));
+                        owner.expire(random.usize(1..4)).await;
                     }
                     owner.settle().await;
                     owner.take_outcomes();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::operation::{GetItem, Query, QueryRange, Scan};
 use model::table::{BillingMode, IndexProjection, OnDemandThroughput, ProvisionedThroughput};
 use model::{Error, ErrorDetail, ErrorKind, KeyRange, KeyType, TableDefinition, Value, ValueRef};
-use partition::{Answer, MemtablesOptions, Operation, PartitionOptions, ScanStretch};
+use partition::{Answer, MemtablesOptions, Operation, PartitionOptions, QueryWork, ScanStretch};
 use runtime::simulated::Machine;
 use world::{Owner, item, key, live, options, table, text};
 
@@ -98,7 +98,7 @@ fn reads_are_paid_for_what_they_evaluate() {
         let query = |owner: &Owner| {
             let keys = KeyRange::of_partition_key(&owner.partition.table().key_schema, ValueRef::S("a")).unwrap();
             let query = Query { consistent_read: true, ..Query::default() };
-            Operation::Query(Box::new((QueryRange { index: None, keys }, query)))
+            Operation::Query(Box::new(QueryWork::new(QueryRange { index: None, keys }, query)))
         };
         assert_eq!(count(owner, query).await.0, 2, "10 units each");
         pass(owner, 10);
@@ -109,6 +109,7 @@ fn reads_are_paid_for_what_they_evaluate() {
             lower: bytes::Bytes::new(),
             upper: None,
             page,
+            progress: None,
         };
         let whole = |_: &Owner| Operation::Scan(Box::new(stretch(request.page())));
         let Ok(Answer::Scan(part)) = owner.call(whole(owner)).await else { panic!("a part of a scan") };

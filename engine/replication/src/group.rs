@@ -10,7 +10,9 @@ use crate::state_record::{LogPoint, MemberId, VOTER_COUNT_MAX};
 use crate::writer::{WantedReady, Writer};
 use crate::{RETAINED_BYTES_MAX, RETAINED_COUNT_MAX, UNCOMMITTED_BYTES_MAX, logger};
 use bytes::Bytes;
-use journal::{GroupId, Journal, Location, LogIndex, Position, RECORD_PAYLOAD_BYTES_MAX, RecordKind, Term};
+use journal::{
+    AppendRefused, GroupId, Journal, Location, LogIndex, Position, RECORD_PAYLOAD_BYTES_MAX, SegmentId, Term,
+};
 use raft::eraftpb::{ConfState, Entry, EntryType, HardState, Message, MessageType};
 use raft::{Config, RawNode, StateRole};
 
@@ -62,16 +64,6 @@ pub enum Progress {
     Done,
     /// The journal refused (busy or full): call again when its `on_durable` signal is notified, which it also is when there is space again.
     Blocked,
-}
-
-/// What came of making a record dispensable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Cleaned {
-    /// It can go once all that was appended until now is durable.
-    Done,
-    /// Not now: something about it is on its way, or the journal has no room. Ask again after the next flush.
-    Later,
 }
 
 /// One member of a Raft group.
@@ -254,25 +246,23 @@ impl Group {
         self.writer.waits_for()
     }
 
-    /// Makes sure that the group can be opened without the record at `location`, which is one of its own, as soon as what was appended is
-    /// durable: writes the state once more at the end of the log if the record is the newest state, or the entry that tells where the
-    /// log ends. What a Change in the record means for its owner is the owner's to see to.
-    pub fn clean(&mut self, journal: &Journal, (kind, index): (RecordKind, LogIndex), location: Location) -> Cleaned {
-        let is_needed = match kind {
-            RecordKind::GroupState => self.writer.state_location() == Some(location),
-            RecordKind::Entry | RecordKind::CommittedEntry => {
-                let stored = self.node.store().find(index);
-                if index > self.applied.index && stored.is_some_and(|stored| stored.location == Some(location)) {
-                    return Cleaned::Later;
-                }
-                index == self.applied.index && !self.writer.tells_of(index)
-            }
-            RecordKind::Checkpoint | RecordKind::Moved => false,
-        };
-        if is_needed && self.writer.write_state(journal, self.node.store(), self.applied).is_err() {
-            return Cleaned::Later;
-        }
-        Cleaned::Done
+    /// The first segment of the log in which there is a record that a start needs of this group: its newest state (the one before, until that
+    /// is durable), the newest entry if that marks a term and no state tells of it, entries that are not applied. An owner adds the entries
+    /// whose changes it has nowhere else; then a state or the last entry always tells where the log ends. `None` before the first append.
+    pub fn floor(&self) -> Option<SegmentId> {
+        let next = LogIndex(self.applied.index.0 + 1);
+        let unapplied = self.node.store().find(next).and_then(|stored| stored.location);
+        unapplied.into_iter().chain(self.writer.locations()).map(|location| location.segment).min()
+    }
+
+    /// Appends the state anew, as of the last applied entry: once that is durable, [`Group::floor`] is there.
+    pub fn renew(&mut self, journal: &Journal) -> Result<(), AppendRefused> {
+        self.writer.write_state(journal, self.node.store(), self.applied)
+    }
+
+    /// The records that the group itself keeps alive; for whoever closes it.
+    pub fn into_locations(self) -> Vec<Location> {
+        self.writer.locations().collect()
     }
 
     /// Gives raft what was proposed. Nothing can refuse it: `propose` has checked that this member leads, and whatever changes

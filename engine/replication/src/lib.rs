@@ -24,7 +24,7 @@ mod state_record;
 mod writer;
 
 pub use error::{OpenError, ProposeError, StepError};
-pub use group::{Cleaned, CommittedEntry, Group, GroupOptions, Progress};
+pub use group::{CommittedEntry, Group, GroupOptions, Progress};
 pub use raft::eraftpb::Message;
 pub use recovered::{RecoveredChange, RecoveredGroup};
 pub use state_record::{LogPoint, MemberId};

@@ -41,6 +41,11 @@ impl RecoveredGroup {
         RecoveredGroup::default()
     }
 
+    /// The records that the group itself keeps alive; for whoever gives up a group that nobody owns.
+    pub fn into_locations(self) -> Vec<Location> {
+        self.state.map(|(_, location)| location).into_iter().chain(self.marker).collect()
+    }
+
     /// The group's last entry so far.
     pub fn last(&self) -> LogPoint {
         self.tail.last()

@@ -41,8 +41,6 @@ pub(crate) struct Writer {
     last_position: Position,
     state_location: Option<Location>,
     written_commit: LogIndex,
-    /// The last applied entry, as the newest state tells it.
-    written_applied: LogIndex,
     /// Dead as soon as the journal is durable up to the position.
     dead: VecDeque<(Position, Location)>,
     /// Replaced in memory; dead once what replaces them is durable.
@@ -60,7 +58,6 @@ impl Writer {
             last_position: Position(0),
             state_location: state.map(|(_, location)| location),
             written_commit: state.map_or(LogIndex(0), |(state, _)| state.commit),
-            written_applied: state.map_or(LogIndex(0), |(state, _)| state.applied.index),
             dead: VecDeque::new(),
             replaced: Vec::new(),
             scratch: Vec::new(),
@@ -81,14 +78,10 @@ impl Writer {
         self.replaced.extend(std::mem::replace(&mut self.marker, marker));
     }
 
-    /// Where the newest state is: `None` before the first.
-    pub(crate) fn state_location(&self) -> Option<Location> {
-        self.state_location
-    }
-
-    /// Whether the newest state tells that this entry was applied.
-    pub(crate) fn tells_of(&self, index: LogIndex) -> bool {
-        index <= self.written_applied
+    /// Records of the group's own that are not dead: state and marker, and what they have replaced until that is durable.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = Location> {
+        let dying = self.dead.iter().map(|(_, location)| *location);
+        dying.chain(self.replaced.iter().copied()).chain(self.marker).chain(self.state_location)
     }
 
     /// Whether recovery would lag too far behind this commit.
@@ -182,7 +175,6 @@ impl Writer {
         let position = self.last_position;
         self.dead.extend(earlier.into_iter().chain(self.marker.take()).map(|location| (position, location)));
         self.written_commit = state.commit;
-        self.written_applied = state.applied.index;
         Ok(())
     }
 

@@ -41,6 +41,8 @@ pub struct Workload {
     pub step_count: usize,
     /// The size of a journal segment.
     pub segment_bytes: u64,
+    /// Memory of the node's workers, together.
+    pub memory_bytes: u64,
 }
 
 impl Workload {
@@ -54,6 +56,7 @@ impl Workload {
             client_count: random.u64(1..=3),
             step_count: random.usize(6..=12),
             segment_bytes: 64 << 10,
+            memory_bytes: [256 << 10, 64 << 20][random.usize(..2)],
         }
     }
 }
@@ -173,7 +176,7 @@ impl Experiment {
             data_directories: (0..self.workload.directory_count).map(directory).collect(),
             keyring: None,
             segment_bytes: self.workload.segment_bytes,
-            memory_bytes_max: 64 << 20,
+            memory_bytes_max: self.workload.memory_bytes,
             endpoint: Text::from("localhost:8000"),
             table_delay_ms: 0,
             expiry_delay_ms: 0,

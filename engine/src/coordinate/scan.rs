@@ -69,7 +69,7 @@ impl ScanAll {
         let (_, upper) = segment.encoded_key_bounds();
         let upper = upper.map(|upper| Bytes::copy_from_slice(&upper));
         let (request, index) = (Arc::clone(&self.request), self.index);
-        let stretch = ScanStretch { request, index, lower, upper, page };
+        let stretch = ScanStretch { request, index, lower, upper, page, progress: None };
         let placement = self.table.placement(self.next);
         Part { number: 0, placement, operation: Operation::Scan(Box::new(stretch)) }
     }

@@ -189,7 +189,11 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
-        metrics.set(Figure::CleanedSegments, counted.cleaned_segment_count);
+        metrics.set(Figure::ParkedOperations, counted.parked_count);
+        metrics.set(Figure::DiskReads, counted.read_count);
+        metrics.set(Figure::HeldWrites, counted.held_count);
+        metrics.set(Figure::Flushes, counted.flush_count);
+        metrics.set(Figure::Merges, counted.merge_count);
         metrics.set(Figure::ExpiredItems, counted.expired_count);
     }
 

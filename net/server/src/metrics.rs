@@ -18,13 +18,17 @@ pub(crate) enum Figure {
     Connections,
     MemoryBytes,
     JournalWaitingBytes,
-    CleanedSegments,
+    ParkedOperations,
+    DiskReads,
+    HeldWrites,
+    Flushes,
+    Merges,
     ExpiredItems,
 }
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -32,7 +36,11 @@ impl Figure {
         Self::Connections,
         Self::MemoryBytes,
         Self::JournalWaitingBytes,
-        Self::CleanedSegments,
+        Self::ParkedOperations,
+        Self::DiskReads,
+        Self::HeldWrites,
+        Self::Flushes,
+        Self::Merges,
         Self::ExpiredItems,
     ];
 
@@ -44,9 +52,13 @@ impl Figure {
             Self::Refused => ("refused", "Requests refused because a limit of the node was reached"),
             Self::InFlight => ("in_flight", "Requests that wait for their reply"),
             Self::Connections => ("connections", "Open connections"),
-            Self::MemoryBytes => ("memory_bytes", "Bytes that partitions hold in memory"),
+            Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
             Self::JournalWaitingBytes => ("journal_waiting_bytes", "Bytes that wait for their flush"),
-            Self::CleanedSegments => ("cleaned_segments", "Segments of the journal that were emptied to be used again"),
+            Self::ParkedOperations => ("parked_operations", "Operations that had to wait for the disk, each time"),
+            Self::DiskReads => ("disk_reads", "Blocks and records read from the disk for operations"),
+            Self::HeldWrites => ("held_writes", "Writes that had to wait for a flush, for memory was used up"),
+            Self::Flushes => ("flushes", "Flushes of memtables to files"),
+            Self::Merges => ("merges", "Merges of files"),
             Self::ExpiredItems => ("expired_items", "Items deleted because their time was over"),
         }
     }
@@ -54,7 +66,15 @@ impl Figure {
     /// Whether it only grows.
     pub(crate) fn is_counter(self) -> bool {
         match self {
-            Self::Requests | Self::Forwarded | Self::Refused | Self::CleanedSegments | Self::ExpiredItems => true,
+            Self::Requests
+            | Self::Forwarded
+            | Self::Refused
+            | Self::ParkedOperations
+            | Self::DiskReads
+            | Self::HeldWrites
+            | Self::Flushes
+            | Self::Merges
+            | Self::ExpiredItems => true,
             Self::InFlight | Self::Connections | Self::MemoryBytes | Self::JournalWaitingBytes => false,
         }
     }

@@ -74,7 +74,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "LIST|N")]
     pub(crate) cores: Option<CoreChoice>,
 
-    /// Memory that the data held in memory may take, in bytes or with a suffix (512M, 8G) [default: half the machine's]
+    /// Memory that the server may take, in bytes or with a suffix (512M, 8G); data may be many times larger [default: half the machine's]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory: Option<ByteSize>,
 
@@ -129,7 +129,7 @@ pub(crate) struct ServeOptions {
     pub(crate) admin_address: SocketAddr,
     /// CPUs, or `None` for all that the process may use.
     pub(crate) cores: Option<CoreChoice>,
-    /// Budget for data in memory in bytes, or `None` for half the machine's memory.
+    /// Memory that the server may take in bytes, or `None` for half the machine's memory.
     pub(crate) memory_bytes: Option<u64>,
     /// The file of the master keys, or `None` for `keyring` in the first data directory.
     pub(crate) keyring: Option<PathBuf>,

@@ -64,6 +64,11 @@ impl DeleteItem {
         self.conditional.as_ref().map_or(Ok(()), |conditional| conditional.check(evaluator, definition, old))
     }
 
+    /// Whether more has to be known of the item that is there than its size.
+    pub fn needs_old_item(&self) -> bool {
+        self.conditional.is_some() || returns_old(&self.return_values) || self.return_consumed_capacity.is_given()
+    }
+
     /// The reply for a delete with that effect.
     pub fn reply(
         &self,

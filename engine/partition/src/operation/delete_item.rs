@@ -1,9 +1,10 @@
 //! DeleteItem: remove the item with the key; removing what is not there succeeds.
 
-use crate::write::{Replaced, Write};
-use crate::{Answer, Cause, Context, Partition, Ticket};
+use crate::items::ItemBytes;
+use crate::write::{Halt, Replaced, Write};
+use crate::{Answer, Cause, Context, Missing, Partition, Ticket};
+use model::EncodedKey;
 use model::operation::{DeleteItem, DeleteItemReply, Reply};
-use model::{EncodedKey, Error};
 
 impl Partition {
     /// Decides the removal against the newest state and proposes it. Where nothing is there to remove nothing is written.
@@ -11,9 +12,8 @@ impl Partition {
         &mut self,
         context: &mut Context,
         ticket: Ticket,
-        key: &EncodedKey,
-        request: &DeleteItem,
-    ) {
+        (key, request): (&EncodedKey, &DeleteItem),
+    ) -> Result<(), Missing> {
         match self.decide_delete(context, key, request) {
             Ok((replaced, reply)) => {
                 let answer = Answer::Reply(Reply::DeleteItem(reply));
@@ -25,8 +25,10 @@ impl Partition {
                     self.answer_unwritten(context, ticket, key, Ok(answer));
                 }
             }
-            Err(error) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Missing) => return Err(Missing),
         }
+        Ok(())
     }
 
     fn decide_delete(
@@ -34,14 +36,21 @@ impl Partition {
         context: &mut Context,
         key: &EncodedKey,
         request: &DeleteItem,
-    ) -> Result<(Replaced, DeleteItemReply), Error> {
-        let old = self.newest(key);
-        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
-            let units = self.refusal_units(old, &error);
-            return Err(self.charge_refusal(units, error));
+    ) -> Result<(Replaced, DeleteItemReply), Halt> {
+        let Context { evaluator, reads, effects, .. } = context;
+        if self.needs_sizes_alone() && !request.needs_old_item() {
+            let (replaced, effect) = self.weigh_by_size((effects, reads), key, None)?;
+            return Ok((replaced, request.reply(evaluator, &self.definition, effect)));
         }
-        let (replaced, effect) = self.weigh(key, old, None)?;
-        let reply = request.reply(&mut context.evaluator, &self.definition, effect);
+        let found = self.newest(reads, key)?;
+        let old = found.as_ref().map(ItemBytes::item);
+        if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
+            let units = self.refusal_units(old, &error);
+            drop(found);
+            return Err(self.charge_refusal(units, error).into());
+        }
+        let (replaced, effect) = self.weigh(effects, key, old, None)?;
+        let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }
 }

@@ -1,21 +1,29 @@
 //! PutItem: replace whatever item has the key.
 
-use crate::write::{Replaced, Write};
-use crate::{Answer, Cause, Context, Partition, Ticket};
+use crate::items::ItemBytes;
+use crate::write::{Halt, Replaced, Write};
+use crate::{Answer, Cause, Context, Missing, Partition, Ticket};
 use model::operation::{PutItem, PutItemReply, Reply};
-use model::{EncodedKey, Error, Item};
+use model::{EncodedKey, Item};
 
 impl Partition {
     /// Decides the write against the newest state and proposes it.
-    pub(crate) fn put_item(&mut self, context: &mut Context, ticket: Ticket, key: &EncodedKey, request: &PutItem) {
+    pub(crate) fn put_item(
+        &mut self,
+        context: &mut Context,
+        ticket: Ticket,
+        (key, request): (&EncodedKey, &PutItem),
+    ) -> Result<(), Missing> {
         let item = request.item.item().expect("validated: the item is given and valid");
         match self.decide_put(context, key, request, item) {
             Ok((replaced, reply)) => {
                 let write = Write { key, image: Some(item.bytes()), replaced, cause: Cause::Caller };
                 self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
             }
-            Err(error) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Missing) => return Err(Missing),
         }
+        Ok(())
     }
 
     fn decide_put(
@@ -24,14 +32,21 @@ impl Partition {
         key: &EncodedKey,
         request: &PutItem,
         item: &Item,
-    ) -> Result<(Replaced, PutItemReply), Error> {
-        let old = self.newest(key);
-        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
-            let units = self.refusal_units(old, &error);
-            return Err(self.charge_refusal(units, error));
+    ) -> Result<(Replaced, PutItemReply), Halt> {
+        let Context { evaluator, reads, effects, .. } = context;
+        if self.needs_sizes_alone() && !request.needs_old_item() {
+            let (replaced, effect) = self.weigh_by_size((effects, reads), key, Some(item.as_ref()))?;
+            return Ok((replaced, request.reply(evaluator, &self.definition, effect)));
         }
-        let (replaced, effect) = self.weigh(key, old, Some(item.as_ref()))?;
-        let reply = request.reply(&mut context.evaluator, &self.definition, effect);
+        let found = self.newest(reads, key)?;
+        let old = found.as_ref().map(ItemBytes::item);
+        if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
+            let units = self.refusal_units(old, &error);
+            drop(found);
+            return Err(self.charge_refusal(units, error).into());
+        }
+        let (replaced, effect) = self.weigh(effects, key, old, Some(item.as_ref()))?;
+        let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }
 }

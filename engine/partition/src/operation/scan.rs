@@ -1,7 +1,7 @@
 //! Scan: the part of a scan that lies in one partition. The engine's `coordinate` joins the parts.
 
-use super::query::Walk;
-use crate::{Context, Partition};
+use super::query::Route;
+use crate::{Context, Missing, Partition};
 use bytes::Bytes;
 use memtable::{Direction, KeySpan};
 use model::operation::{CapacityUnits, PageBuilder, Scan};
@@ -22,6 +22,16 @@ pub struct ScanStretch {
     pub upper: Option<Bytes>,
     /// The page so far.
     pub page: PageBuilder,
+    /// How far it has come in this partition, and what the page had cost before.
+    pub progress: Option<Box<ScanProgress>>,
+}
+
+/// How far a scan has come in a partition.
+#[derive(Clone, Debug)]
+pub struct ScanProgress {
+    reached: Option<Vec<u8>>,
+    /// Half units that the partitions before have taken for what was in the page when it came.
+    paid_half_unit_count: u64,
 }
 
 /// What a scan has when it leaves a partition.
@@ -35,22 +45,24 @@ pub struct ScanPart {
 
 impl Partition {
     /// Reads a stretch of the partition.
-    pub(crate) fn scan(&mut self, context: &mut Context, stretch: ScanStretch) -> ScanPart {
-        let ScanStretch { request, index, lower, upper, mut page } = stretch;
+    pub(crate) fn scan(&mut self, context: &mut Context, stretch: &mut ScanStretch) -> Result<ScanPart, Missing> {
+        let ScanStretch { request, index, lower, upper, page, progress } = stretch;
         let is_bounded = self.throughput.is_bounded(Access::Read);
-        let is_begun = is_bounded && page != request.page();
-        let paid = if is_begun { request.units(&page, index).total() } else { CapacityUnits::ZERO };
+        let progress = progress.get_or_insert_with(|| {
+            let is_begun = is_bounded && *page != request.page();
+            let paid = if is_begun { request.units(page, *index).total() } else { CapacityUnits::ZERO };
+            Box::new(ScanProgress { reached: None, paid_half_unit_count: paid.half_unit_count() })
+        });
         let upper = upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let span = KeySpan { lower: Bound::Included(&lower), upper };
-        let evaluator = &mut context.evaluator;
-        let mut reader = request.reader(evaluator, &self.definition, index);
-        let walk = Walk { index, span, direction: Direction::Forward };
-        let last_key = self.fill(evaluator, (&mut reader, &mut page), walk);
+        let span = KeySpan { lower: Bound::Included(lower), upper };
+        let Context { evaluator, reads, .. } = context;
+        let mut reader = request.reader(evaluator, &self.definition, *index);
+        let route = Route { index: *index, span, direction: Direction::Forward, reached: &mut progress.reached };
+        let last_key = self.fill((evaluator, reads), (&mut reader, page), route)?;
         if is_bounded {
-            // The partitions before have been paid for what was in the page when it came.
-            let half_units = request.units(&page, index).total().half_unit_count() - paid.half_unit_count();
+            let half_units = request.units(page, *index).total().half_unit_count() - progress.paid_half_unit_count;
             self.throughput.take(Access::Read, CapacityUnits::from_half_unit_count(half_units));
         }
-        ScanPart { page, last_key }
+        Ok(ScanPart { page: std::mem::replace(page, request.page()), last_key })
     }
 }

@@ -1,9 +1,10 @@
 //! UpdateItem: change some attributes of the item with the key, or make it.
 
-use crate::write::{Replaced, Write};
-use crate::{Answer, Cause, Context, Partition, Ticket};
+use crate::items::ItemBytes;
+use crate::write::{Halt, Replaced, Write};
+use crate::{Answer, Cause, Context, Missing, Partition, Ticket};
 use model::operation::{Reply, UpdateItem, UpdateItemReply, UpdatedItem};
-use model::{EncodedKey, Error, Item};
+use model::{EncodedKey, Item};
 
 impl Partition {
     /// Decides the change against the newest state and proposes the item that it makes. Where nothing is there and it makes
@@ -12,9 +13,8 @@ impl Partition {
         &mut self,
         context: &mut Context,
         ticket: Ticket,
-        key: &EncodedKey,
-        request: &UpdateItem,
-    ) {
+        (key, request): (&EncodedKey, &UpdateItem),
+    ) -> Result<(), Missing> {
         match self.decide_update(context, key, request) {
             Ok((updated, replaced, reply)) => {
                 let answer = Answer::Reply(Reply::UpdateItem(Box::new(reply)));
@@ -26,8 +26,10 @@ impl Partition {
                     self.answer_unwritten(context, ticket, key, Ok(answer));
                 }
             }
-            Err(error) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Missing) => return Err(Missing),
         }
+        Ok(())
     }
 
     fn decide_update(
@@ -35,15 +37,18 @@ impl Partition {
         context: &mut Context,
         key: &EncodedKey,
         request: &UpdateItem,
-    ) -> Result<(UpdatedItem, Replaced, UpdateItemReply), Error> {
-        let old = self.newest(key);
-        if let Err(error) = request.check_condition(&mut context.evaluator, &self.definition, old) {
+    ) -> Result<(UpdatedItem, Replaced, UpdateItemReply), Halt> {
+        let Context { evaluator, reads, effects, .. } = context;
+        let found = self.newest(reads, key)?;
+        let old = found.as_ref().map(ItemBytes::item);
+        if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
             let units = self.refusal_units(old, &error);
-            return Err(self.charge_refusal(units, error));
+            drop(found);
+            return Err(self.charge_refusal(units, error).into());
         }
-        let updated = request.apply(&mut context.evaluator, &self.definition, old)?;
-        let (replaced, effect) = self.weigh(key, old, updated.item.as_ref().map(Item::as_ref))?;
-        let reply = request.reply(&mut context.evaluator, &self.definition, effect);
+        let updated = request.apply(evaluator, &self.definition, old)?;
+        let (replaced, effect) = self.weigh(effects, key, old, updated.item.as_ref().map(Item::as_ref))?;
+        let reply = request.reply(evaluator, &self.definition, effect);
         Ok((updated, replaced, reply))
     }
 }

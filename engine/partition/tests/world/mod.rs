@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use journal::{Journal, JournalOptions, Record, SegmentId};
@@ -11,17 +12,20 @@ use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, 
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
 use partition::{
-    Answer, Cause, ChangeView, Context, MemtablesOptions, Opening, Operation, Outcome, Partition, PartitionOptions,
-    ReplyToken, Ticket, Waiter,
+    Answer, Cause, ChangeView, Context, MemtablesOptions, Missing, Need, Opening, Operation, Outcome, Partition,
+    PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
 };
-use replication::Cleaned;
 use runtime::simulated::{Machine, NodeId};
 use runtime::{CoreId, Signal};
 use security::{GroupKeys, KeyOwner, KeyTable, Keyring, Wrapping};
 
 const ID: PartitionId = PartitionId(1);
-/// Segments of the log past which the oldest is emptied.
-const LOG_SEGMENT_COUNT_MAX: usize = 3;
+/// Bytes of the cache: too few for what tests write.
+const CACHE_BYTES: usize = 64 << 10;
+/// Settlings between two flushes.
+const FLUSH_SETTLE_COUNT: usize = 8;
+/// Segments of the journal past which space is looked for.
+const SEGMENT_COUNT_MAX: usize = 2;
 
 /// Some moment in 2023, in seconds since 1970.
 pub(crate) const NOW_SECOND: u64 = 1_700_000_000;
@@ -33,10 +37,16 @@ pub(crate) struct Owner {
     pub(crate) journal: Journal,
     /// Changes by expiry that the journal has told of.
     pub(crate) recovered_expiry_count: usize,
+    /// Flushes done.
+    pub(crate) flush_count: usize,
     /// Merges done.
     pub(crate) merge_count: usize,
-    /// Segments emptied.
-    pub(crate) cleaned_count: usize,
+    /// Merges that looked for dead space.
+    pub(crate) cleaning_count: usize,
+    storage: Storage,
+    /// What waits for the disk.
+    parked: Vec<(Ticket, Operation, (Vec<Need>, Supplies))>,
+    settle_count: usize,
     signal: Signal,
     next_request: u64,
 }
@@ -71,6 +81,20 @@ pub(crate) fn table(indexes: &[(&str, &str, KeyType, IndexProjection)]) -> Table
     TableDefinition { local_indexes: local_indexes.collect(), ..TableDefinition::new("things", schema) }
 }
 
+/// Lets a partition live on the machine until `work` is done or the power is cut. Whether it came to its end.
+pub(crate) fn live_until_cut(
+    machine: &Machine,
+    (definition, options): (&TableDefinition, PartitionOptions),
+    work: impl AsyncFnOnce(&mut Owner),
+) -> bool {
+    let result = machine.run(async {
+        let mut owner = Owner::open(machine, definition, options).await;
+        owner.settle().await;
+        work(&mut owner).await;
+    });
+    result.is_ok()
+}
+
 /// Lets a partition live on the machine, does `work` with it, and kills the node: what is not durable is gone.
 pub(crate) fn live<T>(
     machine: &Machine,
@@ -90,35 +114,54 @@ pub(crate) fn live<T>(
     result
 }
 
+/// Removes the files that a crash has left behind.
+async fn remove_unnamed(storage: &Storage, partition: &Partition) {
+    let named = partition.file_ids();
+    for entry in storage.runtime.list_directory(Path::new("/data/sstables")).await.unwrap() {
+        let file = sstable::parse_file_name(&entry.name).unwrap();
+        if !named.contains(&file) {
+            storage.remove(file).await;
+        }
+    }
+}
+
 impl Owner {
     async fn open(machine: &Machine, definition: &TableDefinition, options: PartitionOptions) -> Owner {
         let runtime = machine.runtime();
         runtime.create_directory(Path::new("/data")).await.unwrap();
+        runtime.create_directory(Path::new("/data/sstables")).await.unwrap();
         let mut opening = Opening::new(ID, options);
         let mut recovered_expiry_count = 0;
         let directories = vec![Path::new("/data").to_path_buf()];
         let journal_options =
             JournalOptions { segment_bytes: 128 << 10, ..JournalOptions::new(CoreId(0), directories) };
-        let journal =
-            Journal::open(&runtime, journal_options, keys(), &mut |record: Record<'_>, location, liveness| {
-                let cause = ChangeView::decode(record.payload).map(|change| change.cause);
-                recovered_expiry_count += usize::from(cause == Ok(Cause::Expiry));
-                opening.visit(record, location, liveness)
-            })
-            .await
-            .unwrap();
+        let mut visit = |record: Record<'_>, location, liveness: &mut _| {
+            let cause = ChangeView::decode(record.payload).map(|change| change.cause);
+            recovered_expiry_count += usize::from(cause == Ok(Cause::Expiry));
+            opening.visit(record, location, liveness)
+        };
+        let journal = Journal::open_with_store(&runtime, journal_options, keys(), &mut visit).await.unwrap();
         let signal = Signal::new();
         journal.on_durable(signal.clone());
-        let partition = opening.open(Arc::new(definition.clone()), HashRange::FULL).unwrap();
-        let mut context = Context::default();
+        let storage =
+            Storage { runtime, journal: journal.clone(), directories: [Path::new("/data/sstables").into()].into() };
+        let mut context = Context::new(CACHE_BYTES);
         context.now_us = NOW_SECOND * 1_000_000;
+        let part = (Arc::new(definition.clone()), HashRange::FULL);
+        let partition = opening.open(part, &storage, &mut context.reads).await.unwrap();
+        journal.settle_store().await.unwrap();
+        remove_unnamed(&storage, &partition).await;
         Owner {
             partition,
             context,
             journal,
             recovered_expiry_count,
+            flush_count: 0,
             merge_count: 0,
-            cleaned_count: 0,
+            cleaning_count: 0,
+            storage,
+            parked: Vec::new(),
+            settle_count: 0,
             signal,
             next_request: 0,
         }
@@ -129,8 +172,53 @@ impl Owner {
         self.next_request += 1;
         let token = ReplyToken { connection: 1, request: self.next_request };
         let ticket = Ticket { core: CoreId(0), waiter: Waiter::Caller(token) };
-        self.partition.execute(&mut self.context, ticket, operation);
+        self.context.reads.begin(Supplies::default());
+        if !self.parked.is_empty() {
+            self.parked.push((ticket, operation, (Vec::new(), Supplies::default())));
+        } else if let Some(operation) = self.partition.execute(&mut self.context, ticket, operation) {
+            self.parked.push((ticket, operation, self.context.reads.take_missing()));
+        }
         self.next_request
+    }
+
+    /// Lets items expire, whatever has to be brought for it.
+    pub(crate) async fn expire(&mut self, item_count: usize) -> partition::Expired {
+        let mut supplies = Supplies::default();
+        loop {
+            self.context.reads.begin(supplies);
+            match self.partition.expire(&mut self.context, item_count) {
+                Ok(expired) => return expired,
+                Err(Missing) => supplies = self.bring().await,
+            }
+        }
+    }
+
+    async fn bring(&mut self) -> Supplies {
+        let (needs, mut supplies) = self.context.reads.take_missing();
+        for need in needs {
+            let brought = need.load(&self.journal).await.unwrap();
+            self.context.reads.keep(&need, &brought);
+            supplies.add(&need, &brought);
+        }
+        supplies
+    }
+
+    /// Goes on with what waits for the disk, until nothing does.
+    async fn finish_parked(&mut self) {
+        for (ticket, operation, (mut needs, mut supplies)) in std::mem::take(&mut self.parked) {
+            // One after the other, so that writes of one key stay in their order.
+            let mut parked = Some(operation);
+            while let Some(operation) = parked {
+                for need in needs {
+                    let brought = need.load(&self.journal).await.unwrap();
+                    self.context.reads.keep(&need, &brought);
+                    supplies.add(&need, &brought);
+                }
+                self.context.reads.begin(supplies);
+                parked = self.partition.go_on(&mut self.context, ticket, operation);
+                (needs, supplies) = self.context.reads.take_missing();
+            }
+        }
     }
 
     /// The outcomes reached since the last call, by number of the operation, in the order in which they were.
@@ -142,17 +230,43 @@ impl Owner {
         self.context.outcomes.drain(..).map(|(ticket, outcome)| (number(ticket), outcome)).collect()
     }
 
-    /// Makes durable and applies what is in flight, and merges and cleans what is due.
+    /// Makes durable and applies what is in flight; now and then flushes, merges and cleans.
     pub(crate) async fn settle(&mut self) {
+        self.finish_parked().await;
         self.apply_all().await;
-        while let Some(mut work) = self.partition.take_merge_work() {
-            while !work.step(100) {}
-            work.take_superseded().into_iter().for_each(|location| self.journal.release(location));
-            self.partition.finish_merge(work);
-            self.merge_count += 1;
+        self.settle_count += 1;
+        if self.settle_count.is_multiple_of(FLUSH_SETTLE_COUNT) {
+            self.store().await;
         }
-        while self.journal.log_segment_count() > LOG_SEGMENT_COUNT_MAX {
-            self.clean_oldest().await;
+    }
+
+    /// Flushes, merges what is due, looks for dead space if there is much, and lets the log begin as late as it may.
+    pub(crate) async fn store(&mut self) {
+        if let Some(work) = self.partition.begin_flush() {
+            let flushed = work.run(&self.storage).await.unwrap();
+            self.partition.finish_flush(flushed);
+            self.flush_count += 1;
+            self.apply_all().await;
+        }
+        while let Some(work) = self.partition.take_merge_work() {
+            let merged = work.run(&self.storage).await.unwrap();
+            self.partition.finish_merge(merged);
+            self.merge_count += 1;
+            self.apply_all().await;
+        }
+        let usage = self.journal.usage();
+        if usage.len() > SEGMENT_COUNT_MAX {
+            let victims: BTreeSet<SegmentId> =
+                usage.iter().filter(|usage| !usage.is_visited).map(|usage| usage.segment).take(2).collect();
+            if let Some(work) = self.partition.take_cleaning_work(&Rc::new(victims)) {
+                let merged = work.run(&self.storage).await.unwrap();
+                self.partition.finish_merge(merged);
+                self.cleaning_count += 1;
+                self.apply_all().await;
+            }
+        }
+        if let Some(floor) = self.partition.floor() {
+            self.journal.set_replay_start(floor);
         }
     }
 
@@ -160,26 +274,14 @@ impl Owner {
         self.partition.collect(&self.journal);
         loop {
             self.partition.apply_durable(&self.journal, &mut self.context);
+            for file in self.partition.take_removable_files() {
+                self.storage.remove(file).await;
+            }
             if self.partition.is_settled() {
                 return;
             }
             self.signal.wait().await;
         }
-    }
-
-    /// Moves what is live out of the oldest segment of the log.
-    async fn clean_oldest(&mut self) {
-        let victim = self.journal.replay_start();
-        let mut scan = self.journal.scan(victim).expect("it is complete");
-        while let Some(records) = scan.next().await.unwrap() {
-            for record in records {
-                assert_eq!(self.partition.clean(&self.journal, &record), Cleaned::Done);
-            }
-        }
-        self.apply_all().await;
-        self.journal.set_replay_start(SegmentId(victim.0 + 1));
-        self.journal.release_segment(victim);
-        self.cleaned_count += 1;
     }
 
     /// Does one operation to its end.

@@ -1,0 +1,172 @@
+//! The items of one partition, as of the last applied change: in memory, in the core's cache, or on the disk.
+//!
+//! One a partition, on its core. What a memtable holds for a key is in FORMAT.md; how tables become files is in `table_set.rs` and `flush.rs`.
+//! Deliberately not here: the sets that follow from the items (`derived.rs`).
+
+use crate::change::ChangeView;
+use crate::image::{Image, image_of};
+use crate::reads::{Missing, Reads};
+use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet};
+use crate::walk::{WalkEntry, WalkValue};
+use bytes::Bytes;
+use journal::{Location, LogIndex, SegmentId};
+use memtable::Entry;
+use model::ItemRef;
+use model::table::PartitionId;
+
+/// The items. See the front page.
+pub(crate) struct Items {
+    owner: PartitionId,
+    set: TableSet,
+    /// Where a value is put together; used again by each insert.
+    value: Vec<u8>,
+    /// The segment of the first change in the memtables that no flush is writing, and of the first in those that one is.
+    unflushed_floor: Option<SegmentId>,
+    flushing_floor: Option<SegmentId>,
+}
+
+/// An item in its stored encoding, wherever it was found.
+#[derive(Clone, Debug)]
+pub(crate) enum ItemBytes<'a> {
+    /// In a memtable, or in flight.
+    Memory(&'a [u8]),
+    /// In the cache, or read from the disk.
+    Shared(Bytes),
+}
+
+impl ItemBytes<'_> {
+    /// The item.
+    pub(crate) fn item(&self) -> ItemRef<'_> {
+        match self {
+            Self::Memory(bytes) => ItemRef::from_trusted(bytes),
+            Self::Shared(bytes) => ItemRef::from_trusted(bytes),
+        }
+    }
+}
+
+impl Items {
+    pub(crate) fn new(owner: PartitionId, options: MemtablesOptions) -> Self {
+        let set = TableSet::new(Content::Items, options);
+        Self { owner, set, value: Vec::new(), unflushed_floor: None, flushing_floor: None }
+    }
+
+    /// The tables.
+    pub(crate) fn set(&self) -> &TableSet {
+        &self.set
+    }
+
+    /// The tables, to flush and to merge them.
+    pub(crate) fn set_mut(&mut self) -> &mut TableSet {
+        &mut self.set
+    }
+
+    /// The newest image of the key; `None` if there is no such item.
+    pub(crate) fn find<'a>(&'a self, key: &[u8], reads: &mut Reads) -> Result<Option<ItemBytes<'a>>, Missing> {
+        if let Some(found) = self.set.find_in_memory(key) {
+            return Ok(image_of(found).item.map(ItemBytes::Memory));
+        }
+        if self.set.runs().is_empty() {
+            return Ok(None);
+        }
+        if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
+            return Ok(Some(ItemBytes::Shared(item)));
+        }
+        let Some(found) = self.set.find_in_files(key, reads)? else { return Ok(None) };
+        let item = self.item_of(key, found.version, found.value, reads)?;
+        Ok(item.map(ItemBytes::Shared))
+    }
+
+    /// The size of the newest image of the key, as DynamoDB counts it: known without the item.
+    pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<usize>, Missing> {
+        let size_of = |item: &[u8]| ItemRef::from_trusted(item).size_bytes();
+        if let Some(found) = self.set.find_in_memory(key) {
+            return Ok(image_of(found).item.map(size_of));
+        }
+        if self.set.runs().is_empty() {
+            return Ok(None);
+        }
+        if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
+            return Ok(Some(size_of(&item)));
+        }
+        let Some(found) = self.set.find_in_files(key, reads)? else { return Ok(None) };
+        match found.value {
+            FileValue::Deleted => Ok(None),
+            FileValue::Inline(item) => Ok(Some(size_of(&item))),
+            FileValue::InJournal(_, item_bytes) => Ok(Some(item_bytes as usize)),
+            FileValue::Bare => panic!("entries without items are not among the items"),
+        }
+    }
+
+    /// The item of a key that a walk has come to; its value is one of a live entry.
+    pub(crate) fn item_of_entry<'w>(&self, entry: WalkEntry<'w>, reads: &mut Reads) -> Result<ItemBytes<'w>, Missing> {
+        match entry.value {
+            WalkValue::Memory(found) => {
+                Ok(ItemBytes::Memory(image_of(found).item.expect("a walk yields live entries")))
+            }
+            WalkValue::File(value) => {
+                let cached = reads.cache.item(self.owner.0, entry.key).filter(|(version, _)| *version == entry.version);
+                if let Some((_, item)) = cached {
+                    return Ok(ItemBytes::Shared(item));
+                }
+                let item = self.item_of(entry.key, entry.version, value, reads)?;
+                Ok(ItemBytes::Shared(item.expect("a walk yields live entries")))
+            }
+        }
+    }
+
+    /// The item that a file's value means, which the cache then has.
+    fn item_of(&self, key: &[u8], version: u64, value: FileValue, reads: &mut Reads) -> Result<Option<Bytes>, Missing> {
+        let item = match value {
+            FileValue::Deleted => return Ok(None),
+            FileValue::Inline(item) => item,
+            FileValue::InJournal(location, _) => {
+                let payload = reads.record(location)?;
+                let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
+                assert_eq!(change.key, key, "the record of {location} is the key's");
+                payload.slice_ref(change.image.expect("a file names records with items"))
+            }
+            FileValue::Bare => panic!("entries without items are not among the items"),
+        };
+        reads.cache.insert_item(self.owner.0, key, version, item.clone());
+        Ok(Some(item))
+    }
+
+    /// Inserts the newest version of a key.
+    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
+        self.unflushed_floor.get_or_insert(location.segment);
+        Image { location, item }.encode(&mut self.value);
+        self.set.insert(key, index.0, Entry::Put(&self.value));
+    }
+
+    /// Keeps the versions above `index` alone; calls `leave` with the records of the others.
+    pub(crate) fn keep_above(&mut self, index: LogIndex, leave: &mut dyn FnMut(Location)) {
+        self.set.keep_above(index.0, &mut |found| leave(image_of(found).location));
+        self.unflushed_floor = None;
+        let floor = &mut self.unflushed_floor;
+        self.set.visit_versions(&mut |found| {
+            let segment = image_of(found).location.segment;
+            *floor = Some(floor.map_or(segment, |floor| floor.min(segment)));
+        });
+    }
+
+    /// The first segment of the log in which there is a change that is in memory alone.
+    pub(crate) fn floor(&self) -> Option<SegmentId> {
+        self.flushing_floor.into_iter().chain(self.unflushed_floor).min()
+    }
+
+    /// What is in the memtables is being flushed from now on.
+    pub(crate) fn note_flush(&mut self) {
+        self.flushing_floor = self.unflushed_floor.take();
+    }
+
+    /// That is in files now.
+    pub(crate) fn note_flushed(&mut self) {
+        self.flushing_floor = None;
+    }
+
+    /// That was not written: it waits for the next flush.
+    pub(crate) fn note_abandoned(&mut self) {
+        self.unflushed_floor = self.floor();
+        self.flushing_floor = None;
+    }
+}

@@ -1,0 +1,243 @@
+//! What operations read from the disk: what is there already, and what has to be brought first.
+//!
+//! Decisions and reads are synchronous. One that cannot go on without a block of a file or a record of the journal notes it here and ends
+//! with [`Missing`]; the engine brings it and does the operation again, from the beginning or from where it had come to. By then everything
+//! may be otherwise (a file merged away, a record moved): the operation sees what is there at that moment, so nothing that was
+//! brought can be stale. Blocks, index pages and items stay in the core's cache; one [`Reads`] a core.
+//!
+//! Deliberately not here: when something is brought, and how much at one time (the engine).
+
+use bytes::Bytes;
+use journal::{Journal, Location, ReadError};
+use model::table::PartitionId;
+use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
+use std::fmt;
+use std::rc::Rc;
+
+/// Entries that one turn of an operation looks at, deleted ones included; it goes on in the next turn.
+const ENTRY_COUNT_MAX: usize = 2_048;
+/// Blocks that are brought together where one is missed and those after it will be.
+const BLOCKS_AHEAD: usize = 8;
+/// Things that one operation waits for at a time.
+const NEED_COUNT_MAX: usize = 64;
+
+/// An operation cannot go on: what it needs is noted, or it has had its share of this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing;
+
+/// Something on the disk.
+#[derive(Clone)]
+pub enum Need {
+    /// An index page of a file.
+    Page(Rc<Table>, BlockRef),
+    /// A data block of a file.
+    Block(Rc<Table>, BlockRef),
+    /// A record of the journal.
+    Record(Location),
+}
+
+/// Tells needs apart: two operations that need the same wait for one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NeedId {
+    /// A block of a file: its id and where the block starts.
+    Block(u64, u32),
+    /// A record.
+    Record(Location),
+}
+
+/// What was read.
+#[derive(Clone)]
+pub enum Brought {
+    /// An index page.
+    Page(Rc<IndexPage>),
+    /// A data block.
+    Block(Rc<Block>),
+    /// The payload of a record.
+    Record(Bytes),
+    /// It is not there any more: whoever needed it looks again where it is now.
+    Gone,
+}
+
+/// Why something could not be read.
+#[derive(Debug)]
+pub enum NeedError {
+    /// A file of the partition.
+    Table(TableError),
+    /// The journal.
+    Record(ReadError),
+}
+
+impl fmt::Display for NeedError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(error) => error.fmt(out),
+            Self::Record(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for NeedError {}
+
+impl Need {
+    /// What tells it apart.
+    pub fn id(&self) -> NeedId {
+        match self {
+            Self::Page(table, block) | Self::Block(table, block) => NeedId::Block(table.id().0, block.unit),
+            Self::Record(location) => NeedId::Record(*location),
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If the disk does not answer, or does not hold what was written.
+    pub async fn load(&self, journal: &Journal) -> Result<Brought, NeedError> {
+        match self {
+            Self::Page(table, page) => table.read_page(*page).await.map(Brought::Page).map_err(NeedError::Table),
+            Self::Block(table, block) => table.read_block(*block).await.map(Brought::Block).map_err(NeedError::Table),
+            Self::Record(location) => match journal.read(*location).await {
+                Ok(payload) => Ok(Brought::Record(payload)),
+                Err(ReadError::Released(_)) => Ok(Brought::Gone),
+                Err(error) => Err(NeedError::Record(error)),
+            },
+        }
+    }
+}
+
+/// What was brought for one operation and is held until it ends, so that the cache cannot lose it meanwhile.
+#[derive(Default)]
+pub struct Supplies {
+    /// Few enough to look through.
+    records: Vec<(Location, Bytes)>,
+    pinned: Vec<Piece>,
+}
+
+impl Supplies {
+    /// Holds what was brought.
+    pub fn add(&mut self, need: &Need, brought: &Brought) {
+        match (need, brought) {
+            (_, Brought::Page(page)) => self.pinned.push(Piece::Page(Rc::clone(page))),
+            (_, Brought::Block(block)) => self.pinned.push(Piece::Block(Rc::clone(block))),
+            (Need::Record(location), Brought::Record(payload)) => {
+                self.records.push((*location, payload.clone()));
+            }
+            (_, Brought::Record(_) | Brought::Gone) => {}
+        }
+    }
+}
+
+/// See the front page.
+pub struct Reads {
+    pub(crate) cache: Cache,
+    /// Of the operation that is being done.
+    supplies: Supplies,
+    needs: Vec<Need>,
+    entry_count: usize,
+    /// Used again by each look ahead.
+    ahead: Vec<BlockRef>,
+}
+
+impl Reads {
+    /// With a cache of so many bytes.
+    pub fn new(cache_bytes_max: usize) -> Self {
+        Self {
+            cache: Cache::new(cache_bytes_max),
+            supplies: Supplies::default(),
+            needs: Vec::new(),
+            entry_count: 0,
+            ahead: Vec::new(),
+        }
+    }
+
+    /// The cache of blocks, index pages and items.
+    pub fn cache(&mut self) -> &mut Cache {
+        &mut self.cache
+    }
+
+    /// Bytes that the cache holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.cache.memory_bytes()
+    }
+
+    /// An operation is about to be done for which this was brought.
+    pub fn begin(&mut self, supplies: Supplies) {
+        self.supplies = supplies;
+        self.needs.clear();
+        self.entry_count = 0;
+    }
+
+    /// The operation ended with [`Missing`]: what it needs, and what it had. Without needs it goes on in the next turn.
+    pub fn take_missing(&mut self) -> (Vec<Need>, Supplies) {
+        (std::mem::take(&mut self.needs), std::mem::take(&mut self.supplies))
+    }
+
+    /// Keeps what was read of a file for whoever asks next.
+    pub fn keep(&mut self, need: &Need, brought: &Brought) {
+        match (need, brought) {
+            (Need::Page(table, block), Brought::Page(page)) => {
+                self.cache.insert(table.id(), *block, Piece::Page(Rc::clone(page)));
+            }
+            (Need::Block(table, block), Brought::Block(data)) => {
+                self.cache.insert(table.id(), *block, Piece::Block(Rc::clone(data)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The item is otherwise from now on.
+    pub(crate) fn forget_item(&mut self, owner: PartitionId, key: &[u8]) {
+        self.cache.remove_item(owner.0, key);
+    }
+
+    /// Counts an entry that was looked at.
+    ///
+    /// # Errors
+    /// If the operation has looked at enough in this turn.
+    pub(crate) fn count_entry(&mut self) -> Result<(), Missing> {
+        self.entry_count += 1;
+        if self.entry_count > ENTRY_COUNT_MAX { Err(Missing) } else { Ok(()) }
+    }
+
+    /// The index page, or it is noted.
+    pub(crate) fn page(&mut self, table: &Rc<Table>, page: BlockRef) -> Result<Rc<IndexPage>, Missing> {
+        self.cache.page(table.id(), page).ok_or_else(|| self.want(Need::Page(Rc::clone(table), page)))
+    }
+
+    /// The data block, or it is noted.
+    pub(crate) fn block(&mut self, table: &Rc<Table>, block: BlockRef) -> Result<Rc<Block>, Missing> {
+        self.cache.block(table.id(), block).ok_or_else(|| self.want(Need::Block(Rc::clone(table), block)))
+    }
+
+    /// The block that a range needs; if it is missing it is noted with those after it.
+    pub(crate) fn block_of_range(
+        &mut self,
+        range: &sstable::TableRange<'_>,
+        block: BlockRef,
+    ) -> Result<Rc<Block>, Missing> {
+        if let Some(found) = self.cache.block(range.table().id(), block) {
+            return Ok(found);
+        }
+        let mut ahead = std::mem::take(&mut self.ahead);
+        range.blocks_ahead(BLOCKS_AHEAD, &mut ahead);
+        for block in ahead.drain(..) {
+            if self.cache.block(range.table().id(), block).is_none() {
+                self.want(Need::Block(Rc::clone(range.table()), block));
+            }
+        }
+        self.ahead = ahead;
+        Err(Missing)
+    }
+
+    /// The payload of the record, or it is noted.
+    pub(crate) fn record(&mut self, location: Location) -> Result<Bytes, Missing> {
+        let found = self.supplies.records.iter().find(|(of, _)| *of == location).map(|(_, payload)| payload.clone());
+        found.ok_or_else(|| self.want(Need::Record(location)))
+    }
+
+    fn want(&mut self, need: Need) -> Missing {
+        if self.needs.len() < NEED_COUNT_MAX {
+            self.needs.push(need);
+        }
+        Missing
+    }
+}

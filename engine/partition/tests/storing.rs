@@ -1,0 +1,150 @@
+//! Flushes, merges, cleaning and checkpoints with the power cut at their writes: nothing acknowledged is lost, nothing deleted comes back.
+#![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
+
+mod world;
+
+use fastrand::Rng;
+use model::Item;
+use model::table::IndexProjection;
+use model::{KeyType, TableDefinition};
+use runtime::simulated::Machine;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use world::{Owner, item, key, live, live_until_cut, number, options, table, text};
+
+const KEY_COUNT: u64 = 40;
+/// Workloads, each with cuts of its own.
+const WORKLOAD_COUNT: u64 = 50;
+/// Cuts of one workload.
+const CUT_COUNT: u64 = 8;
+
+/// What has to be there: acknowledged, or perhaps there because it was under way.
+#[derive(Default)]
+struct Oracle {
+    items: BTreeMap<u64, Item>,
+    under_way: Option<(u64, Option<Item>)>,
+}
+
+fn definition() -> TableDefinition {
+    table(&[("by-x", "x", KeyType::String, IndexProjection::KeysOnly)])
+}
+
+/// Small ones go into the files, larger ones stay in the journal.
+fn random_item(random: &mut Rng, at: u64) -> Item {
+    let length = if random.bool() { random.usize(1..60) } else { random.usize(300..3_000) };
+    let filler: String = (0..length).map(|_| random.alphanumeric()).collect();
+    item(
+        "a",
+        at,
+        &[("filler", text(&filler)), ("x", text(&random.u8(b'a'..=b'z').to_string())), ("n", number(random.u32(..)))],
+    )
+}
+
+async fn write_at_random(owner: &mut Owner, random: &mut Rng, oracle: &RefCell<Oracle>, count: usize) {
+    for _ in 0..count {
+        let at = random.u64(..KEY_COUNT);
+        let new = (random.u8(..4) > 0).then(|| random_item(random, at));
+        oracle.borrow_mut().under_way = Some((at, new.clone()));
+        match &new {
+            Some(item) => owner.put(item).await.unwrap(),
+            None => owner.delete(&key("a", at)).await.unwrap(),
+        };
+        let mut oracle = oracle.borrow_mut();
+        oracle.under_way = None;
+        match new {
+            Some(item) => oracle.items.insert(at, item),
+            None => oracle.items.remove(&at),
+        };
+    }
+}
+
+/// Everything is as acknowledged; what was under way is there wholly or not at all, and then for good.
+async fn check(owner: &mut Owner, oracle: &RefCell<Oracle>) {
+    let under_way = oracle.borrow().under_way.clone();
+    if let Some((at, new)) = under_way {
+        let found = owner.item(&key("a", at)).await;
+        let mut oracle = oracle.borrow_mut();
+        oracle.under_way = None;
+        assert!(found == new || found.as_ref() == oracle.items.get(&at), "key {at}");
+        match found {
+            Some(item) => oracle.items.insert(at, item),
+            None => oracle.items.remove(&at),
+        };
+    }
+    for at in 0..KEY_COUNT {
+        let found = owner.item(&key("a", at)).await;
+        assert_eq!(found.as_ref(), oracle.borrow().items.get(&at), "key {at}");
+    }
+    let statistics = owner.partition.statistics();
+    let oracle = oracle.borrow();
+    let size_bytes: usize = oracle.items.values().map(|item| item.as_ref().size_bytes()).sum();
+    assert_eq!((statistics.item_count, statistics.size_bytes), (oracle.items.len() as u64, size_bytes as u64));
+    assert_eq!(statistics.local_indexes[0].item_count, statistics.item_count);
+}
+
+/// How many write boundaries a life of that workload has.
+fn boundaries_of(seed: u64) -> u64 {
+    let machine = Machine::new(seed);
+    let oracle = RefCell::new(Oracle::default());
+    let before = machine.boundary_count();
+    let mut random = Rng::with_seed(seed);
+    assert!(live_until_cut(&machine, (&definition(), options()), async |owner| {
+        write_at_random(owner, &mut random, &oracle, 300).await;
+    }));
+    machine.boundary_count() - before
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_comes_back_wherever_the_power_is_cut() {
+    let (mut most_flushes, mut most_cleanings) = (0, 0);
+    for seed in 0..WORKLOAD_COUNT {
+        println!("seed {seed}");
+        let boundary_count = boundaries_of(seed);
+        for cut in 0..CUT_COUNT {
+            let machine = Machine::new(seed);
+            let oracle = RefCell::new(Oracle::default());
+            let mut random = Rng::with_seed(seed);
+            machine.cut_power_at(machine.boundary_count() + boundary_count * (cut + 1) / (CUT_COUNT + 1) + seed % 7);
+            live_until_cut(&machine, (&definition(), options()), async |owner| {
+                for _ in 0..300 {
+                    write_at_random(owner, &mut random, &oracle, 1).await;
+                    most_flushes = most_flushes.max(owner.flush_count);
+                    most_cleanings = most_cleanings.max(owner.cleaning_count);
+                }
+            });
+            machine.cut_power();
+            machine.restart();
+            // A second life, and in it a cut that may hit the opening.
+            machine.cut_power_at(machine.boundary_count() + random.u64(1..boundary_count));
+            live_until_cut(&machine, (&definition(), options()), async |owner| {
+                check(owner, &oracle).await;
+                write_at_random(owner, &mut random, &oracle, 300).await;
+                check(owner, &oracle).await;
+            });
+            machine.cut_power();
+            machine.restart();
+            live(&machine, (&definition(), options()), async |owner| check(owner, &oracle).await);
+        }
+    }
+    assert!(most_flushes > 10 && most_cleanings > 3, "{most_flushes} flushes, {most_cleanings} cleanings");
+}
+
+#[test]
+fn what_is_flushed_is_read_from_files_and_the_log_is_short() {
+    let machine = Machine::new(1);
+    let oracle = RefCell::new(Oracle::default());
+    let mut random = Rng::with_seed(1);
+    for life in 0..4 {
+        live(&machine, (&definition(), options()), async |owner| {
+            check(owner, &oracle).await;
+            write_at_random(owner, &mut random, &oracle, 1_500).await;
+            check(owner, &oracle).await;
+            owner.store().await;
+            owner.store().await;
+            check(owner, &oracle).await;
+            let segment_count = owner.journal.usage().len();
+            assert!(segment_count <= 8, "life {life}: {segment_count} segments");
+            assert!(owner.merge_count > 3 && owner.cleaning_count > 3, "{} merges", owner.merge_count);
+        });
+    }
+}

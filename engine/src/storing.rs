@@ -1,0 +1,361 @@
+//! Storing: memtables become files, files are merged, segments of the journal that are mostly dead are emptied, the log is kept short.
+//!
+//! ```text
+//! look (now and then)   memtables too large, or the log too long: flush a partition         at most two at a time
+//!                       too many runs: merge them                                         at most one small and one large at a time
+//!                       too much dead space: merge all runs of a partition, moving records out of the victims
+//!                       all that is needed lies further on: the log begins there
+//! turn                  what background tasks have done is named in a checkpoint
+//! ```
+//!
+//! Requests never wait for any of it, but where memtables have used up what they may have: writes are held until a flush is done. Deliberately not
+//! here: how a flush and a merge go (`partition`), what a segment holds (`journal`).
+
+use crate::Engine;
+use journal::SegmentId;
+use model::table::PartitionId;
+use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
+use runtime::{Runtime, ShareClass, Signal};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Turns between two looks.
+const LOOK_TURN_COUNT: u32 = 32;
+/// Flushes at one time.
+const FLUSH_COUNT_MAX: usize = 2;
+/// Merges at one time.
+const MERGE_COUNT_MAX: usize = 2;
+/// Segments that the log may have whatever the memory is.
+const LOG_SEGMENT_COUNT_MIN: u64 = 4;
+/// Bytes of journal and files per hundred live ones at which segments are emptied ...
+const CLEAN_PERCENT: u64 = 130;
+/// ... and segments that may be there besides.
+const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
+/// Live bytes per hundred used ones up to which a segment is worth emptying.
+const VICTIM_PERCENT: u64 = 80;
+/// Superseded items per hundred live ones that make it worth looking for dead space.
+const SUPERSEDED_PERCENT: u64 = 10;
+/// How long to wait after something has failed.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What a background task has come to.
+enum Finished {
+    Flush(PartitionId, Result<Flushed, StorageError>),
+    Merge(PartitionId, MergeId, Result<Merged, StorageError>),
+    /// Time to try again.
+    Retry,
+}
+
+/// The emptying of some segments: the partitions of the worker move what they have in them, one after the other.
+struct Round {
+    victims: Rc<BTreeSet<SegmentId>>,
+    partitions: VecDeque<PartitionId>,
+    /// One of them is at it.
+    is_merging: bool,
+}
+
+/// See the front page. One a worker.
+pub(crate) struct Storing {
+    pub(crate) storage: Storage,
+    signal: Signal,
+    finished: Rc<RefCell<Vec<Finished>>>,
+    flushing_count: usize,
+    merging_count: usize,
+    cleaning: Option<Round>,
+    turn_count: u32,
+    /// A file could not be written: nothing new is begun for a while.
+    is_resting: bool,
+    /// The last flush failed for want of space.
+    is_disk_full: bool,
+}
+
+impl Storing {
+    pub(crate) fn new(storage: Storage, signal: &Signal) -> Self {
+        Self {
+            storage,
+            signal: signal.clone(),
+            finished: Rc::default(),
+            flushing_count: 0,
+            merging_count: 0,
+            cleaning: None,
+            turn_count: 0,
+            is_resting: false,
+            is_disk_full: false,
+        }
+    }
+
+    /// Whether there is no room on the disk for a flush.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.is_disk_full
+    }
+
+    /// Whether a flush is under way.
+    pub(crate) fn is_flushing(&self) -> bool {
+        self.flushing_count > 0
+    }
+
+    /// What a background task has come to, in the order of its coming.
+    fn report(&self) -> impl Fn(Finished) + use<> {
+        let (finished, signal) = (Rc::clone(&self.finished), self.signal.clone());
+        move |done| {
+            finished.borrow_mut().push(done);
+            signal.notify();
+        }
+    }
+
+    fn note_merged(&mut self, is_cleaning: bool) {
+        if let Some(round) = self.cleaning.as_mut().filter(|_| is_cleaning) {
+            round.is_merging = false;
+        }
+    }
+
+    fn rest(&mut self, runtime: &Runtime) {
+        if !std::mem::replace(&mut self.is_resting, true) {
+            let (report, runtime_of_task) = (self.report(), runtime.clone());
+            runtime.spawn(ShareClass::Background, async move {
+                runtime_of_task.sleep(RETRY_DELAY).await;
+                report(Finished::Retry);
+            });
+        }
+    }
+}
+
+impl Engine {
+    /// Goes on with all that this file's front page names: a bounded piece of work.
+    pub(crate) fn store(&mut self) {
+        let finished = self.storing.finished.take();
+        let has_finished = !finished.is_empty();
+        finished.into_iter().for_each(|done| self.finish_storing(done));
+        self.storing.turn_count = self.storing.turn_count.saturating_sub(1);
+        if self.storing.turn_count > 0 && !has_finished {
+            return;
+        }
+        self.storing.turn_count = LOOK_TURN_COUNT;
+        self.budget.observe(&self.partitions, &mut self.context.reads);
+        if !self.storing.is_resting {
+            self.begin_flushes();
+            self.begin_merges();
+        }
+        self.shorten_log();
+    }
+
+    fn finish_storing(&mut self, done: Finished) {
+        match done {
+            Finished::Retry => self.storing.is_resting = false,
+            Finished::Flush(id, result) => {
+                self.storing.flushing_count -= 1;
+                self.finish_flush(id, result);
+            }
+            Finished::Merge(id, merge, result) => {
+                self.storing.merging_count -= 1;
+                self.finish_merge(id, merge, result);
+            }
+        }
+    }
+
+    fn finish_flush(&mut self, id: PartitionId, result: Result<Flushed, StorageError>) {
+        let partition = self.partitions.get_mut(&id);
+        match (result, partition) {
+            (Ok(flushed), Some(partition)) => {
+                self.storing.is_disk_full = false;
+                self.metrics.flush_count += 1;
+                partition.finish_flush(flushed);
+                self.name_files(id);
+            }
+            (Ok(flushed), None) => self.discard(|storage| async move { flushed.discard(&storage).await }),
+            (Err(error), partition) => {
+                self.storing.is_disk_full = error.is_no_space();
+                tracing::error!(%error, "memtables could not be written to files; they stay in memory");
+                partition.into_iter().for_each(Partition::abandon_flush);
+                self.storing.rest(&self.runtime);
+            }
+        }
+    }
+
+    fn finish_merge(&mut self, id: PartitionId, merge: MergeId, result: Result<Merged, StorageError>) {
+        let partition = self.partitions.get_mut(&id);
+        match (result, partition) {
+            (Ok(merged), Some(partition)) => {
+                self.metrics.merge_count += 1;
+                self.storing.note_merged(merged.is_cleaning());
+                partition.finish_merge(merged);
+                self.name_files(id);
+            }
+            (Ok(merged), None) => {
+                self.storing.note_merged(merged.is_cleaning());
+                self.discard(|storage| async move { merged.discard(&storage).await });
+            }
+            (Err(error), partition) => {
+                tracing::error!(%error, "files could not be merged; they stay as they are");
+                self.storing.cleaning = None;
+                if let Some(partition) = partition {
+                    partition.abandon_merge(&merge);
+                }
+                self.storing.rest(&self.runtime);
+            }
+        }
+    }
+
+    /// New files wait for their checkpoint.
+    fn name_files(&mut self, id: PartitionId) {
+        let partition = self.partitions.get_mut(&id).expect("it has just got them");
+        partition.advance_files(&self.journal);
+        self.settle_soon(id);
+    }
+
+    fn discard<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Storage) -> F) {
+        self.runtime.spawn(ShareClass::Background, work(self.storing.storage.clone()));
+    }
+
+    /// Removes files that a durable checkpoint no longer names.
+    pub(crate) fn remove_files(&mut self, id: PartitionId) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let files = partition.take_removable_files();
+        if !files.is_empty() {
+            self.discard(|storage| async move {
+                for file in files {
+                    storage.remove(file).await;
+                }
+            });
+        }
+    }
+
+    /// Flushes the partitions that have enough in memory; and those that hold up the log or the memory.
+    fn begin_flushes(&mut self) {
+        while self.storing.flushing_count < FLUSH_COUNT_MAX {
+            let Some(id) = self.partition_to_flush() else { return };
+            let work = self.partitions.get_mut(&id).and_then(Partition::begin_flush);
+            let Some(work) = work else { return };
+            self.storing.flushing_count += 1;
+            let (report, storage) = (self.storing.report(), self.storing.storage.clone());
+            self.runtime.spawn(ShareClass::Background, async move {
+                let result = work.run(&storage).await;
+                report(Finished::Flush(id, result));
+            });
+        }
+    }
+
+    fn partition_to_flush(&self) -> Option<PartitionId> {
+        let flushable = self.partitions.values().filter(|partition| partition.can_flush());
+        let largest = flushable.clone().max_by_key(|partition| (partition.unflushed_bytes(), partition.id()));
+        if let Some(largest) = largest
+            && (largest.unflushed_bytes() as u64 >= self.budget.flush_bytes() || self.budget.wants_flush())
+        {
+            return Some(largest.id());
+        }
+        if self.journal.log_segment_count() as u64 <= self.log_segment_count_max() {
+            return None;
+        }
+        let oldest = flushable.filter_map(|partition| Some((partition.floor()?, partition.id()))).min();
+        oldest.filter(|(floor, _)| *floor == self.journal.replay_start()).map(|(_, id)| id)
+    }
+
+    fn log_segment_count_max(&self) -> u64 {
+        LOG_SEGMENT_COUNT_MIN + self.budget.memtable_bytes_max() / self.journal.segment_bytes()
+    }
+
+    /// Lets the log begin where the first thing lies that a start needs, and moves on what holds it up though it has nothing to flush.
+    fn shorten_log(&mut self) {
+        let floors = self.partitions.values().chain(self.closing.values()).filter_map(Partition::floor);
+        let catalog = self.catalog.as_ref().and_then(|owner| owner.control.floor());
+        let Some(floor) = floors.chain(catalog).min() else { return };
+        if floor > self.journal.replay_start() {
+            self.journal.set_replay_start(floor);
+        }
+        if self.journal.log_segment_count() as u64 <= self.log_segment_count_max() {
+            return;
+        }
+        let start = self.journal.replay_start();
+        if catalog == Some(start)
+            && let Some(owner) = &mut self.catalog
+        {
+            // Refused: the next look tries again.
+            let _ = owner.control.renew(&self.journal);
+        }
+        let idle = self.partitions.values().filter(|partition| partition.floor() == Some(start));
+        let idle = idle.filter(|partition| !partition.has_unflushed() && !partition.is_changing_files());
+        if let Some(id) = idle.map(Partition::id).min() {
+            self.partitions.get_mut(&id).expect("found a moment ago").renew();
+            self.name_files(id);
+        }
+    }
+
+    fn begin_merges(&mut self) {
+        if self.storing.cleaning.is_none() {
+            self.storing.cleaning = self.plan_cleaning();
+        }
+        while self.storing.merging_count < MERGE_COUNT_MAX {
+            let Some((id, work)) = self.next_merge() else { return };
+            self.begin_merge(id, work);
+        }
+    }
+
+    /// Merges that keep reads short go first.
+    fn next_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
+        // By id: the order of a map is not the same in each run.
+        let mut ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
+        ids.sort_unstable();
+        let due = ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work()?)));
+        if due.is_some() {
+            return due;
+        }
+        let round = self.storing.cleaning.as_mut().filter(|round| !round.is_merging)?;
+        while let Some(id) = round.partitions.pop_front() {
+            let Some(partition) = self.partitions.get_mut(&id) else { continue };
+            if let Some(work) = partition.take_cleaning_work(&round.victims) {
+                round.is_merging = true;
+                return Some((id, work));
+            }
+        }
+        self.storing.cleaning = None;
+        None
+    }
+
+    fn begin_merge(&mut self, id: PartitionId, work: MergeWork) {
+        self.storing.merging_count += 1;
+        let (report, storage, merge) = (self.storing.report(), self.storing.storage.clone(), work.id());
+        self.runtime.spawn(ShareClass::Background, async move {
+            let result = work.run(&storage).await;
+            report(Finished::Merge(id, merge, result));
+        });
+    }
+
+    /// If there is too much dead space: which segments are to be emptied, and which partitions are to look for what is superseded in them.
+    fn plan_cleaning(&self) -> Option<Round> {
+        let live_bytes: u64 = self.partitions.values().map(Partition::live_bytes).sum();
+        let usage = self.journal.usage();
+        let log_count = self.journal.log_segment_count() as u64;
+        let slack = (CLEAN_SLACK_SEGMENT_COUNT + log_count) * self.journal.segment_bytes();
+        let used_bytes = usage.len() as u64 * self.journal.segment_bytes();
+        if used_bytes <= live_bytes * CLEAN_PERCENT / 100 + slack {
+            return None;
+        }
+        let mut victims: Vec<_> = usage.iter().filter(|usage| !usage.is_visited).collect();
+        victims.retain(|usage| usage.live_bytes * 100 <= usage.used_bytes * VICTIM_PERCENT);
+        let reclaimed: u64 = victims.iter().map(|usage| usage.used_bytes - usage.live_bytes).sum();
+        let is_worth_it = reclaimed >= slack / 2;
+        let mut partitions: Vec<_> = self.partitions.values().filter(|partition| partition.has_files()).collect();
+        partitions.retain(|partition| {
+            let superseded = partition.superseded_count() * 100;
+            is_worth_it || superseded >= partition.statistics().item_count * SUPERSEDED_PERCENT
+        });
+        // In an order that the map's does not decide.
+        partitions.sort_by_key(|partition| (std::cmp::Reverse(partition.superseded_count()), partition.id()));
+        let partitions: VecDeque<_> = partitions.into_iter().map(Partition::id).collect();
+        let victims = Rc::new(victims.iter().map(|usage| usage.segment).collect());
+        (!partitions.is_empty()).then_some(Round { victims, partitions, is_merging: false })
+    }
+}
+
+/// Makes sure that another turn comes soon.
+pub(crate) fn wake_later(runtime: &Runtime, signal: &Signal) {
+    /// How long a turn waits that another core's full inbox made necessary.
+    const WAKE_DELAY: Duration = Duration::from_millis(1);
+    let (runtime_of_task, signal) = (runtime.clone(), signal.clone());
+    runtime.spawn(ShareClass::Foreground, async move {
+        runtime_of_task.sleep(WAKE_DELAY).await;
+        signal.notify();
+    });
+}
