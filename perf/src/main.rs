@@ -13,6 +13,7 @@ mod crash;
 mod http_response;
 mod load;
 mod machine;
+mod session;
 
 use std::process::ExitCode;
 

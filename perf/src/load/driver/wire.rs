@@ -5,24 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use client::{Answer, KeyType, PartitionMap, Pipeline, Text, Value, operations};
-use model::table::{BillingMode, TableStatus};
-use model::{Item, Request, ValueRef};
+use client::{Answer, KeyType, PartitionMap, Text, Value, operations};
+use model::table::BillingMode;
+use model::{Item, ValueRef};
 use wire::client::{Incoming, encode_get_item, encode_put_item};
-use wire::{Kind, RequestId, Welcome};
+use wire::{Kind, RequestId};
 
 use super::{Driver, Lanes, Operation, Outcome, Prepared, Target, Templates};
 use crate::load::record::{KEY_ATTRIBUTE, Mismatch, VALUE_ATTRIBUTE, check_value, key_text, value_text};
 use crate::load::template::{Fill, Template};
-
-/// What the load generator calls itself in the server's log.
-const CLIENT_NAME: &str = concat!("stator-perf/", env!("CARGO_PKG_VERSION"));
-/// DescribeTable calls until a new table has to be active.
-const ACTIVE_ATTEMPTS_COUNT_MAX: usize = 1000;
+use crate::session::Session;
 
 /// Reads and writes the binary protocol.
 pub(in crate::load) struct Wire {
@@ -34,14 +29,14 @@ pub(in crate::load) struct Wire {
 pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Error>> {
     let mut first = Session::connect(target.address)?;
     if target.creates_table {
-        first.create_table(&target.table_name)?;
+        first.create_table(create_table_request(&target.table_name))?;
     }
     let in_flight_max = first.welcome.in_flight_max as usize;
     if target.depth > in_flight_max {
         return Err(format!("the server takes at most {in_flight_max} requests in flight on a connection").into());
     }
     let map = first.partition_map(&target.table_name)?;
-    let addresses = core_addresses(&first.welcome, target.address)?;
+    let addresses = first.core_addresses()?;
     let is_core_aware = !target.is_plain && addresses.len() > 1;
     let lanes = if is_core_aware { lanes(target, &map, &addresses)? } else { Lanes::One };
     if target.connection_count < usize::from(lanes.count()) {
@@ -55,17 +50,6 @@ pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Erro
     let templates = templates(target).ok_or("these requests cannot be patched: choose another table name")?;
     let driver = Driver::Wire(Wire { templates, value_bytes: target.value_bytes });
     Ok(Prepared { driver, streams, lanes })
-}
-
-/// The cores, ascending, and where each listens.
-fn core_addresses(welcome: &Welcome, connected: SocketAddr) -> Result<Vec<(u16, SocketAddr)>, Box<dyn Error>> {
-    let mut addresses = Vec::with_capacity(welcome.cores.len());
-    for endpoint in &welcome.cores {
-        let host: IpAddr = if endpoint.address.is_empty() { connected.ip() } else { endpoint.address.parse()? };
-        addresses.push((endpoint.core, SocketAddr::new(host, endpoint.port)));
-    }
-    addresses.sort_unstable();
-    Ok(addresses)
 }
 
 fn lanes(target: &Target, map: &PartitionMap, addresses: &[(u16, SocketAddr)]) -> Result<Lanes, Box<dyn Error>> {
@@ -145,77 +129,6 @@ pub(super) fn failure_text(answer: &Answer<'_>) -> String {
     }
 }
 
-/// A blocking connection with its handshake done: for what a run needs before it starts.
-struct Session {
-    stream: TcpStream,
-    pipeline: Pipeline,
-    welcome: Welcome,
-}
-
-impl Session {
-    fn connect(address: SocketAddr) -> Result<Session, Box<dyn Error>> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        let mut pipeline = Pipeline::new(CLIENT_NAME)?;
-        loop {
-            send(&mut stream, &mut pipeline)?;
-            if let Some(welcome) = pipeline.take_welcome()? {
-                return Ok(Session { stream, pipeline, welcome });
-            }
-            receive(&mut stream, &mut pipeline)?;
-        }
-    }
-
-    fn create_table(&mut self, table_name: &str) -> Result<(), Box<dyn Error>> {
-        let create = create_table_request(table_name);
-        match self.call(&Request::CreateTable(Box::new(create)))? {
-            Ok(_) => {}
-            Err(error) if error.kind == model::ErrorKind::ResourceInUse => {}
-            Err(error) => return Err(format!("CreateTable: {error}").into()),
-        }
-        let describe = operations::DescribeTable { table_name: Some(Text::from(table_name)) };
-        let describe = Request::DescribeTable(describe);
-        for _ in 0..ACTIVE_ATTEMPTS_COUNT_MAX {
-            match self.call(&describe)? {
-                Ok(model::Reply::DescribeTable(reply)) if reply.table.definition.status == TableStatus::Active => {
-                    return Ok(());
-                }
-                _ => std::thread::sleep(std::time::Duration::from_millis(10)),
-            }
-        }
-        Err("the table does not become active".into())
-    }
-
-    fn partition_map(&mut self, table_name: &str) -> Result<PartitionMap, Box<dyn Error>> {
-        self.pipeline.describe_partitions(1, table_name)?;
-        match self.answer()? {
-            Incoming::PartitionMap { map, .. } => Ok(map),
-            Incoming::Reply { result: Err(error), .. } => {
-                Err(format!("table {table_name}: {error} (--load writes the data set first)").into())
-            }
-            other => Err(format!("an unexpected answer: {other:?}").into()),
-        }
-    }
-
-    fn call(&mut self, request: &Request) -> Result<Result<model::Reply, model::Error>, Box<dyn Error>> {
-        self.pipeline.request(1, request)?;
-        match self.answer()? {
-            Incoming::Reply { result, .. } => Ok(result),
-            other => Err(format!("an unexpected answer: {other:?}").into()),
-        }
-    }
-
-    fn answer(&mut self) -> Result<Incoming, Box<dyn Error>> {
-        loop {
-            send(&mut self.stream, &mut self.pipeline)?;
-            if let Some(answer) = self.pipeline.next_answer()? {
-                return Ok(answer.decode()?);
-            }
-            receive(&mut self.stream, &mut self.pipeline)?;
-        }
-    }
-}
-
 fn create_table_request(table_name: &str) -> operations::CreateTable {
     operations::CreateTable {
         table_name: Some(Text::from(table_name)),
@@ -229,22 +142,5 @@ fn create_table_request(table_name: &str) -> operations::CreateTable {
         }]),
         billing_mode: operations::Choice::Known(BillingMode::PayPerRequest),
         ..Default::default()
-    }
-}
-
-fn send(stream: &mut TcpStream, pipeline: &mut Pipeline) -> Result<(), Box<dyn Error>> {
-    let count = pipeline.unsent().len();
-    stream.write_all(pipeline.unsent())?;
-    pipeline.sent(count);
-    Ok(())
-}
-
-fn receive(stream: &mut TcpStream, pipeline: &mut Pipeline) -> Result<(), Box<dyn Error>> {
-    match stream.read(pipeline.receive_space())? {
-        0 => Err("the server closed the connection".into()),
-        count => {
-            pipeline.received(count);
-            Ok(())
-        }
     }
 }
