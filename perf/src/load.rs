@@ -3,12 +3,12 @@
 mod connection;
 mod driver;
 mod generator;
-mod keys;
+pub(crate) mod keys;
 mod measure;
 mod null;
 mod record;
 mod report;
-mod schedule;
+pub(crate) mod schedule;
 mod source;
 mod template;
 

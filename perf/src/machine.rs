@@ -1,4 +1,4 @@
-//! What is asked of the machine: to stay on one CPU, and how much CPU time a process has used.
+//! What is asked of the machine: to stay on one CPU, how much CPU time a process has used, and how much was taken away.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,6 +35,15 @@ pub(crate) fn cpu_seconds_of(process: u32) -> Option<f64> {
     Some((user_ticks + system_ticks) / 100.0)
 }
 
+/// Time that the hypervisor gave to other guests while this one wanted it, all CPUs together, in seconds since the start.
+///
+/// proc(5): field 8 of the line `cpu` in /proc/stat, in ticks of 1/100 s.
+pub(crate) fn stolen_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks: f64 = stat.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
+    Some(ticks / 100.0)
+}
+
 // Seconds and nanoseconds of a process fit a double exactly.
 #[allow(clippy::cast_precision_loss)]
 fn seconds(count: i64) -> f64 {
@@ -53,5 +62,6 @@ mod tests {
         }
         assert!(cpu_seconds_of(std::process::id()).unwrap() >= 0.02, "after {sum} rounds");
         assert_eq!(cpu_seconds_of(u32::MAX), None);
+        assert!(stolen_seconds().unwrap() >= 0.0);
     }
 }

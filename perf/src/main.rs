@@ -1,5 +1,6 @@
-//! The whole measured from outside: `perf load` drives a server as fast or as evenly as asked, `perf crash` kills one
-//! under load and looks for what was acknowledged, `perf null` is a server that does nothing, to measure `load` itself.
+//! The whole measured from outside: `perf load` drives a server as fast or as evenly as asked, `perf ycsb` does so by YCSB's rules
+//! and watches the server's disk and memory meanwhile, `perf crash` kills one under load and looks for what was acknowledged,
+//! `perf null` is a server that does nothing, to measure `load` itself.
 //!
 //! Everything here speaks to a server as any client would: over its sockets. Nothing sees the engine.
 //!
@@ -14,6 +15,7 @@ mod http_response;
 mod load;
 mod machine;
 mod session;
+mod ycsb;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ struct CommandLine {
 enum Command {
     /// Load a server and report throughput and latency.
     Load(Box<load::LoadOptions>),
+    /// Run YCSB's core workloads on data sets larger than memory.
+    Ycsb(Box<ycsb::YcsbOptions>),
     /// Kill a server under load, again and again, and check that nothing acknowledged is lost.
     Crash(crash::CrashOptions),
     /// Answer the wire driver with ready-made replies: what `perf load` reaches against this is its own ceiling.
@@ -40,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::Load(options) => load::run(&options),
+        Command::Ycsb(options) => ycsb::run(*options),
         Command::Crash(options) => crash::run(&options),
         Command::Null(options) => load::run_null(&options),
     };

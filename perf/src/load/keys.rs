@@ -48,7 +48,7 @@ impl Keys {
 ///
 /// Gray et al., "Quickly Generating Billion-Record Synthetic Databases" (1994), as in YCSB's ZipfianGenerator.
 #[derive(Clone, Debug)]
-pub(super) struct Zipfian {
+pub(crate) struct Zipfian {
     key_count: u64,
     zeta: f64,
     eta: f64,
@@ -58,15 +58,25 @@ pub(super) struct Zipfian {
 // Counts of keys are far below 2^52.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 impl Zipfian {
-    fn new(key_count: u64) -> Zipfian {
+    /// Ranks below `key_count`, which is at least 1.
+    pub(crate) fn new(key_count: u64) -> Zipfian {
         let zeta = zeta(key_count);
         let alpha = 1.0 / (1.0 - ZIPFIAN_THETA);
-        let eta = (1.0 - (2.0 / key_count as f64).powf(1.0 - ZIPFIAN_THETA)) / (1.0 - zeta_of_two() / zeta);
-        Zipfian { key_count, zeta, eta, alpha }
+        Zipfian { key_count, zeta, eta: eta(key_count, zeta), alpha }
+    }
+
+    /// There are more ranks now. Costs a term for each new one.
+    pub(crate) fn grow(&mut self, key_count: u64) {
+        if key_count > self.key_count {
+            let new = self.key_count + 1..=key_count;
+            self.zeta += new.map(|term| (term as f64).powf(-ZIPFIAN_THETA)).sum::<f64>();
+            self.eta = eta(key_count, self.zeta);
+            self.key_count = key_count;
+        }
     }
 
     /// The rank for a uniform draw from [0, 1): 0 is the most likely.
-    fn rank(&self, uniform: f64) -> u64 {
+    pub(crate) fn rank(&self, uniform: f64) -> u64 {
         let share = uniform * self.zeta;
         if share < 1.0 || self.key_count == 1 {
             return 0;
@@ -77,6 +87,11 @@ impl Zipfian {
         let rank = self.key_count as f64 * (self.eta * uniform - self.eta + 1.0).powf(self.alpha);
         (rank as u64).min(self.key_count - 1)
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // Far below 2^52.
+fn eta(key_count: u64, zeta: f64) -> f64 {
+    (1.0 - (2.0 / key_count as f64).powf(1.0 - ZIPFIAN_THETA)) / (1.0 - zeta_of_two() / zeta)
 }
 
 fn zeta_of_two() -> f64 {
@@ -96,7 +111,7 @@ fn zeta(count: u64) -> f64 {
 }
 
 /// Spreads ranks over the keys, so that the likely ones do not lie side by side. Each rank has a key of its own.
-fn scatter(rank: u64, key_count: u64) -> u64 {
+pub(crate) fn scatter(rank: u64, key_count: u64) -> u64 {
     // Knuth's multiplicative hash: a prime, and so without a common factor with any count of keys that is allowed.
     rank * 2_654_435_761 % key_count
 }
@@ -134,6 +149,16 @@ mod tests {
             let law = expected(ranks.clone());
             assert!((drawn / law - 1.0).abs() < tolerance, "seed {seed}, ranks {ranks:?}: {drawn} and not {law}");
         }
+    }
+
+    #[test]
+    fn what_has_grown_is_what_was_made_so() {
+        let mut grown = Zipfian::new(1000);
+        grown.grow(1001);
+        grown.grow(5000);
+        let made = Zipfian::new(5000);
+        assert!((grown.zeta / made.zeta - 1.0).abs() < 1e-9 && (grown.eta / made.eta - 1.0).abs() < 1e-9);
+        assert_eq!(grown.rank(0.999), made.rank(0.999));
     }
 
     #[test]

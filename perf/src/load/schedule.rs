@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 /// Due times, in nanoseconds from the start, ascending. The same seed gives the same times.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     chance: Rng,
     mean_gap_ns: f64,
     next_ns: f64,
@@ -15,7 +15,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// A schedule of `rate` requests a second on the average, from `start_ns` on.
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn new(rate: f64, start_ns: u64, seed: u64) -> Schedule {
+    pub(crate) fn new(rate: f64, start_ns: u64, seed: u64) -> Schedule {
         assert!(rate > 0.0 && rate.is_finite(), "a rate is positive: {rate}");
         let mut schedule = Schedule { chance: Rng::with_seed(seed), mean_gap_ns: 1e9 / rate, next_ns: start_ns as f64 };
         schedule.next_ns += schedule.gap_ns();
@@ -25,12 +25,12 @@ impl Schedule {
     /// When the next request is due.
     // A run lasts less than 2^52 ns, 52 days.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(super) fn next_ns(&self) -> u64 {
+    pub(crate) fn next_ns(&self) -> u64 {
         self.next_ns as u64
     }
 
     /// Takes the next request off the schedule if it is due by `now_ns`: its due time.
-    pub(super) fn take_due(&mut self, now_ns: u64) -> Option<u64> {
+    pub(crate) fn take_due(&mut self, now_ns: u64) -> Option<u64> {
         let due_ns = self.next_ns();
         if due_ns > now_ns {
             return None;
