@@ -315,11 +315,15 @@ impl Control {
         records.map(|location| location.segment).chain(self.group.floor()).min()
     }
 
-    /// Writes state and catalog anew at the end of the log: once that is durable, [`Control::floor`] is there.
+    /// Writes state and catalog anew at the end of the log: once that is durable, [`Control::floor`] is there. Nothing, while what was written
+    /// before is on its way.
     ///
     /// # Errors
     /// If the journal refuses; then what there was still counts.
     pub fn renew(&mut self, journal: &Journal) -> Result<(), AppendRefused> {
+        if !self.dying.is_empty() {
+            return Ok(());
+        }
         self.group.renew(journal)?;
         self.write_checkpoint(journal)
     }
