@@ -6,29 +6,24 @@ use model::error::THROTTLED;
 
 /// Messages that may wait for other cores before requests are throttled.
 const OUTBOX_MESSAGE_COUNT_MAX: usize = 64 << 10;
-/// What a worker may still take in. One a worker.
-#[derive(Debug, Default)]
-pub(crate) struct Admission;
 
-impl Admission {
-    /// May any request enter?
-    ///
-    /// # Errors
-    /// Throttling while other cores do not keep up.
-    pub(crate) fn admit(&self, outbox_message_count: usize) -> Result<(), Error> {
-        if outbox_message_count > OUTBOX_MESSAGE_COUNT_MAX { Err(Error::throttling(THROTTLED)) } else { Ok(()) }
-    }
+/// May any request enter?
+///
+/// # Errors
+/// Throttling while other cores do not keep up.
+pub(crate) fn admit(outbox_message_count: usize) -> Result<(), Error> {
+    if outbox_message_count > OUTBOX_MESSAGE_COUNT_MAX { Err(Error::throttling(THROTTLED)) } else { Ok(()) }
+}
 
-    /// May a write be decided?
-    ///
-    /// # Errors
-    /// ServiceUnavailable when the disk is full. (A disk that does not keep up is the partition's to notice.)
-    pub(crate) fn admit_write(&self, journal: &Journal, is_disk_full: bool) -> Result<(), Error> {
-        if journal.is_full() || is_disk_full {
-            return Err(Error::unavailable(
-                "The disk is full: writes are refused until there is space again in the data directories, reads go on",
-            ));
-        }
-        Ok(())
+/// May a write be decided?
+///
+/// # Errors
+/// ServiceUnavailable when the disk is full. (A disk that does not keep up is the partition's to notice.)
+pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), Error> {
+    if journal.is_full() || is_disk_full {
+        return Err(Error::unavailable(
+            "The disk is full: writes are refused until there is space again in the data directories, reads go on",
+        ));
     }
+    Ok(())
 }

@@ -27,6 +27,8 @@ pub(crate) struct Budget {
     /// Of data.
     bytes_max: u64,
     memtable_bytes: u64,
+    /// Of the memtables that no flush is writing.
+    unflushed_bytes: u64,
     fixed_bytes: u64,
     cache_bytes: u64,
 }
@@ -34,7 +36,13 @@ pub(crate) struct Budget {
 impl Budget {
     /// A worker that may have so much memory.
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max: bytes_max * DATA_PERCENT / 100, memtable_bytes: 0, fixed_bytes: 0, cache_bytes: 0 }
+        Self {
+            bytes_max: bytes_max * DATA_PERCENT / 100,
+            memtable_bytes: 0,
+            unflushed_bytes: 0,
+            fixed_bytes: 0,
+            cache_bytes: 0,
+        }
     }
 
     /// What the cache may have before anything else is there.
@@ -52,9 +60,10 @@ impl Budget {
         FLUSH_BYTES.min(self.bytes_max / FLUSH_SHARE / 2)
     }
 
-    /// Whether memtables together have so much that some are to be flushed.
+    /// Whether memtables together have so much that some are to be flushed. What is being flushed does not count: it would have small ones flushed
+    /// that need not be.
     pub(crate) fn wants_flush(&self) -> bool {
-        self.memtable_bytes > self.bytes_max / FLUSH_SHARE
+        self.unflushed_bytes > self.bytes_max / FLUSH_SHARE
     }
 
     /// Whether memtables have all that they may have.
@@ -70,6 +79,7 @@ impl Budget {
     /// Looks at what there is, and gives the cache what is left.
     pub(crate) fn observe(&mut self, partitions: &HashMap<PartitionId, Partition>, reads: &mut Reads) {
         self.memtable_bytes = partitions.values().map(|partition| partition.memtable_bytes() as u64).sum();
+        self.unflushed_bytes = partitions.values().map(|partition| partition.unflushed_bytes() as u64).sum();
         self.fixed_bytes = partitions.values().map(|partition| partition.fixed_memory_bytes() as u64).sum();
         let left = self.bytes_max.saturating_sub(self.memtable_bytes + self.fixed_bytes);
         reads.cache().set_bytes_max(to_usize(left.max(self.bytes_max / CACHE_SHARE)));

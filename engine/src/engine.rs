@@ -1,6 +1,6 @@
 //! A worker's state and its turn.
 
-use crate::admission::Admission;
+use crate::admission::admit_write;
 use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
@@ -47,7 +47,6 @@ pub struct Engine {
     pub(crate) context: Context,
     pub(crate) coordinator: Coordinator,
     pub(crate) outbox: Outbox,
-    pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) budget: Budget,
     pub(crate) loading: Loading,
@@ -118,7 +117,6 @@ impl Engine {
             mesh: parts.mesh,
             signal: parts.signal,
             catalog: parts.catalog,
-            admission: Admission,
             router: Router::default(),
             partitions: HashMap::new(),
             closing: HashMap::new(),
@@ -242,7 +240,7 @@ impl Engine {
 
     fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
         if operation.is_write() {
-            if let Err(refusal) = self.admission.admit_write(&self.journal, self.storing.is_disk_full()) {
+            if let Err(refusal) = admit_write(&self.journal, self.storing.is_disk_full()) {
                 self.context.outcomes.push((ticket, Err(refusal)));
                 return;
             }

@@ -5,6 +5,7 @@
 //! (`partition`).
 
 use crate::Engine;
+use crate::admission::admit_write;
 use crate::loading::Work;
 use model::table::PartitionId;
 use partition::{Partition, Supplies};
@@ -106,7 +107,7 @@ impl Engine {
         if partitions.is_empty() {
             return;
         }
-        if self.admission.admit_write(&self.journal, self.storing.is_disk_full()).is_ok() {
+        if admit_write(&self.journal, self.storing.is_disk_full()).is_ok() {
             for id in partitions {
                 self.context.reads.begin(Supplies::default());
                 self.expire_items_of(id);

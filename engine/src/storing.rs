@@ -37,6 +37,8 @@ const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
 const VICTIM_PERCENT: u64 = 80;
 /// Superseded items per hundred live ones that make it worth looking for dead space.
 const SUPERSEDED_PERCENT: u64 = 10;
+/// How long a turn waits that another core's full inbox made necessary.
+const WAKE_DELAY: Duration = Duration::from_millis(1);
 /// How long to wait after something has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -351,8 +353,6 @@ impl Engine {
 
 /// Makes sure that another turn comes soon.
 pub(crate) fn wake_later(runtime: &Runtime, signal: &Signal) {
-    /// How long a turn waits that another core's full inbox made necessary.
-    const WAKE_DELAY: Duration = Duration::from_millis(1);
     let (runtime_of_task, signal) = (runtime.clone(), signal.clone());
     runtime.spawn(ShareClass::Foreground, async move {
         runtime_of_task.sleep(WAKE_DELAY).await;

@@ -1,6 +1,7 @@
 //! What happens to a request when it comes in: checked without a table, admitted, routed.
 
 use crate::Engine;
+use crate::admission::admit;
 use crate::coordinate::{BatchGet, BatchWrite, Coordination, Describe, ScanAll};
 use crate::message::Message;
 use control::{Placement, TableEntry};
@@ -31,7 +32,7 @@ impl Engine {
 
     fn begin(&mut self, token: ReplyToken, request: Request) -> Result<(), Error> {
         request.validate(&mut self.context.evaluator)?;
-        self.admission.admit(self.outbox.len())?;
+        admit(self.outbox.len())?;
         match request {
             Request::GetItem(get) => {
                 let table = Arc::clone(self.router.table(get.table_name.as_ref())?);
