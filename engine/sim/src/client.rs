@@ -355,10 +355,17 @@ impl Client {
         }
     }
 
-    /// Asks a core drawn by chance: any core answers for any key.
+    /// Asks a core drawn by chance: any core answers for any key. Where reads of the disk fail, a request that is told so is tried again, as
+    /// AWS's clients do: it has had no effect.
     pub async fn call(&mut self, request: Request) -> Result<Reply, Error> {
-        let core = self.random.usize(0..self.caller.core_count());
-        self.caller.call(core, request).await
+        loop {
+            let core = self.random.usize(0..self.caller.core_count());
+            let answer = self.caller.call(core, request.clone()).await;
+            let is_unreadable = answer.as_ref().is_err_and(|error| error.kind == ErrorKind::InternalServer);
+            if !is_unreadable || !self.oracle.borrow_mut().take_unreadable() {
+                return answer;
+            }
+        }
     }
 
     fn get_request(&self, table: &str, key: &ItemKey) -> Request {

@@ -103,6 +103,12 @@ impl Experiment {
         self.oracle.borrow().refused_count()
     }
 
+    /// A read of the disk will fail. Everybody who waits for it is told so, and nobody else.
+    pub fn expect_failed_read(&self) {
+        let waiting_count = u32::try_from(self.workload.client_count).expect("a few clients");
+        self.oracle.borrow_mut().expect_unreadable(waiting_count);
+    }
+
     /// Starts the node, checks everything, and lets the clients work. `Err` if the node goes down before they are done.
     ///
     /// Panics, with the seed, on a wrong answer, and if the node cannot open.

@@ -44,6 +44,8 @@ struct Table {
 /// See the front page.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
+    /// Answers that may say that something cannot be read.
+    unreadable_count: u32,
     tables: BTreeMap<String, Table>,
     last_version: u64,
     acknowledged_count: u64,
@@ -81,6 +83,18 @@ impl<T: Clone + PartialEq + std::fmt::Debug> Register<T> {
 }
 
 impl Oracle {
+    /// Reads of the disk will fail: so many requests may be told so.
+    pub(crate) fn expect_unreadable(&mut self, count: u32) {
+        self.unreadable_count = count;
+    }
+
+    /// A request was told that what it needs cannot be read. Whether that may be.
+    pub(crate) fn take_unreadable(&mut self) -> bool {
+        let may_be = self.unreadable_count > 0;
+        self.unreadable_count = self.unreadable_count.saturating_sub(1);
+        may_be
+    }
+
     /// The number of the next write.
     pub fn next_version(&mut self) -> Version {
         self.last_version += 1;

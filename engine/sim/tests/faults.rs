@@ -15,6 +15,9 @@ fn long(seed: u64) -> Workload {
 fn run_with_error(seed: u64, operation: FileOperation, nth: u64) -> bool {
     let mut experiment = Experiment::new(Workload::small(seed));
     experiment.machine().disk().arm(Fault::Error, operation, nth);
+    if operation == FileOperation::Read {
+        experiment.expect_failed_read();
+    }
     match experiment.try_life(async |_| ()) {
         // Refused at the start, or in the background: nothing was acknowledged that needed it.
         Ok(_) => {}
