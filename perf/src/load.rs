@@ -266,9 +266,10 @@ fn read_back(generator: &mut Generator, options: &LoadOptions, report: &mut Repo
     Ok(())
 }
 
-// A duration is checked to be positive, and nobody waits for 2^52 ns.
+/// Of a duration that was checked to be positive.
+// Nobody waits for 2^52 ns.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn nanoseconds(seconds: f64) -> u64 {
+pub(crate) fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::load::nanoseconds;
 use crate::load::schedule::Schedule;
 use crate::machine;
 use crate::session::Session;
@@ -286,12 +287,6 @@ fn measured(load: &Load, mut plan: Plan) -> Result<Measured, Box<dyn Error>> {
     let samples = start_sample.zip(watched.as_ref().map(Watched::sample));
     report.server = samples.map(|samples| ServerReport::new(samples, &measure, report.item_count * item_bytes));
     Ok(Measured { report, failure: ended.err() })
-}
-
-// A duration is checked to be positive, and nobody waits for 2^52 ns.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn nanoseconds(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
 }
 
 #[cfg(test)]
