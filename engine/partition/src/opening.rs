@@ -103,10 +103,6 @@ impl Opening {
     /// # Errors
     /// A phrase that says what cannot be read.
     pub fn visit(&mut self, record: Record<'_>, location: Location, liveness: &mut Liveness) -> Result<(), String> {
-        if record.kind == RecordKind::Moved {
-            liveness.release(location);
-            return Ok(());
-        }
         if record.kind == RecordKind::Checkpoint {
             self.visit_checkpoint(record, location, liveness)?;
         }

@@ -51,9 +51,8 @@ impl RecoveredGroup {
         self.tail.last()
     }
 
-    /// Takes a record of this group. Calls `apply` with each change that is known to be committed by it: those of entries in order, each
-    /// once; those of moved entries as they come, whatever is known of their keys by then. Releases what it replaces. `Err` when the records
-    /// contradict each other.
+    /// Takes a record of this group. Calls `apply` with each change that is known to be committed by it, in order, each once.
+    /// Releases what it replaces, and copies of entries that were moved. `Err` when the records contradict each other.
     pub fn handle_record(
         &mut self,
         record: Record<'_>,
@@ -81,9 +80,8 @@ impl RecoveredGroup {
                 Ok(())
             }
             RecordKind::Moved => {
-                // It was applied once, and tells nothing of where the log ends.
-                let Record { index, term, payload: change, .. } = record;
-                apply(RecoveredChange { index, term, location, change }, liveness);
+                // It was applied once, and tells nothing of where the log ends. If it lives, what a checkpoint names keeps it alive.
+                liveness.release(location);
                 Ok(())
             }
             RecordKind::Entry => {

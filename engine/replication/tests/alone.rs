@@ -191,7 +191,7 @@ async fn clean_oldest(journal: &Journal, groups: &mut [&mut Group]) {
 }
 
 #[test]
-fn copies_are_handed_out_as_they_come_and_do_not_tell_where_the_log_ends() {
+fn copies_are_not_handed_out_and_do_not_tell_where_the_log_ends() {
     let machine = Machine::new(6);
     let (last, copy) = machine
         .run(async {
@@ -220,7 +220,7 @@ fn copies_are_handed_out_as_they_come_and_do_not_tell_where_the_log_ends() {
             // The next flush says where the log begins.
             busy.propose(change("d")).expect("it leads");
             settle(&mut busy, &journal).await;
-            (quiet.last_index(), world::Change { location, ..copied })
+            (quiet.last_index(), location)
         })
         .expect("nothing goes down");
     machine.cut_power();
@@ -228,7 +228,8 @@ fn copies_are_handed_out_as_they_come_and_do_not_tell_where_the_log_ends() {
     machine
         .run(async {
             let (journal, mut recovered) = open(&machine.runtime()).await;
-            assert_eq!(recovered.applied[&GroupId(2)], [copy]);
+            assert!(copy.segment >= journal.replay_start(), "the copy was visited");
+            assert!(recovered.applied.get(&GroupId(2)).is_none_or(Vec::is_empty), "and not handed out");
             let mut quiet = alone(2, recovered.groups.remove(&GroupId(2)).expect("its state is there"));
             assert_eq!(quiet.last_index(), LogIndex(last.0 + 1), "an index is never used twice");
             assert_eq!(settle(&mut quiet, &journal).await, []);
