@@ -28,6 +28,24 @@ pub(crate) struct SegmentFile {
     pub(crate) len_bytes: u64,
 }
 
+/// A segment file that is to be made.
+#[derive(Clone, Copy)]
+pub(crate) struct NewSpare {
+    pub(crate) journal_id: u64,
+    pub(crate) core: u16,
+    pub(crate) number: u32,
+    pub(crate) filling: Filling,
+}
+
+/// What a new segment file is before its blocks are written. Either way they read as zeros.
+#[derive(Clone, Copy)]
+pub(crate) enum Filling {
+    /// Written zeros: a flush changes nothing in the file system.
+    Zeros,
+    /// Reserved space: a flush also notes that its blocks are written, and nothing is written twice.
+    Reserved,
+}
+
 impl Directories {
     /// Makes the directories if they are not there.
     pub(crate) async fn open(runtime: &Runtime, options: &JournalOptions) -> Result<Directories, JournalError> {
@@ -96,19 +114,14 @@ impl Directories {
         Ok(journal_id)
     }
 
-    /// Creates a segment file of zeros with a spare header: in the directory whose turn it is, or in the next one with space.
-    pub(crate) async fn create_spare(
-        &self,
-        runtime: &Runtime,
-        journal_id: u64,
-        core: u16,
-        number: u32,
-    ) -> Result<Spare, FileError> {
+    /// Creates a segment file with a spare header: in the directory whose turn it is, or in the next one with space.
+    pub(crate) async fn create_spare(&self, runtime: &Runtime, spare: NewSpare) -> Result<Spare, FileError> {
+        let number = spare.number;
         let mut first_error = None;
         for step in 0..self.paths.len() {
             let directory = &self.paths[(number as usize + step) % self.paths.len()];
             let path = directory.join(format!("{SEGMENT_PREFIX}{number}"));
-            match self.create_spare_at(runtime, journal_id, core, (number, path.clone())).await {
+            match self.create_spare_at(runtime, &spare, &path).await {
                 Ok(spare) => return Ok(spare),
                 Err(error) => {
                     // A part may be there: it would only take space.
@@ -124,25 +137,27 @@ impl Directories {
         Err(first_error.expect("there is at least one directory"))
     }
 
-    async fn create_spare_at(
-        &self,
-        runtime: &Runtime,
-        journal_id: u64,
-        core: u16,
-        (number, path): (u32, PathBuf),
-    ) -> Result<Spare, FileError> {
-        let file = runtime.create_file(&path, self.segment_bytes).await?;
+    async fn create_spare_at(&self, runtime: &Runtime, spare: &NewSpare, path: &Path) -> Result<Spare, FileError> {
+        let file = match spare.filling {
+            Filling::Zeros => runtime.create_file(path, self.segment_bytes).await?,
+            Filling::Reserved => {
+                let file = runtime.create_file(path, 0).await?;
+                file.extend_to(self.segment_bytes).await?;
+                file.sync().await?;
+                file
+            }
+        };
         let header = SegmentHeader {
-            journal_id,
-            core,
-            file_number: number,
+            journal_id: spare.journal_id,
+            core: spare.core,
+            file_number: spare.number,
             segment_bytes: self.segment_bytes,
             state: SegmentState::Spare,
         };
         let mut block = Buffer::zeroed(BLOCK_BYTES);
         header.encode(block.as_mut_slice());
         file.write_durable_at(0, block).await.1?;
-        Ok(Spare { file, file_number: number, epoch: runtime.chance() })
+        Ok(Spare { file, file_number: spare.number, epoch: runtime.chance() })
     }
 
     /// Bytes of new segment files.

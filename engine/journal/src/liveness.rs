@@ -167,6 +167,11 @@ impl Liveness {
         }
     }
 
+    /// Segments of the log and the store.
+    pub(crate) fn segment_count(&self) -> usize {
+        self.log.len() + self.store.len()
+    }
+
     /// Takes the segment out of the store if all of it is dead and it is no longer written.
     pub(crate) fn take_dead(&mut self, id: SegmentId) -> Option<Segment> {
         let segment = self.store.get(&id)?;

@@ -7,12 +7,12 @@
 use crate::block::{
     ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
 };
-use crate::directory::{Directories, SegmentFile};
+use crate::directory::{Directories, Filling, NewSpare, SegmentFile};
 use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
 use crate::liveness::Segment;
 use crate::position::SegmentId;
-use crate::state::{CommitStep, SEGMENT_BYTES_MIN, SPARE_COUNT_MAX, Spare, State};
+use crate::state::{CommitStep, SEGMENT_BYTES_MIN, Spare, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
 use security::{GroupKeys, NoKey};
@@ -442,7 +442,7 @@ async fn give_places(
     state: &mut State,
 ) -> Result<(), JournalError> {
     for (file, file_number) in files.spares {
-        if state.spares.len() < SPARE_COUNT_MAX && file.len_bytes() == directories.segment_bytes() {
+        if state.spares.len() < state.spare_count_max() && file.len_bytes() == directories.segment_bytes() {
             state.spares.push_back(Spare { file, file_number, epoch: runtime.chance() });
         } else {
             directories.remove_segment(runtime, &file).await?;
@@ -464,7 +464,9 @@ async fn write_mark(runtime: &Runtime, directories: &Directories, state: &mut St
         // No room: the first start, or a last segment that is full to its end.
         let number = state.next_file_number;
         state.next_file_number += 1;
-        let spare = directories.create_spare(runtime, state.journal_id, state.core, number).await?;
+        let (journal_id, core) = (state.journal_id, state.core);
+        let spare = NewSpare { journal_id, core, number, filling: Filling::Zeros };
+        let spare = directories.create_spare(runtime, spare).await?;
         state.handle_prepared(spare);
     }
 }

@@ -22,8 +22,10 @@ pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 /// Spare segments kept ready.
 const SPARE_COUNT: usize = 1;
-/// Segment files kept for use again; further ones are removed.
-pub(crate) const SPARE_COUNT_MAX: usize = 4;
+/// Segment files kept for use again, if there are not many in use ...
+const SPARE_COUNT_MAX: usize = 4;
+/// ... and one in so many of those in use: cleaning gives them back in bursts. Further ones are removed.
+const SPARE_SHARE: usize = 16;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
@@ -260,8 +262,13 @@ impl State {
         }
     }
 
+    /// Segment files kept for use again.
+    pub(crate) fn spare_count_max(&self) -> usize {
+        SPARE_COUNT_MAX.max(self.liveness.segment_count() / SPARE_SHARE)
+    }
+
     fn give_back(&mut self, spare: Spare) {
-        if self.spares.len() < SPARE_COUNT_MAX && spare.file.len_bytes() == self.segment_bytes {
+        if self.spares.len() < self.spare_count_max() && spare.file.len_bytes() == self.segment_bytes {
             self.is_disk_full = false;
             self.spares.push_back(spare);
         } else {
