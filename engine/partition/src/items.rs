@@ -71,9 +71,14 @@ impl Items {
         if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
             return Ok(Some(ItemBytes::Shared(item)));
         }
-        let Some(found) = self.set.find_in_files(key, reads)? else { return Ok(None) };
-        let item = self.item_of(key, found.version, found.value, reads)?;
-        Ok(item.map(ItemBytes::Shared))
+        let Some(found) = self.set.find_in_files(self.owner, key, reads)? else { return Ok(None) };
+        match self.item_of(key, found.version, &found.value, reads) {
+            Ok(item) => Ok(item.map(ItemBytes::Shared)),
+            Err(missing) => {
+                self.set.note_found(self.owner, key, found, reads);
+                Err(missing)
+            }
+        }
     }
 
     /// The size of the newest image of the key, as DynamoDB counts it: known without the item.
@@ -88,7 +93,7 @@ impl Items {
         if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
             return Ok(Some(size_of(&item)));
         }
-        let Some(found) = self.set.find_in_files(key, reads)? else { return Ok(None) };
+        let Some(found) = self.set.find_in_files(self.owner, key, reads)? else { return Ok(None) };
         match found.value {
             FileValue::Deleted => Ok(None),
             FileValue::Inline(item) => Ok(Some(size_of(&item))),
@@ -108,19 +113,25 @@ impl Items {
                 if let Some((_, item)) = cached {
                     return Ok(ItemBytes::Shared(item));
                 }
-                let item = self.item_of(entry.key, entry.version, value, reads)?;
+                let item = self.item_of(entry.key, entry.version, &value, reads)?;
                 Ok(ItemBytes::Shared(item.expect("a walk yields live entries")))
             }
         }
     }
 
     /// The item that a file's value means, which the cache then has.
-    fn item_of(&self, key: &[u8], version: u64, value: FileValue, reads: &mut Reads) -> Result<Option<Bytes>, Missing> {
+    fn item_of(
+        &self,
+        key: &[u8],
+        version: u64,
+        value: &FileValue,
+        reads: &mut Reads,
+    ) -> Result<Option<Bytes>, Missing> {
         let item = match value {
             FileValue::Deleted => return Ok(None),
-            FileValue::Inline(item) => item,
+            FileValue::Inline(item) => item.clone(),
             FileValue::InJournal(location, _) => {
-                let payload = reads.record(location)?;
+                let payload = reads.record(*location)?;
                 let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
                 assert_eq!(change.key, key, "the record of {location} is the key's");
                 payload.slice_ref(change.image.expect("a file names records with items"))

@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 use journal::{Journal, Location, ReadError};
+use crate::table_set::FileVersion;
 use model::table::PartitionId;
 use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
 use std::fmt;
@@ -110,6 +111,31 @@ pub struct Supplies {
     /// Few enough to look through.
     records: Vec<(Location, Bytes)>,
     pinned: Vec<Piece>,
+    looks: Vec<Look>,
+}
+
+/// How far an operation has looked for a key in the files of a set: where it goes on with them when it is done again.
+struct Look {
+    key: Box<[u8]>,
+    files: FilesId,
+    progress: Progress,
+}
+
+/// The files of a set, as they were at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FilesId {
+    pub(crate) owner: PartitionId,
+    /// Of the set, one more with each change of its files.
+    pub(crate) generation: u64,
+}
+
+/// See [`Look`].
+#[derive(Clone, Debug)]
+pub(crate) enum Progress {
+    /// The key is not in so many runs, the newest ones.
+    Passed(usize),
+    /// It was found.
+    Found(FileVersion),
 }
 
 impl Supplies {
@@ -189,6 +215,20 @@ impl Reads {
         self.cache.remove_item(owner.0, key);
     }
 
+    /// How far the operation has looked for a key in these very files.
+    pub(crate) fn take_progress(&mut self, files: FilesId, key: &[u8]) -> Progress {
+        let looks = &mut self.supplies.looks;
+        let place = looks.iter().position(|look| look.files == files && *look.key == *key);
+        place.map_or(Progress::Passed(0), |place| looks.swap_remove(place).progress)
+    }
+
+    /// The operation cannot go on: it will be from here.
+    pub(crate) fn keep_progress(&mut self, files: FilesId, key: &[u8], progress: Progress) {
+        if self.supplies.looks.len() < NEED_COUNT_MAX {
+            self.supplies.looks.push(Look { key: key.into(), files, progress });
+        }
+    }
+
     /// Counts an entry that was looked at.
     ///
     /// # Errors
@@ -201,6 +241,16 @@ impl Reads {
     /// The index page, or it is noted.
     pub(crate) fn page(&mut self, table: &Rc<Table>, page: BlockRef) -> Result<Rc<IndexPage>, Missing> {
         self.cache.page(table.id(), page).ok_or_else(|| self.want(Need::Page(Rc::clone(table), page)))
+    }
+
+    /// The index page of this number, or it is noted.
+    pub(crate) fn page_of_number(&mut self, table: &Rc<Table>, number: usize) -> Result<Rc<IndexPage>, Missing> {
+        if let Some(page) = table.resident_page(number) {
+            return Ok(page);
+        }
+        let page = self.page(table, table.page(number))?;
+        table.note_resident(number, &page);
+        Ok(page)
     }
 
     /// The data block, or it is noted.

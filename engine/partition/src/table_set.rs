@@ -9,11 +9,12 @@
 //! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
 use crate::image::image_of;
-use crate::reads::{Missing, Reads};
+use crate::reads::{FilesId, Missing, Progress, Reads};
 use crate::run::{Run, RunId};
 use crate::walk::Walk;
 use journal::{Location, SegmentId};
 use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Reader, Writer};
+use model::table::PartitionId;
 use sstable::{JournalPlace, SoughtKey};
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
@@ -58,6 +59,7 @@ impl Content {
 }
 
 /// The newest version of a key, as a file has it.
+#[derive(Clone, Debug)]
 pub(crate) struct FileVersion {
     /// The log index of the change that made it.
     pub(crate) version: u64,
@@ -112,12 +114,15 @@ pub(crate) struct TableSet {
     frozen: Vec<Writer>,
     flushing_count: usize,
     runs: Vec<Run>,
+    /// One more with each change of `runs`.
+    generation: u64,
     options: MemtablesOptions,
 }
 
 impl TableSet {
     pub(crate) fn new(content: Content, options: MemtablesOptions) -> Self {
-        Self { content, active: options.create(), frozen: Vec::new(), flushing_count: 0, runs: Vec::new(), options }
+        let active = options.create();
+        Self { content, active, frozen: Vec::new(), flushing_count: 0, runs: Vec::new(), generation: 0, options }
     }
 
     /// What it holds.
@@ -131,22 +136,39 @@ impl TableSet {
         found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)))
     }
 
-    /// The newest version of the key in the files.
-    pub(crate) fn find_in_files(&self, key: &[u8], reads: &mut Reads) -> Result<Option<FileVersion>, Missing> {
+    /// The newest version of the key in the files. `owner` tells sets apart: of each partition one is looked into by this.
+    pub(crate) fn find_in_files(
+        &self,
+        owner: PartitionId,
+        key: &[u8],
+        reads: &mut Reads,
+    ) -> Result<Option<FileVersion>, Missing> {
         if self.runs.is_empty() {
             return Ok(None);
         }
+        let files = FilesId { owner, generation: self.generation };
+        let mut passed_count = match reads.take_progress(files, key) {
+            Progress::Found(found) => return Ok(Some(found)),
+            Progress::Passed(count) => count,
+        };
         let sought = SoughtKey::new(key);
-        for table in self.runs.iter().filter_map(|run| run.file_of(key)) {
-            let Some(page) = table.page_of(key) else { continue };
-            let page = reads.page(table, page)?;
-            let Some(block) = page.probe(&sought) else { continue };
-            let block = reads.block(table, block)?;
-            if let Some(entry) = block.find(key) {
-                return Ok(Some(FileVersion { version: entry.version, value: FileValue::of(entry.content) }));
+        for run in &self.runs[passed_count..] {
+            match find_in_run(run, &sought, reads) {
+                Ok(None) => passed_count += 1,
+                Ok(found) => return Ok(found),
+                Err(Missing) => {
+                    reads.keep_progress(files, key, Progress::Passed(passed_count));
+                    return Err(Missing);
+                }
             }
         }
         Ok(None)
+    }
+
+    /// The operation waits for what a version names: it will not have to be looked for again.
+    pub(crate) fn note_found(&self, owner: PartitionId, key: &[u8], found: FileVersion, reads: &mut Reads) {
+        let files = FilesId { owner, generation: self.generation };
+        reads.keep_progress(files, key, Progress::Found(found));
     }
 
     /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
@@ -215,6 +237,7 @@ impl TableSet {
         self.frozen.truncate(self.frozen.len() - self.flushing_count);
         self.flushing_count = 0;
         self.runs.splice(0..0, run);
+        self.generation += 1;
     }
 
     /// The flush has failed: what was frozen is flushed with the next one.
@@ -244,11 +267,13 @@ impl TableSet {
         let found = self.runs[first..first + merged.len()].iter().map(|run| run.id);
         assert!(found.eq(merged.iter().copied()), "merged runs lie side by side");
         self.runs.splice(first..first + merged.len(), output);
+        self.generation += 1;
     }
 
     /// Takes over runs that a checkpoint named.
     pub(crate) fn set_runs(&mut self, runs: Vec<Run>) {
         self.runs = runs;
+        self.generation += 1;
     }
 
     /// Keeps the versions above `version` alone; calls `leave` with what is left behind.
@@ -272,6 +297,18 @@ impl TableSet {
         let frozen = std::mem::replace(&mut self.active, active);
         self.frozen.insert(0, frozen);
     }
+}
+
+/// The version of the key that a run has.
+fn find_in_run(run: &Run, sought: &SoughtKey<'_>, reads: &mut Reads) -> Result<Option<FileVersion>, Missing> {
+    let key = sought.bytes();
+    let Some(table) = run.file_of(key) else { return Ok(None) };
+    let Some(page) = table.page_number_of(key) else { return Ok(None) };
+    let page = reads.page_of_number(table, page)?;
+    let Some(block) = page.probe(sought) else { return Ok(None) };
+    let block = reads.block(table, block)?;
+    let found = block.find(key);
+    Ok(found.map(|entry| FileVersion { version: entry.version, value: FileValue::of(entry.content) }))
 }
 
 /// Calls `visit` with every version in a memtable, those of a key oldest first.

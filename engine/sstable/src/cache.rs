@@ -57,6 +57,14 @@ impl Piece {
             }
     }
 
+    /// Whether it was used past the cache since the last call: an index page that its file has led to.
+    fn take_use(&self) -> bool {
+        match self {
+            Piece::Page(page) => page.take_use(),
+            Piece::Block(_) | Piece::Item(_) => false,
+        }
+    }
+
     fn is_pinned(&self) -> bool {
         match self {
             Piece::Block(block) => Rc::strong_count(block) > 1,
@@ -290,7 +298,7 @@ impl Cache {
                 continue;
             }
             self.small.bytes -= slot.bytes;
-            if slot.frequency > 0 {
+            if slot.frequency > 0 || piece.take_use() {
                 (slot.frequency, slot.is_main) = (0, true);
                 self.main.bytes += slot.bytes;
                 self.main.slots.push_back(place);
@@ -312,7 +320,7 @@ impl Cache {
                 self.free.push(place);
                 continue;
             };
-            if slot.frequency > 0 || piece.is_pinned() {
+            if slot.frequency > 0 || piece.is_pinned() || piece.take_use() {
                 slot.frequency = slot.frequency.saturating_sub(1);
                 self.main.slots.push_back(place);
                 continue;

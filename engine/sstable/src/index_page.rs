@@ -6,6 +6,7 @@
 use crate::bytes::{u32_at, u64_at};
 use crate::filter::{FilterShape, SoughtKey};
 use crate::seal::{BlockRef, REF_BYTES};
+use std::cell::Cell;
 
 /// Bytes before the first reference.
 pub(crate) const HEADER_BYTES: usize = 32;
@@ -24,6 +25,8 @@ pub struct IndexPage {
     /// Where the separators and where the fingerprints start in `bytes`.
     separators_start: usize,
     filter_start: usize,
+    /// Found through its file since the cache has last asked.
+    was_used: Cell<bool>,
 }
 
 impl IndexPage {
@@ -48,7 +51,8 @@ impl IndexPage {
         if count == 0 || filter_start + filter_bytes != bytes.len() {
             return Err("page counts");
         }
-        let page = IndexPage { bytes, count, filter, separators_start, filter_start };
+        let was_used = Cell::new(false);
+        let page = IndexPage { bytes, count, filter, separators_start, filter_start, was_used };
         let mut last_end = 0;
         for number in 0..count {
             let end = page.separator_end(number);
@@ -71,6 +75,16 @@ impl IndexPage {
     /// Bytes of memory that it holds.
     pub fn memory_bytes(&self) -> usize {
         size_of::<IndexPage>() + self.bytes.len()
+    }
+
+    /// Notes that it is used, where the cache does not see it.
+    pub(crate) fn note_use(&self) {
+        self.was_used.set(true);
+    }
+
+    /// Whether it was used since the last call.
+    pub(crate) fn take_use(&self) -> bool {
+        self.was_used.take()
     }
 
     /// The block that has to be looked into for the key; `None` if the key is not there.

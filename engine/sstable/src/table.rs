@@ -13,8 +13,9 @@ use crate::usage::{self, SegmentUse};
 use crate::writer::file_name;
 use runtime::{File, Runtime};
 use security::{FileKey, NoKey};
+use std::cell::RefCell;
 use std::path::Path;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Bytes that one read of several blocks takes at most.
 const RUN_BYTES_MAX: usize = 256 << 10;
@@ -26,6 +27,8 @@ pub struct Table {
     sealer: Sealer,
     root: IndexPage,
     usage: Option<BlockRef>,
+    /// Its index pages that are in memory, by number: whoever holds them, most often the cache, decides how long they are.
+    resident: RefCell<Box<[Weak<IndexPage>]>>,
 }
 
 impl Table {
@@ -52,7 +55,8 @@ impl Table {
         let sealer = Sealer::new(record.file, key);
         let bytes = read_payload(&file, &sealer, root).await?;
         let root = IndexPage::decode(bytes).map_err(|part| malformed(&file, root, part))?;
-        Ok(Table { record, file, sealer, root, usage })
+        let resident = RefCell::new((0..root.block_count()).map(|_| Weak::new()).collect());
+        Ok(Table { record, file, sealer, root, usage, resident })
     }
 
     /// What its partition knows of it.
@@ -73,13 +77,36 @@ impl Table {
     /// Bytes that it holds in memory.
     pub fn memory_bytes(&self) -> usize {
         let keys = self.record.first_key.capacity() + self.record.last_key.capacity();
-        size_of::<Table>() + keys + self.root.memory_bytes()
+        let resident = self.root.block_count() * size_of::<Weak<IndexPage>>();
+        size_of::<Table>() + keys + self.root.memory_bytes() + resident
     }
 
     /// The index page that has to be asked about the key; `None` if the file does not reach there.
     pub fn page_of(&self, key: &[u8]) -> Option<BlockRef> {
+        self.page_number_of(key).map(|number| self.page(number))
+    }
+
+    /// The same, by its number in the file.
+    pub fn page_number_of(&self, key: &[u8]) -> Option<usize> {
         let is_inside = self.record.first_key.as_slice() <= key && key <= self.record.last_key.as_slice();
-        if is_inside { self.root.find(key).map(|number| self.root.block(number)) } else { None }
+        if is_inside { self.root.find(key) } else { None }
+    }
+
+    /// Where the index page of a number lies.
+    pub fn page(&self, number: usize) -> BlockRef {
+        self.root.block(number)
+    }
+
+    /// The index page of a number, if it is in memory: found without a look into the cache.
+    pub fn resident_page(&self, number: usize) -> Option<Rc<IndexPage>> {
+        let page = self.resident.borrow()[number].upgrade()?;
+        page.note_use();
+        Some(page)
+    }
+
+    /// The index page of a number is in memory from now on, for as long as somebody holds it.
+    pub fn note_resident(&self, number: usize, page: &Rc<IndexPage>) {
+        self.resident.borrow_mut()[number] = Rc::downgrade(page);
     }
 
     /// Its index page over all index pages.

@@ -60,12 +60,14 @@ impl File {
 
     pub(crate) async fn read_at(&self, offset: u64, len: usize) -> Result<Buffer, FileError> {
         assert!(len <= TRANSFER_BYTES_MAX, "a read of {len} bytes");
-        let mut buffer = Buffer::zeroed(len);
+        // SAFETY: it is given away when the kernel has written all of it, and dropped unread otherwise.
+        let mut buffer = unsafe { Buffer::unfilled(len) };
         let mut done_bytes = 0;
         while done_bytes < len {
-            let rest = &mut buffer.as_mut_slice()[done_bytes..];
-            let length = u32::try_from(rest.len()).expect("at most TRANSFER_BYTES_MAX");
-            let entry = opcode::Read::new(self.raw(), rest.as_mut_ptr(), length);
+            let length = u32::try_from(len - done_bytes).expect("at most TRANSFER_BYTES_MAX");
+            // SAFETY: inside of the buffer.
+            let rest = unsafe { buffer.as_mut_ptr().add(done_bytes) };
+            let entry = opcode::Read::new(self.raw(), rest, length);
             let entry = entry.offset(offset + done_bytes as u64).build();
             // SAFETY: the entry reads into `buffer`, which goes along.
             let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
