@@ -6,6 +6,7 @@
 //!
 //! Memtables that reach a quarter of what data has ask for a flush; at a half writes are held until one is done. The cache gives way.
 
+use foldhash::fast::FixedState;
 use model::table::PartitionId;
 use partition::{Partition, Reads};
 use std::collections::HashMap;
@@ -77,7 +78,7 @@ impl Budget {
     }
 
     /// Looks at what there is, and gives the cache what is left.
-    pub(crate) fn observe(&mut self, partitions: &HashMap<PartitionId, Partition>, reads: &mut Reads) {
+    pub(crate) fn observe(&mut self, partitions: &HashMap<PartitionId, Partition, FixedState>, reads: &mut Reads) {
         self.memtable_bytes = partitions.values().map(|partition| partition.memtable_bytes() as u64).sum();
         self.unflushed_bytes = partitions.values().map(|partition| partition.unflushed_bytes() as u64).sum();
         self.fixed_bytes = partitions.values().map(|partition| partition.fixed_memory_bytes() as u64).sum();

@@ -13,6 +13,7 @@ use crate::rotation::Rotations;
 use crate::router::Router;
 use crate::storing::{Storing, wake_later};
 use control::TableEntry;
+use foldhash::fast::FixedState;
 use journal::{GroupId, Journal, Position};
 use model::error::THROTTLED;
 use model::operation::Reply;
@@ -39,7 +40,7 @@ pub struct Engine {
     pub(crate) mesh: Mesh<Batch>,
     pub(crate) signal: Signal,
     pub(crate) router: Router,
-    pub(crate) partitions: HashMap<PartitionId, Partition>,
+    pub(crate) partitions: HashMap<PartitionId, Partition, FixedState>,
     /// Partitions of deleted tables with entries still on their way through the journal.
     pub(crate) closing: HashMap<PartitionId, Partition>,
     /// On worker 0 alone.
@@ -118,7 +119,7 @@ impl Engine {
             signal: parts.signal,
             catalog: parts.catalog,
             router: Router::default(),
-            partitions: HashMap::new(),
+            partitions: HashMap::default(),
             closing: HashMap::new(),
             context: parts.context,
             coordinator: Coordinator::default(),

@@ -8,6 +8,7 @@
 //! Deliberately not here: what is needed, and the cache (`partition`).
 
 use crate::Engine;
+use foldhash::fast::FixedState;
 use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
@@ -44,10 +45,10 @@ type Loaded = (Need, Option<Brought>);
 /// See the front page.
 pub(crate) struct Loading {
     signal: Signal,
-    parked: HashMap<u64, Parked>,
+    parked: HashMap<u64, Parked, FixedState>,
     last: u64,
     /// Who waits for which read.
-    waiting: HashMap<NeedId, Vec<u64>>,
+    waiting: HashMap<NeedId, Vec<u64>, FixedState>,
     queued: VecDeque<Need>,
     in_flight_count: usize,
     loaded: Rc<RefCell<Vec<Loaded>>>,
@@ -58,9 +59,9 @@ impl Loading {
     pub(crate) fn new(signal: &Signal) -> Self {
         Self {
             signal: signal.clone(),
-            parked: HashMap::new(),
+            parked: HashMap::default(),
             last: 0,
-            waiting: HashMap::new(),
+            waiting: HashMap::default(),
             queued: VecDeque::new(),
             in_flight_count: 0,
             loaded: Rc::default(),

@@ -7,9 +7,9 @@
 //!
 //! Deliberately not here: when something is brought, and how much at one time (the engine).
 
+use crate::table_set::FileVersion;
 use bytes::Bytes;
 use journal::{Journal, Location, ReadError};
-use crate::table_set::FileVersion;
 use model::table::PartitionId;
 use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
 use std::fmt;

@@ -6,6 +6,7 @@
 use crate::file_key::FileKey;
 use crate::record_key::{KeyPlace, RecordKey, Sealing};
 use crate::{KeyOwner, TableKeys};
+use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -37,10 +38,10 @@ impl fmt::Display for NoKey {
 /// See the front page.
 #[derive(Default)]
 pub struct GroupKeys {
-    groups: HashMap<u64, GroupSlot>,
+    groups: HashMap<u64, GroupSlot, FixedState>,
     /// The highest group that was ever given keys, on any core.
     last_group: u64,
-    opening: HashMap<(KeyOwner, u16, KeyPlace), RecordKey>,
+    opening: HashMap<(KeyOwner, u16, KeyPlace), RecordKey, FixedState>,
 }
 
 struct GroupSlot {
