@@ -10,7 +10,7 @@ mod range;
 pub use range::KeyRange;
 
 use crate::error::Error;
-use crate::item::{Item, ItemEncoder, ItemRef, ValueRef};
+use crate::item::{Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type};
 use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::number::Number;
 use crate::value::AttributeType;
@@ -213,47 +213,49 @@ impl KeySchema {
             Some(attribute) => Some((attribute, find_key(item, attribute, wording)?)),
             None => None,
         };
-        check_partition_key(&self.partition_key.name, partition_key)?;
-        if let Some((attribute, value)) = sort_key {
-            check_sort_key(&attribute.name, value)?;
+        let KeyAttribute { name, key_type } = &self.partition_key;
+        check_partition_key(name, (key_type.attribute_type(), partition_key.len()))?;
+        if let Some((KeyAttribute { name, key_type }, payload)) = sort_key {
+            check_sort_key(name, (key_type.attribute_type(), payload.len()))?;
         }
-        let hash = begin_encoded_key(partition_key, out);
-        if let Some((_, value)) = sort_key {
-            ordered::encode_sort_key(value, out);
+        let hash = begin_encoded_key(out, |out| ordered::delimit(*key_type, partition_key, out));
+        if let Some((_, payload)) = sort_key {
+            // As it is in the item: numbers are ordered there too.
+            out.extend_from_slice(payload);
         }
         Ok(hash)
     }
 }
 
 /// Appends hash and partition key.
-fn begin_encoded_key(partition_key: ValueRef<'_>, out: &mut Vec<u8>) -> KeyHash {
+fn begin_encoded_key(out: &mut Vec<u8>, encode_partition_key: impl FnOnce(&mut Vec<u8>)) -> KeyHash {
     let start = out.len();
     out.extend_from_slice(&[0; KEY_HASH_BYTES]);
     let key_at = out.len();
-    ordered::encode_delimited(partition_key, out);
+    encode_partition_key(out);
     let hash = xxh3_64(&out[key_at..]);
     out[start..key_at].copy_from_slice(&hash.to_be_bytes());
     KeyHash(hash)
 }
 
-/// The value of a key attribute, of the right type.
-fn find_key<'a>(item: ItemRef<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<ValueRef<'a>, Error> {
+/// The bytes of a key attribute's value, which is of the right type, as the item has them.
+fn find_key<'a>(item: ItemRef<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<&'a [u8], Error> {
     let name = &attribute.name;
-    let Some(value) = item.attribute(name) else {
+    let Some(value) = item.encoded_attribute(name) else {
         return Err(match wording {
             Wording::Schema => key_element_does_not_match(),
             Wording::Item => Error::invalid_parameter(format_args!("Missing the key {name} in the item")),
         });
     };
-    if value.attribute_type() == attribute.key_type.attribute_type() {
-        return Ok(value);
+    let found = encoded_type(value);
+    if found == attribute.key_type.attribute_type() {
+        return Ok(&value[TAG_BYTES..]);
     }
     Err(match wording {
         Wording::Schema => key_element_does_not_match(),
         Wording::Item => Error::invalid_parameter(format_args!(
             "Type mismatch for key {name} expected: {} actual: {}",
-            attribute.key_type,
-            value.attribute_type()
+            attribute.key_type, found
         )),
     })
 }
@@ -263,9 +265,10 @@ fn key_element_does_not_match() -> Error {
     Error::validation("The provided key element does not match the schema")
 }
 
-fn check_partition_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
-    check_not_empty(name, value)?;
-    if value.size_bytes() > PARTITION_KEY_BYTES_MAX {
+/// Checks a partition key of a type of a key, and of a size. A number's is anything: it is always small enough.
+fn check_partition_key(name: &str, (found, size_bytes): (AttributeType, usize)) -> Result<(), Error> {
+    check_not_empty(name, (found, size_bytes))?;
+    if size_bytes > PARTITION_KEY_BYTES_MAX {
         // DynamoDB: observed: without the space.
         return Err(Error::invalid_parameter(format_args!(
             "Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
@@ -274,9 +277,10 @@ fn check_partition_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_sort_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
-    check_not_empty(name, value)?;
-    if value.size_bytes() > SORT_KEY_BYTES_MAX {
+/// The same of a sort key.
+fn check_sort_key(name: &str, (found, size_bytes): (AttributeType, usize)) -> Result<(), Error> {
+    check_not_empty(name, (found, size_bytes))?;
+    if size_bytes > SORT_KEY_BYTES_MAX {
         return Err(Error::invalid_parameter(format_args!(
             "Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
         )));
@@ -284,10 +288,10 @@ fn check_sort_key(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_not_empty(name: &str, value: ValueRef<'_>) -> Result<(), Error> {
-    let kind = match value {
-        ValueRef::S("") => "string",
-        ValueRef::B(b"") => "binary",
+fn check_not_empty(name: &str, (found, size_bytes): (AttributeType, usize)) -> Result<(), Error> {
+    let kind = match found {
+        AttributeType::String if size_bytes == 0 => "string",
+        AttributeType::Binary if size_bytes == 0 => "binary",
         _ => return Ok(()),
     };
     Err(Error::validation(format!(

@@ -7,6 +7,8 @@ use crate::value::AttributeType;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+/// Of a value, before its payload.
+pub(crate) const TAG_BYTES: usize = 1;
 pub(crate) const TAG_STRING: u8 = 0x01;
 pub(crate) const TAG_NUMBER: u8 = 0x02;
 pub(crate) const TAG_BINARY: u8 = 0x03;

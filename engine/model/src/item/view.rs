@@ -243,6 +243,10 @@ impl<'a> ValueRef<'a> {
     }
 }
 
+/// An item's size as DynamoDB counts it is at most so many times the length of its encoding: a number's two digits count a byte as they take one here, its
+/// sign and its magnitude one each where tag and exponent stand; a document's three are its tag, its count and one more; whatever else counts is here as it is.
+pub(crate) const SIZE_PER_ENCODED_BYTE_MAX: usize = 2;
+
 /// What a map or list costs besides its elements.
 ///
 /// DynamoDB: "DynamoDB item sizes and formats": 3 bytes, and 1 for each element.

@@ -49,7 +49,7 @@ impl KeySchema {
         let mut item_key = Vec::with_capacity(64);
         self.encode_batch_item_key(key, &mut item_key)?;
         if let Some(value) = key.attribute(&index.sort_key.name) {
-            check_sort_key(&index.sort_key.name, value)?;
+            check_sort_key(&index.sort_key.name, (value.attribute_type(), value.size_bytes()))?;
         }
         if self.encode_entry(index, key, &item_key, out) { Ok(()) } else { Err(mismatch()) }
     }
@@ -90,7 +90,7 @@ impl LocalIndex {
                 self.name
             )));
         }
-        check_sort_key(name, value)
+        check_sort_key(name, (value.attribute_type(), value.size_bytes()))
     }
 }
 

@@ -16,14 +16,22 @@ pub(super) const END_BYTES: usize = 2;
 
 /// Appends a value that something follows: a partition key, or the sort key of an index.
 pub(super) fn encode_delimited(value: ValueRef<'_>, out: &mut Vec<u8>) {
-    let bytes = match value {
-        ValueRef::S(text) => text.as_bytes(),
-        ValueRef::B(bytes) => bytes,
-        ValueRef::N(number) => return number.encode_ordered(out),
+    match value {
+        ValueRef::S(text) => delimit(KeyType::String, text.as_bytes(), out),
+        ValueRef::B(bytes) => delimit(KeyType::Binary, bytes, out),
+        ValueRef::N(number) => number.encode_ordered(out),
         _ => unreachable!("the type was checked against the schema"),
-    };
-    let mut rest = bytes;
-    while let Some(zero_at) = rest.iter().position(|byte| *byte == 0) {
+    }
+}
+
+/// The same of a value's bytes as an item has them.
+pub(super) fn delimit(key_type: KeyType, payload: &[u8], out: &mut Vec<u8>) {
+    if key_type == KeyType::Number {
+        // It ends itself.
+        return out.extend_from_slice(payload);
+    }
+    let mut rest = payload;
+    while let Some(zero_at) = memchr::memchr(0, rest) {
         out.extend_from_slice(&rest[..=zero_at]);
         out.push(ESCAPED_ZERO);
         rest = &rest[zero_at + 1..];

@@ -25,9 +25,10 @@ impl KeyRange {
     /// All keys with that partition key, whose type is the schema's. Fails, with DynamoDB's texts, for one that is
     /// empty or too long.
     pub fn of_partition_key(schema: &KeySchema, partition_key: ValueRef<'_>) -> Result<KeyRange, Error> {
-        check_partition_key(&schema.partition_key.name, partition_key)?;
+        let found = (partition_key.attribute_type(), partition_key.size_bytes());
+        check_partition_key(&schema.partition_key.name, found)?;
         let mut lower = Vec::with_capacity(64);
-        let hash = begin_encoded_key(partition_key, &mut lower);
+        let hash = begin_encoded_key(&mut lower, |lower| ordered::encode_delimited(partition_key, lower));
         let upper = first_after_prefix(&lower);
         let prefix_bytes = lower.len();
         Ok(KeyRange { hash, lower, upper, prefix_bytes, is_of_entries: false })

@@ -1,6 +1,7 @@
 //! Keys: bytes that sort as the values do, keys that come back, DynamoDB's refusals, ranges against an oracle.
 
 use super::*;
+use crate::ValueRef;
 use crate::value::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
