@@ -14,9 +14,10 @@ impl Partition {
         for entry in committed.drain(..) {
             let change = ChangeView::decode(&entry.change).expect("only `propose` writes to this log");
             self.apply_effects(entry.index, change.effects);
-            self.items.insert(change.key, entry.index, entry.location, change.image);
+            let sizes = ChangeSizes::of(&change);
+            self.items.insert(change.key, entry.index, sizes.image(entry.location, change.image));
             context.reads.forget_item(self.id(), change.key);
-            self.statistics.apply(ChangeSizes::of(&change), change.effects);
+            self.statistics.apply(sizes, change.effects);
             self.in_flight.settle(entry.index, change.key);
             while let Some((ticket, outcome)) = self.in_flight.take_answer(entry.index) {
                 context.answer(ticket, outcome);

@@ -16,7 +16,6 @@ use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{Content, NEWEST, place_of};
 use journal::{GroupId, Location, RecordSum, SegmentId};
 use memtable::{Direction, Entry, Found, KeySpan, Merge, Reader};
-use model::ItemRef;
 use sstable::{Content as FileContent, Table};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -120,8 +119,7 @@ fn file_content(content: Content, found: Found<'_>) -> FileContent<'_> {
         (Content::Items, _) => {
             let image = image_of(found);
             let Some(item) = image.item else { return FileContent::Tombstone };
-            let item_bytes =
-                u32::try_from(ItemRef::from_trusted(item).size_bytes()).expect("an item has at most 400 KB");
+            let item_bytes = image.item_bytes;
             if item.len() <= INLINE_BYTES_MAX {
                 FileContent::Inline { item_bytes, value: item }
             } else {

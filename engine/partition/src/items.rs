@@ -85,7 +85,8 @@ impl Items {
     pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<usize>, Missing> {
         let size_of = |item: &[u8]| ItemRef::from_trusted(item).size_bytes();
         if let Some(found) = self.set.find_in_memory(key) {
-            return Ok(image_of(found).item.map(size_of));
+            let image = image_of(found);
+            return Ok(image.item.map(|_| image.item_bytes as usize));
         }
         if self.set.runs().is_empty() {
             return Ok(None);
@@ -143,9 +144,9 @@ impl Items {
     }
 
     /// Inserts the newest version of a key.
-    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, location: Location, item: Option<&[u8]>) {
-        self.unflushed_floor.get_or_insert(location.segment);
-        Image { location, item }.encode(&mut self.value);
+    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, image: Image<'_>) {
+        self.unflushed_floor.get_or_insert(image.location.segment);
+        image.encode(&mut self.value);
         self.set.insert(key, index.0, Entry::Put(&self.value));
     }
 

@@ -145,8 +145,9 @@ impl Opening {
             liveness.release(location);
             return;
         }
-        self.deltas.push_back(Delta { index, sizes: ChangeSizes::of(&change), effects: change.effects.bytes().into() });
-        self.items.insert(change.key, index, location, change.image);
+        let sizes = ChangeSizes::of(&change);
+        self.deltas.push_back(Delta { index, sizes, effects: change.effects.bytes().into() });
+        self.items.insert(change.key, index, sizes.image(location, change.image));
         for (set, effect) in change.effects.iter() {
             match set {
                 SetId::LocalIndex(number) => self.local_indexes.apply(number, index, effect),

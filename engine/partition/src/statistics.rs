@@ -2,6 +2,8 @@
 
 use crate::ChangeView;
 use crate::effect::{Effect, Effects, SetId};
+use crate::image::Image;
+use journal::Location;
 use model::ItemRef;
 use model::limits::LOCAL_SECONDARY_INDEX_COUNT_MAX;
 use model::operation::IndexSize;
@@ -30,6 +32,11 @@ impl ChangeSizes {
         let size =
             |image| u32::try_from(ItemRef::from_trusted(image).size_bytes()).expect("an item has at most 400 KB");
         Self { old_bytes: change.old_item_bytes, new_bytes: change.image.map(size) }
+    }
+
+    /// What a memtable holds of the change.
+    pub(crate) fn image(self, location: Location, item: Option<&[u8]>) -> Image<'_> {
+        Image { location, item, item_bytes: self.new_bytes.unwrap_or(0) }
     }
 }
 
