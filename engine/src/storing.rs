@@ -12,7 +12,7 @@
 //! here: how a flush and a merge go (`partition`), what a segment holds (`journal`).
 
 use crate::Engine;
-use journal::SegmentId;
+use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;
 use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Runtime, ShareClass, Signal};
@@ -29,8 +29,10 @@ const FLUSH_COUNT_MAX: usize = 2;
 const MERGE_COUNT_MAX: usize = 2;
 /// Segments that the log may have whatever the memory is.
 const LOG_SEGMENT_COUNT_MIN: u64 = 4;
-/// Bytes of journal and files per hundred live ones at which segments are emptied ...
-const CLEAN_PERCENT: u64 = 130;
+/// Bytes of the journal per hundred live ones at which segments are emptied ...
+const CLEAN_PERCENT: u64 = 125;
+/// ... so many that this is what is left ...
+const CLEANED_PERCENT: u64 = 112;
 /// ... and segments that may be there besides.
 const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
 /// Live bytes per hundred used ones up to which a segment is worth emptying.
@@ -334,9 +336,8 @@ impl Engine {
         if used_bytes <= live_bytes * CLEAN_PERCENT / 100 + slack {
             return None;
         }
-        let mut victims: Vec<_> = usage.iter().filter(|usage| !usage.is_visited).collect();
-        victims.retain(|usage| usage.live_bytes * 100 <= usage.used_bytes * VICTIM_PERCENT);
-        let reclaimed: u64 = victims.iter().map(|usage| usage.used_bytes - usage.live_bytes).sum();
+        let goal = used_bytes.saturating_sub(live_bytes * CLEANED_PERCENT / 100 + slack / 2);
+        let (victims, reclaimed) = victims(&usage, goal);
         let is_worth_it = reclaimed >= slack / 2;
         let mut partitions: Vec<_> = self.partitions.values().filter(|partition| partition.has_files()).collect();
         partitions.retain(|partition| {
@@ -346,9 +347,22 @@ impl Engine {
         // In an order that the map's does not decide.
         partitions.sort_by_key(|partition| (std::cmp::Reverse(partition.superseded_count()), partition.id()));
         let partitions: VecDeque<_> = partitions.into_iter().map(Partition::id).collect();
-        let victims = Rc::new(victims.iter().map(|usage| usage.segment).collect());
-        (!partitions.is_empty()).then_some(Round { victims, partitions, is_merging: false })
+        (!partitions.is_empty()).then_some(Round { victims: Rc::new(victims), partitions, is_merging: false })
     }
+}
+
+/// The segments to empty so that about `goal` bytes come free, those with the least to move first; and how many bytes that are.
+fn victims(usage: &[SegmentUsage], goal: u64) -> (BTreeSet<SegmentId>, u64) {
+    let is_worth_it = |usage: &&SegmentUsage| usage.live_bytes * 100 <= usage.used_bytes * VICTIM_PERCENT;
+    let mut candidates: Vec<_> = usage.iter().filter(|usage| !usage.is_visited).filter(is_worth_it).collect();
+    candidates.sort_by_key(|usage| (usage.live_bytes * 1_000 / usage.used_bytes, usage.segment));
+    let mut reclaimed = 0;
+    let chosen = candidates.into_iter().take_while(|usage| {
+        let is_needed = reclaimed < goal;
+        reclaimed += if is_needed { usage.used_bytes - usage.live_bytes } else { 0 };
+        is_needed
+    });
+    (chosen.map(|usage| usage.segment).collect(), reclaimed)
 }
 
 /// Makes sure that another turn comes soon.
