@@ -22,9 +22,10 @@
 //! | `footer.rs`, `record.rs` | what a file says of itself, and what its partition says of it |
 //! | `builder.rs`, `writer.rs` | a file from sorted entries: the state, and the disk |
 //! | `table.rs`, `range.rs`, `merge.rs` | reading: a file, a span of it, spans of several |
+//! | `verify.rs` | a file read from end to end, to see whether it is as it was written |
 //! | `cache.rs`, `ghosts.rs` | blocks, index pages and items in memory |
 //!
-//! Everything but `writer.rs` and the reads of `table.rs` is synchronous state. Deliberately not here: which files a partition has,
+//! Everything but `writer.rs` and the reads of `table.rs` and `verify.rs` is synchronous state. Deliberately not here: which files a partition has,
 //! when they are merged and removed (`partition`), and who waits for a read (the engine).
 #![forbid(unsafe_code)]
 
@@ -48,6 +49,7 @@ mod seal;
 mod table;
 mod usage;
 mod varint;
+mod verify;
 mod writer;
 
 pub use block::Block;
@@ -64,4 +66,5 @@ pub use record::{FileId, TableRecord};
 pub use seal::{BlockRef, FileSeal};
 pub use table::Table;
 pub use usage::SegmentUse;
+pub use verify::{Verification, Verified};
 pub use writer::{TableWriter, file_name, parse_file_name};

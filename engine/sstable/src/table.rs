@@ -23,10 +23,10 @@ const RUN_BYTES_MAX: usize = 256 << 10;
 /// A file that can be read.
 pub struct Table {
     record: TableRecord,
-    file: File,
-    sealer: Sealer,
+    pub(crate) file: File,
+    pub(crate) sealer: Sealer,
     root: IndexPage,
-    usage: Option<BlockRef>,
+    pub(crate) usage: Option<BlockRef>,
     /// Its index pages that are in memory, by number: whoever holds them, most often the cache, decides how long they are.
     resident: RefCell<Box<[Weak<IndexPage>]>>,
 }
@@ -156,7 +156,7 @@ impl Table {
 }
 
 /// How many of `blocks`, from the first, one read brings.
-fn run_count(blocks: &[BlockRef]) -> usize {
+pub(crate) fn run_count(blocks: &[BlockRef]) -> usize {
     let mut bytes = blocks.first().map_or(0, |first| first.len_bytes());
     let is_upwards = blocks.get(1).is_some_and(|second| second.unit > blocks[0].unit);
     let follows = |pair: &&[BlockRef]| {
@@ -168,14 +168,14 @@ fn run_count(blocks: &[BlockRef]) -> usize {
 }
 
 /// Reads a block, checks it, and gives its payload in memory that holds nothing else.
-async fn read_payload(file: &File, sealer: &Sealer, block: BlockRef) -> Result<Box<[u8]>, TableError> {
+pub(crate) async fn read_payload(file: &File, sealer: &Sealer, block: BlockRef) -> Result<Box<[u8]>, TableError> {
     check_inside(file, block.offset(), block.len_bytes())?;
     let buffer = file.read_at(block.offset(), block.len_bytes()).await?;
     sealer.open(block, buffer.as_slice()).map_err(|damage| rot(file, damage))
 }
 
 /// Refuses what would be read behind the file's end: a reference is what a disk has said.
-fn check_inside(file: &File, offset: u64, len_bytes: usize) -> Result<(), TableError> {
+pub(crate) fn check_inside(file: &File, offset: u64, len_bytes: usize) -> Result<(), TableError> {
     let expected = offset + len_bytes as u64;
     if len_bytes == 0 || expected > file.len_bytes() {
         let kind = DamageKind::Length { expected, found: file.len_bytes() };
@@ -184,10 +184,10 @@ fn check_inside(file: &File, offset: u64, len_bytes: usize) -> Result<(), TableE
     Ok(())
 }
 
-fn rot(file: &File, damage: Damage) -> TableError {
+pub(crate) fn rot(file: &File, damage: Damage) -> TableError {
     TableError::Rot { path: file.path().to_path_buf(), damage }
 }
 
-fn malformed(file: &File, block: BlockRef, part: &'static str) -> TableError {
+pub(crate) fn malformed(file: &File, block: BlockRef, part: &'static str) -> TableError {
     rot(file, Damage { offset: block.offset(), kind: DamageKind::Malformed(part) })
 }

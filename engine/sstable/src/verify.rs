@@ -1,0 +1,195 @@
+//! Verifying a file: all of it is read once, piece by piece, and held against what it was when it was written.
+//!
+//! ```text
+//! footer -> root -> usage -> page 0 -> its blocks, a read of many at a time -> page 1 -> ..      every unit once
+//! ```
+//!
+//! One a file that is looked at, owned by whoever looks (the engine's scrub). What is bad is told and passed over, so that one look finds all
+//! there is; what a bad page leads to cannot be found and is not looked at. Nothing goes through the cache. Deliberately not here:
+//! when and how fast (the engine).
+
+use crate::block::Block;
+use crate::block_cursor::BlockCursor;
+use crate::entry::{Content, JournalPlace};
+use crate::error::TableError;
+use crate::footer::Footer;
+use crate::index_page::IndexPage;
+use crate::seal::{BlockRef, Checksums, UNIT_BYTES};
+use crate::table::{Table, check_inside, malformed, read_payload, rot, run_count};
+use crate::usage;
+use std::rc::Rc;
+
+/// How far the verification of a file has come.
+pub struct Verification {
+    stage: Stage,
+}
+
+/// What is read next.
+enum Stage {
+    Footer,
+    Root(BlockRef),
+    Usage,
+    /// An index page, by its number.
+    Page(usize),
+    /// The blocks of a page, from one on.
+    Blocks {
+        page: usize,
+        index: Rc<IndexPage>,
+        block: usize,
+    },
+    End,
+}
+
+/// What one step has come to.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// What is wrong with them, each thing once.
+    pub errors: Vec<TableError>,
+}
+
+impl Verification {
+    /// At a file's beginning.
+    pub fn new() -> Verification {
+        Verification { stage: Stage::Footer }
+    }
+
+    /// Whether all of the file was looked at.
+    pub fn is_at_end(&self) -> bool {
+        matches!(self.stage, Stage::End)
+    }
+
+    /// Reads the next piece of the file, one read of at most 256 KiB (more only if one block is longer), and checks it. Calls `visit` with
+    /// each place in the journal that it names. The same file each time.
+    pub async fn step(&mut self, table: &Table, visit: &mut dyn FnMut(JournalPlace)) -> Verified {
+        match std::mem::replace(&mut self.stage, Stage::End) {
+            Stage::Footer => self.verify_footer(table).await,
+            Stage::Root(root) => self.verify_root(table, root).await,
+            Stage::Usage => self.verify_usage(table).await,
+            Stage::Page(page) => self.verify_page(table, page).await,
+            Stage::Blocks { page, index, block } => self.verify_blocks(table, (page, index, block), visit).await,
+            Stage::End => Verified::default(),
+        }
+    }
+
+    async fn verify_footer(&mut self, table: &Table) -> Verified {
+        self.stage = Stage::Usage;
+        let offset = u64::from(table.record().units - 1) * UNIT_BYTES as u64;
+        let unit = match table.file.read_at(offset, UNIT_BYTES).await {
+            Ok(unit) => unit,
+            Err(error) => return Verified::bad(0, error.into()),
+        };
+        match Footer::decode(unit.as_slice(), table.record(), Checksums::new(table.id())) {
+            Ok(footer) => {
+                self.stage = Stage::Root(footer.root);
+                Verified { bytes: UNIT_BYTES as u64, errors: Vec::new() }
+            }
+            Err(damage) => Verified::bad(UNIT_BYTES, rot(&table.file, damage)),
+        }
+    }
+
+    async fn verify_root(&mut self, table: &Table, root: BlockRef) -> Verified {
+        self.stage = Stage::Usage;
+        let read = read_payload(&table.file, &table.sealer, root).await;
+        let page = read.and_then(|bytes| IndexPage::decode(bytes).map_err(|part| malformed(&table.file, root, part)));
+        Verified::of(root.len_bytes(), page.map(|_| ()))
+    }
+
+    async fn verify_usage(&mut self, table: &Table) -> Verified {
+        self.stage = Stage::Page(0);
+        let Some(block) = table.usage else { return Verified::default() };
+        let read = read_payload(&table.file, &table.sealer, block).await;
+        let used = read.and_then(|bytes| usage::decode(&bytes).ok_or_else(|| malformed(&table.file, block, "usage")));
+        Verified::of(block.len_bytes(), used.map(|_| ()))
+    }
+
+    async fn verify_page(&mut self, table: &Table, page: usize) -> Verified {
+        if page >= table.root().block_count() {
+            return Verified::default();
+        }
+        let reference = table.root().block(page);
+        let read = table.read_page(reference).await;
+        let verified = match read {
+            Ok(index) => {
+                self.stage = Stage::Blocks { page, index, block: 0 };
+                Ok(())
+            }
+            Err(error) => {
+                self.stage = Stage::Page(page + 1);
+                Err(error)
+            }
+        };
+        Verified::of(reference.len_bytes(), verified)
+    }
+
+    async fn verify_blocks(
+        &mut self,
+        table: &Table,
+        (page, index, first): (usize, Rc<IndexPage>, usize),
+        visit: &mut dyn FnMut(JournalPlace),
+    ) -> Verified {
+        let count = index.block_count();
+        let blocks: Vec<BlockRef> = (first..count).map(|number| index.block(number)).collect();
+        let run = &blocks[..run_count(&blocks)];
+        let next = first + run.len();
+        self.stage = if next < count { Stage::Blocks { page, index, block: next } } else { Stage::Page(page + 1) };
+        verify_run(table, run, visit).await
+    }
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Verification::new()
+    }
+}
+
+impl Verified {
+    fn bad(bytes: usize, error: TableError) -> Verified {
+        Verified { bytes: bytes as u64, errors: vec![error] }
+    }
+
+    fn of(bytes: usize, result: Result<(), TableError>) -> Verified {
+        match result {
+            Ok(()) => Verified { bytes: bytes as u64, errors: Vec::new() },
+            Err(error) => Verified::bad(bytes, error),
+        }
+    }
+}
+
+/// Reads blocks that lie side by side, and checks each.
+async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(JournalPlace)) -> Verified {
+    let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
+    let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
+    if let Err(error) = check_inside(&table.file, start, run_bytes) {
+        return Verified::bad(0, error);
+    }
+    let buffer = match table.file.read_at(start, run_bytes).await {
+        Ok(buffer) => buffer,
+        Err(error) => return Verified::bad(0, error.into()),
+    };
+    let mut verified = Verified { bytes: run_bytes as u64, errors: Vec::new() };
+    for block in run {
+        let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
+        let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
+        let payload = table.sealer.open(*block, bytes).map_err(|damage| rot(&table.file, damage));
+        let decoded =
+            payload.and_then(|payload| Block::decode(payload).map_err(|part| malformed(&table.file, *block, part)));
+        match decoded {
+            Ok(decoded) => visit_places(decoded, visit),
+            Err(error) => verified.errors.push(error),
+        }
+    }
+    verified
+}
+
+fn visit_places(block: Block, visit: &mut dyn FnMut(JournalPlace)) {
+    let count = block.entry_count();
+    let mut cursor = BlockCursor::new(Rc::new(block));
+    for number in 0..count {
+        cursor.place_at(number);
+        if let Content::InJournal { place, .. } = cursor.entry().content {
+            visit(place);
+        }
+    }
+}
