@@ -15,6 +15,7 @@ use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::scan::{Scan, ScannedRecord};
 use crate::state::State;
+use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
 use runtime::{CoreId, FileError, Runtime, Signal};
@@ -239,6 +240,11 @@ impl Journal {
         self.shared.state.borrow().liveness.replay_start()
     }
 
+    /// The segment that is being written; `None` before the first flush.
+    pub fn last_segment(&self) -> Option<SegmentId> {
+        self.shared.state.borrow().liveness.last().map(|last| last.id)
+    }
+
     /// How many segments the log has.
     pub fn log_segment_count(&self) -> usize {
         self.shared.state.borrow().liveness.log.len()
@@ -255,6 +261,15 @@ impl Journal {
         let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
         let found = state.liveness.find(segment).filter(|_| is_complete && segment >= state.liveness.replay_start())?;
         (found.durable_end == found.end).then(|| Scan::new(Rc::clone(&self.shared), state.journal_id, found))
+    }
+
+    /// Begins to verify a segment that is no longer written, in which some live record ends at `live_end` (0: none is known); `None` if it is
+    /// still written, or not there any more.
+    pub fn verify(&self, segment: SegmentId, live_end: u32) -> Option<Verification> {
+        let state = self.shared.state.borrow();
+        let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
+        let found = state.liveness.find(segment).filter(|found| is_complete && found.durable_end == found.end)?;
+        Some(Verification::new(&self.shared, state.journal_id, found, live_end))
     }
 
     /// Use of each segment: those before the log and then the log's, each oldest first.

@@ -30,6 +30,7 @@ mod scan;
 mod state;
 #[cfg(test)]
 mod test_keys;
+mod verify;
 mod walk;
 
 pub use error::{AppendRefused, JournalError, ReadError, Unopened};
@@ -39,4 +40,5 @@ pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
 pub use record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
 pub use recovery::{RecoveryReport, Tail};
 pub use scan::{Scan, ScannedRecord};
+pub use verify::{Finding, Verification, Verified};
 pub use walk::{Damage, DamageKind};

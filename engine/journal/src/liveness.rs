@@ -11,6 +11,17 @@ use runtime::File;
 use security::KeyPlace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Where the last flush of a segment ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FlushesEnd {
+    /// At its `durable_end`.
+    Durable,
+    /// There, in bytes, as the header of the next segment says.
+    At(u32),
+    /// Not known: it was in the store when the journal was opened, and the next segment was not there.
+    Unknown,
+}
+
 /// A segment of the log or the store.
 pub(crate) struct Segment {
     pub(crate) id: SegmentId,
@@ -25,6 +36,8 @@ pub(crate) struct Segment {
     pub(crate) end: u32,
     /// Behind the last durable flush, in bytes.
     pub(crate) durable_end: u32,
+    /// What is known of its end beside that.
+    pub(crate) flushes_end: FlushesEnd,
     /// Bytes of records that were not released.
     pub(crate) live_bytes: u64,
     /// Who wrote it, from which offset on: a part of its records' keys. By offset; most often one.

@@ -10,7 +10,7 @@ use crate::block::{
 use crate::directory::{Directories, Filling, NewSpare, SegmentFile};
 use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
-use crate::liveness::Segment;
+use crate::liveness::{FlushesEnd, Segment};
 use crate::position::SegmentId;
 use crate::state::{CommitStep, SEGMENT_BYTES_MIN, Spare, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
@@ -130,9 +130,13 @@ pub(crate) async fn recover(
     let mut state = State::new((journal_id, core), options.segment_bytes, u64::from_le_bytes(opening), source.keys);
     state.next_file_number = files.highest_number + 1;
     state.next_sequence = end.sequence;
-    for log_file in store {
-        let mut segment = segment_of(journal_id, &log_file, file_bytes(&log_file.file));
+    for (place, log_file) in store.iter().enumerate() {
+        let mut segment = segment_of(journal_id, log_file, file_bytes(&log_file.file));
         segment.are_openings_known = false;
+        segment.flushes_end = match store.get(place + 1).or(files.log.first()) {
+            Some(next) if next.header.segment.0 == segment.id.0 + 1 => FlushesEnd::At(next.header.previous_end),
+            _ => FlushesEnd::Unknown,
+        };
         state.liveness.store.insert(segment.id, segment);
     }
     let report = visit_log(&files.log, &end, &mut state, visit).await?;
@@ -196,7 +200,7 @@ async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) 
     Ok(files)
 }
 
-fn header_damage(bad: BadHeader) -> Damage {
+pub(crate) fn header_damage(bad: BadHeader) -> Damage {
     match bad {
         BadHeader::Checksum { expected, found } => {
             Damage { offset: 0, kind: DamageKind::SegmentChecksum { expected, found } }
@@ -492,6 +496,7 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         first_sequence: log_file.header.first_sequence,
         end,
         durable_end: end,
+        flushes_end: FlushesEnd::Durable,
         live_bytes: 0,
         openings: Vec::new(),
         are_openings_known: true,

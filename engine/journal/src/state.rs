@@ -7,7 +7,7 @@ use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
-use crate::liveness::{Liveness, RecordSum, Segment};
+use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
 use runtime::{Buffer, File};
@@ -429,6 +429,7 @@ impl State {
             first_sequence,
             end: 0,
             durable_end: 0,
+            flushes_end: FlushesEnd::Durable,
             live_bytes: 0,
             openings: Vec::new(),
             are_openings_known: true,
