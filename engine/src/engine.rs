@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::rotation::Rotations;
 use crate::router::Router;
+use crate::scrubbing::Scrubbing;
 use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use foldhash::fast::FixedState;
@@ -23,6 +24,7 @@ use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Stor
 use runtime::{CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Batches that one turn takes from the mesh before it decides about anything.
 const INBOX_BATCH_COUNT_MAX: usize = 64;
@@ -53,6 +55,7 @@ pub struct Engine {
     pub(crate) loading: Loading,
     pub(crate) storing: Storing,
     pub(crate) expiring: Expiring,
+    pub(crate) scrubbing: Scrubbing,
     /// Operations on single keys that this turn is to do.
     keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Writes that wait until there is memory for them.
@@ -102,6 +105,7 @@ pub(crate) struct Parts {
     pub(crate) endpoint: Text,
     pub(crate) table_delay_ms: u64,
     pub(crate) expiry_delay_ms: u64,
+    pub(crate) scrub_period: Duration,
     pub(crate) locks: Vec<DirectoryLock>,
 }
 
@@ -112,6 +116,7 @@ impl Engine {
             loading: Loading::new(&parts.signal),
             budget: parts.budget,
             expiring: Expiring::new(&parts.signal),
+            scrubbing: Scrubbing::new(parts.scrub_period, &parts.signal),
             outbox: parts.outbox,
             runtime: parts.runtime,
             journal: parts.journal,
@@ -183,6 +188,7 @@ impl Engine {
         self.finish_reads();
         self.announce_changes();
         self.store();
+        self.scrub();
         self.release_held();
         self.deliver_outcomes();
         self.expire_items();

@@ -25,6 +25,7 @@ mod open;
 mod outbox;
 mod rotation;
 mod router;
+mod scrubbing;
 mod storing;
 mod submit;
 

@@ -123,8 +123,9 @@ impl Engine {
         for (need, brought) in loaded {
             self.loading.in_flight_count -= 1;
             self.metrics.read_count += 1;
-            if let Some(brought) = &brought {
-                self.context.reads.keep(&need, brought);
+            match &brought {
+                Some(brought) => self.context.reads.keep(&need, brought),
+                None => self.metrics.corruption_count += 1,
             }
             let waiting = self.loading.waiting.remove(&need.id()).unwrap_or_default();
             for id in waiting {

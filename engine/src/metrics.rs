@@ -21,4 +21,8 @@ pub struct Metrics {
     pub merge_count: u64,
     /// Items that were deleted because their time was over.
     pub expired_count: u64,
+    /// Bytes that the scrub has read and checked.
+    pub scrubbed_bytes: u64,
+    /// Reads, of operations and of the scrub, that did not bring what was written. The same damage counts each time that it is met.
+    pub corruption_count: u64,
 }

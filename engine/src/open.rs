@@ -61,6 +61,8 @@ pub struct EngineOptions {
     pub table_delay_ms: u64,
     /// How long items stay after the time at which they expire, in milliseconds.
     pub expiry_delay_ms: u64,
+    /// How long the scrub takes to read all that is on the disk once, in milliseconds; 0: there is no scrub.
+    pub scrub_period_ms: u64,
 }
 
 /// Why a worker cannot be opened.
@@ -184,6 +186,7 @@ impl Engine {
             endpoint: options.endpoint.clone(),
             table_delay_ms: options.table_delay_ms,
             expiry_delay_ms: options.expiry_delay_ms,
+            scrub_period: Duration::from_millis(options.scrub_period_ms),
             runtime,
             journal,
             mesh,

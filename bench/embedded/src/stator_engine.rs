@@ -50,6 +50,7 @@ async fn work(runtime: Runtime, ports: &MeshPorts<Batch>, options: &Options) -> 
         endpoint: Text::from_static("localhost"),
         table_delay_ms: 0,
         expiry_delay_ms: 0,
+        scrub_period_ms: 0,
     };
     let mut engine = Engine::open(runtime.clone(), ports, &engine_options).await?;
     if engine.table(&TABLE_NAME).is_none() {

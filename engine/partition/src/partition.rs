@@ -19,7 +19,7 @@ use journal::{GroupId, Journal, SegmentId};
 use model::table::{HashRange, PartitionId};
 use model::{Access, EncodedKey, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
-use sstable::FileId;
+use sstable::{FileId, Table};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -312,10 +312,14 @@ impl Partition {
         self.sets().any(|(_, set)| !set.runs().is_empty())
     }
 
+    /// Its files that are in service.
+    pub fn files(&self) -> impl Iterator<Item = &Rc<Table>> {
+        self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files)
+    }
+
     /// Its files, also those that are about to be named.
     pub fn file_ids(&self) -> Vec<FileId> {
-        let files = self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files);
-        files.map(|file| file.id()).collect()
+        self.files().map(|file| file.id()).collect()
     }
 
     /// Whether there is something to flush and nothing in the way.

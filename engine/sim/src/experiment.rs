@@ -43,6 +43,8 @@ pub struct Workload {
     pub segment_bytes: u64,
     /// Memory of the node's workers, together.
     pub memory_bytes: u64,
+    /// How long the scrub takes to look at everything once; 0: there is none.
+    pub scrub_period_ms: u64,
 }
 
 impl Workload {
@@ -57,6 +59,7 @@ impl Workload {
             step_count: random.usize(6..=12),
             segment_bytes: 64 << 10,
             memory_bytes: [256 << 10, 64 << 20][random.usize(..2)],
+            scrub_period_ms: 0,
         }
     }
 }
@@ -77,6 +80,16 @@ pub struct Experiment {
     machine: Machine,
     oracle: Rc<RefCell<Oracle>>,
     life: u64,
+    counted: Counted,
+}
+
+/// What the nodes of all lives have counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Bytes that the scrub has read.
+    pub scrubbed_bytes: u64,
+    /// Reads that did not bring what was written.
+    pub corruption_count: u64,
 }
 
 impl Experiment {
@@ -85,7 +98,13 @@ impl Experiment {
         let options = MachineOptions { core_count: workload.core_count, ..MachineOptions::new(workload.seed) };
         // From here on a key and nonce that seal twice stop the run, whatever is cut, torn or recycled.
         security::audit::begin();
-        Experiment { workload, machine: Machine::with(options), oracle: Rc::default(), life: 0 }
+        Experiment {
+            workload,
+            machine: Machine::with(options),
+            oracle: Rc::default(),
+            life: 0,
+            counted: Counted::default(),
+        }
     }
 
     /// The machine, to arm cuts and faults, and to ask for its trace.
@@ -101,6 +120,11 @@ impl Experiment {
     /// How many writes were refused for want of room so far.
     pub fn refused_count(&self) -> u64 {
         self.oracle.borrow().refused_count()
+    }
+
+    /// What the nodes of all lives have counted so far.
+    pub fn counted(&self) -> Counted {
+        self.counted
     }
 
     /// A read of the disk will fail. Everybody who waits for it is told so, and nobody else.
@@ -127,7 +151,7 @@ impl Experiment {
     pub fn try_life(&mut self, beside: impl AsyncFnOnce(&Machine)) -> Result<Result<(), String>, Halt> {
         self.life += 1;
         let node = Node::start(&self.machine, &self.engine_options());
-        self.machine.run(async {
+        let outcome = self.machine.run(async {
             node.opened().await?;
             let mut checker = self.client(CHECKER, &node);
             self.check_all(&mut checker).await;
@@ -143,7 +167,12 @@ impl Experiment {
             // What was recovered has been checked; what writes have made of it since is not the same.
             self.check_all(&mut checker).await;
             Ok(())
-        })
+        });
+        for metrics in node.caller().metrics() {
+            self.counted.scrubbed_bytes += metrics.scrubbed_bytes;
+            self.counted.corruption_count += metrics.corruption_count;
+        }
+        outcome
     }
 
     async fn check_all(&self, checker: &mut Client) {
@@ -186,6 +215,7 @@ impl Experiment {
             endpoint: Text::from("localhost:8000"),
             table_delay_ms: 0,
             expiry_delay_ms: 0,
+            scrub_period_ms: self.workload.scrub_period_ms,
         }
     }
 }

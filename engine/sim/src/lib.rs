@@ -23,7 +23,7 @@ mod oracle;
 mod verify;
 
 pub use client::Client;
-pub use experiment::{Experiment, Workload, seeds};
+pub use experiment::{Counted, Experiment, Workload, seeds};
 pub use index::Index;
 pub use node::{Caller, Node};
 pub use oracle::{ItemKey, Oracle, Version};

@@ -3,11 +3,11 @@
 //! What `net/server` does with sockets is done here with a list of calls per core: take what came in, let the engine have
 //! its turn, hand out the replies. A node lives as long as one life of the simulated node.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, ReplyToken, Rotated, Rotation};
+use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, Metrics, ReplyToken, Rotated, Rotation};
 use model::Error;
 use model::operation::{Reply, Request};
 use runtime::simulated::{Machine, NodeId};
@@ -28,12 +28,15 @@ pub struct Node {
     opening: Rc<Opening>,
 }
 
+#[derive(Default)]
 struct Door {
     calls: RefCell<Vec<(Request, OneShotSender<Answer>)>>,
     /// On the first core alone.
     rotations: RefCell<Vec<(Rotation, OneShotSender<Rotated>)>>,
     /// Wakes the worker; none before its engine is open.
     signal: RefCell<Option<Signal>>,
+    /// As of the worker's last turn.
+    metrics: Cell<Metrics>,
 }
 
 /// Which cores are open, and what the first one that cannot be says.
@@ -46,7 +49,7 @@ impl Node {
     /// Starts the engine on every core of the machine's first node.
     pub fn start(machine: &Machine, options: &EngineOptions) -> Node {
         let core_count = machine.runtime().core_count();
-        let door = |_| Door { calls: RefCell::default(), rotations: RefCell::default(), signal: RefCell::default() };
+        let door = |_| Door::default();
         let caller = Caller { doors: Rc::new((0..core_count).map(door).collect()) };
         let opening = Rc::new(Opening { state: RefCell::default(), signal: Signal::new() });
         let ports = MeshPorts::new(core_count, MESH_BATCH_COUNT_MAX);
@@ -82,6 +85,11 @@ impl Caller {
     /// How many cores may be asked.
     pub fn core_count(&self) -> usize {
         self.doors.len()
+    }
+
+    /// What all cores have counted since the node's start, as of their last turns.
+    pub fn metrics(&self) -> impl Iterator<Item = Metrics> {
+        self.doors.iter().map(|door| door.metrics.get())
     }
 
     /// Asks one core. Never answered if the node goes down first.
@@ -160,6 +168,7 @@ async fn serve(
                 waiting.remove(&replied.token.request).expect("each call is answered once");
             sender.send(replied.result);
         }
+        door.metrics.set(*engine.metrics());
         signal.wait().await;
     }
 }

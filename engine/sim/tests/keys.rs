@@ -36,6 +36,7 @@ fn options() -> EngineOptions {
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
         expiry_delay_ms: 0,
+        scrub_period_ms: 0,
     }
 }
 

@@ -31,6 +31,7 @@ fn live<T>(machine: &Machine, work: impl AsyncFnOnce(&Caller) -> T) -> T {
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
         expiry_delay_ms: 0,
+        scrub_period_ms: 0,
     };
     let node = Node::start(machine, &options);
     let result = machine.run(async {

@@ -34,6 +34,7 @@ fn options(delay: Duration) -> EngineOptions {
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: u64::try_from(delay.as_millis()).unwrap(),
         expiry_delay_ms: 0,
+        scrub_period_ms: 0,
     }
 }
 

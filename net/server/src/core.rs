@@ -195,6 +195,8 @@ impl Core {
         metrics.set(Figure::Flushes, counted.flush_count);
         metrics.set(Figure::Merges, counted.merge_count);
         metrics.set(Figure::ExpiredItems, counted.expired_count);
+        metrics.set(Figure::ScrubbedBytes, counted.scrubbed_bytes);
+        metrics.set(Figure::Corruptions, counted.corruption_count);
     }
 
     fn spawn_tick(&self) {

@@ -24,11 +24,13 @@ pub(crate) enum Figure {
     Flushes,
     Merges,
     ExpiredItems,
+    ScrubbedBytes,
+    Corruptions,
 }
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -42,6 +44,8 @@ impl Figure {
         Self::Flushes,
         Self::Merges,
         Self::ExpiredItems,
+        Self::ScrubbedBytes,
+        Self::Corruptions,
     ];
 
     /// Its name without the prefix `stator_`, and what it is.
@@ -60,6 +64,10 @@ impl Figure {
             Self::Flushes => ("flushes", "Flushes of memtables to files"),
             Self::Merges => ("merges", "Merges of files"),
             Self::ExpiredItems => ("expired_items", "Items deleted because their time was over"),
+            Self::ScrubbedBytes => ("scrubbed_bytes", "Bytes on the disk that the scrub has read and checked"),
+            Self::Corruptions => {
+                ("corruptions", "Reads, of operations and of the scrub, that did not bring what was written")
+            }
         }
     }
 
@@ -74,7 +82,9 @@ impl Figure {
             | Self::HeldWrites
             | Self::Flushes
             | Self::Merges
-            | Self::ExpiredItems => true,
+            | Self::ExpiredItems
+            | Self::ScrubbedBytes
+            | Self::Corruptions => true,
             Self::InFlight | Self::Connections | Self::MemoryBytes | Self::JournalWaitingBytes => false,
         }
     }

@@ -27,6 +27,11 @@ pub(crate) const TABLE_DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 /// Longest that items stay after their time, 30 days.
 pub(crate) const TTL_DELAY_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 
+/// How long the scrub takes, unless something else is said: a day.
+const SCRUB_PERIOD_S: u64 = 24 * 60 * 60;
+/// Longest that it may take: what is not looked at for longer may have lost its last copy by then.
+pub(crate) const SCRUB_PERIOD_S_MAX: u64 = 90 * SCRUB_PERIOD_S;
+
 /// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
@@ -95,6 +100,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "MS")]
     pub(crate) ttl_delay_ms: Option<u64>,
 
+    /// Seconds in which all that is on the disk is read and checked once, in the background [default: 86400, a day]
+    #[arg(long, value_name = "S")]
+    pub(crate) scrub_period_s: Option<u64>,
+
     /// Configuration file (TOML) with these same names as keys
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -139,6 +148,8 @@ pub(crate) struct ServeOptions {
     pub(crate) table_delay_ms: u64,
     /// How long items stay after the time at which they expire, in milliseconds.
     pub(crate) ttl_delay_ms: u64,
+    /// How long the scrub takes to read all that is on the disk once, in seconds.
+    pub(crate) scrub_period_s: u64,
 }
 
 /// Why options cannot be used; the text says what to do.
@@ -187,6 +198,7 @@ impl ServeOptions {
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
+            scrub_period_s: flags.scrub_period_s.or(file.scrub_period_s).unwrap_or(SCRUB_PERIOD_S),
         };
         options.check()?;
         Ok(options)
@@ -211,6 +223,11 @@ impl ServeOptions {
         }
         if self.ttl_delay_ms > TTL_DELAY_MS_MAX {
             return Err(OptionsError(format!("--ttl-delay-ms must be at most {TTL_DELAY_MS_MAX}, which is 30 days")));
+        }
+        if !(1..=SCRUB_PERIOD_S_MAX).contains(&self.scrub_period_s) {
+            return Err(OptionsError(format!(
+                "--scrub-period-s must be from 1 to {SCRUB_PERIOD_S_MAX}, which is 90 days"
+            )));
         }
         if self.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
             return Err(OptionsError(format!("--memory must be at least {} MiB", MEMORY_BYTES_MIN >> 20)));
@@ -342,7 +359,7 @@ mod tests {
         assert_eq!(options.wire_address.to_string(), "127.0.0.1:8001");
         assert_eq!(options.admin_address.to_string(), "127.0.0.1:8002");
         assert_eq!(options.cores, None);
-        assert_eq!((options.table_delay_ms, options.ttl_delay_ms), (0, 0));
+        assert_eq!((options.table_delay_ms, options.ttl_delay_ms, options.scrub_period_s), (0, 0, 86_400));
     }
 
     #[test]
@@ -358,6 +375,7 @@ mod tests {
         assert_eq!((keyring(&["--keyring", "ring"], ""), keyring(&[], "")), (Some(PathBuf::from("ring")), None));
         assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
         assert_eq!(resolve(&["--config", "x"], "ttl-delay-ms = 250").unwrap().ttl_delay_ms, 250);
+        assert_eq!(resolve(&["--scrub-period-s", "60"], "").unwrap().scrub_period_s, 60);
     }
 
     #[test]
@@ -373,6 +391,7 @@ mod tests {
         check(&["--memory", "12Q"], "", "not a size");
         check(&["--table-delay-ms", "86400001"], "", "at most 86400000");
         check(&["--ttl-delay-ms", "2592000001"], "", "at most 2592000000");
+        check(&["--scrub-period-s", "0"], "", "from 1 to");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
         check(&["--config", "x"], "unknown = 1", "not valid");
     }

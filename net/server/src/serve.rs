@@ -51,6 +51,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         endpoint: listeners.http.to_string().into(),
         table_delay_ms: options.table_delay_ms,
         expiry_delay_ms: options.ttl_delay_ms,
+        scrub_period_ms: options.scrub_period_s * 1_000,
     };
     let node = Arc::new(Node {
         listeners,

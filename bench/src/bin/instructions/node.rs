@@ -27,6 +27,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
         endpoint: Text::from("localhost:8000"),
         table_delay_ms: 0,
         expiry_delay_ms: 0,
+        scrub_period_ms: 0,
     };
     let ports = MeshPorts::new(1, MESH_BATCH_COUNT_MAX);
     let mut core = Core {
