@@ -14,6 +14,7 @@ mod admission;
 mod budget;
 mod catalog;
 mod coordinate;
+mod directories;
 mod engine;
 mod expiring;
 mod key_files;
@@ -30,6 +31,7 @@ mod storing;
 mod submit;
 
 pub use control::{Placement, TableEntry};
+pub use directories::LostDirectory;
 pub use engine::{Engine, Replied};
 pub use key_files::KeysError;
 pub use message::{Batch, KeyGrant, Message};

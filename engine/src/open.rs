@@ -13,6 +13,7 @@
 use crate::Engine;
 use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
+use crate::directories::{LostDirectory, check_directories};
 use crate::engine::Parts;
 use crate::key_files::KeysError;
 use crate::key_keeper::KeyKeeper;
@@ -70,6 +71,8 @@ pub struct EngineOptions {
 pub enum OpenError {
     /// The data directory.
     File(FileError),
+    /// A data directory that is not there, and that holds a part of the data.
+    Lost(LostDirectory),
     /// The keys.
     Keys(KeysError),
     /// The journal in it.
@@ -84,6 +87,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => write!(out, "{error}"),
+            Self::Lost(lost) => write!(out, "{lost}"),
             Self::Keys(error) => write!(out, "{error}"),
             Self::Journal(error) => write!(out, "{error}"),
             Self::Group(error) => write!(out, "{error}"),
@@ -97,6 +101,12 @@ impl std::error::Error for OpenError {}
 impl From<FileError> for OpenError {
     fn from(error: FileError) -> Self {
         Self::File(error)
+    }
+}
+
+impl From<LostDirectory> for OpenError {
+    fn from(lost: LostDirectory) -> Self {
+        Self::Lost(lost)
     }
 }
 
@@ -147,6 +157,7 @@ impl Engine {
         let core = runtime.core();
         let core_count = runtime.core_count() as u64;
         let mut recovery = Recovery::new(core, partition_options(&runtime, options.expiry_delay_ms));
+        check_directories(&runtime, &options.data_directories).await?;
         let locks = lock_directories(&runtime, &options.data_directories).await?;
         let mut outbox = Outbox::new(runtime.core_count());
         let mut keeper = None;
