@@ -28,6 +28,7 @@ use driver::{Prepared, Target};
 use generator::{Generator, Pace, Phase};
 use keys::{Distribution, Keys};
 use measure::Measure;
+use record::Row;
 use report::{CpuTimes, Report};
 use schedule::Schedule;
 use source::Source;
@@ -60,6 +61,9 @@ pub(crate) struct LoadOptions {
     /// Bytes of a value
     #[arg(long, default_value_t = 100)]
     size: usize,
+    /// Attributes that a value is cut into; YCSB's row is `--size 1000 --fields 10`
+    #[arg(long, default_value_t = 1)]
+    fields: usize,
     /// How likely each key is
     #[arg(long, value_enum, default_value_t = Distribution::Uniform)]
     distribution: Distribution,
@@ -150,6 +154,16 @@ impl LoadOptions {
         let is_positive = |number: f64| number > 0.0 && number.is_finite();
         let checks = [
             ((record::VALUE_BYTES_MIN..=VALUE_BYTES_MAX).contains(&self.size), "--size is 24 to 409536 bytes"),
+            (
+                self.fields > 0
+                    && self.size.is_multiple_of(self.fields)
+                    && self.size / self.fields >= record::VALUE_BYTES_MIN,
+                "--fields divides --size into parts of at least 24 bytes",
+            ),
+            (
+                self.fields == 1 || !matches!(self.driver, DriverName::Redis),
+                "--fields is for items, Redis has values alone",
+            ),
             ((1..=DEPTH_MAX).contains(&self.depth), "--depth is 1 to 65536"),
             (self.connections > 0, "--connections is at least 1"),
             (self.rate.is_none_or(is_positive), "--rate is positive"),
@@ -169,7 +183,7 @@ impl LoadOptions {
             address: self.address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port))),
             table_name: self.table.clone(),
             key_count: self.keys,
-            value_bytes: self.size,
+            row: Row { value_bytes: self.size, field_count: self.fields },
             connection_count: self.connections,
             depth: self.depth,
             is_consistent: self.consistent,
@@ -345,6 +359,10 @@ mod tests {
             "--rate 5 --lockstep",
             "--depth 65537",
             "--keys 0",
+            "--size 1000 --fields 0",
+            "--size 1000 --fields 7",
+            "--size 100 --fields 10",
+            "--size 1000 --fields 10 --driver redis",
         ] {
             assert!(load(arguments).is_err(), "{arguments}");
         }

@@ -10,7 +10,7 @@ pub(super) mod wire;
 use std::error::Error;
 use std::net::{SocketAddr, TcpStream};
 
-use super::record::Mismatch;
+use super::record::{Mismatch, Row};
 use super::template::Template;
 
 /// What a request does.
@@ -48,7 +48,7 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) table_name: String,
     pub(super) key_count: u64,
-    pub(super) value_bytes: usize,
+    pub(super) row: Row,
     pub(super) connection_count: usize,
     pub(super) depth: usize,
     /// Whether gets ask for the newest acknowledged write.

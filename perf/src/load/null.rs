@@ -22,7 +22,7 @@ use wire::limits::{FRAME_BYTES_MAX, HEADER_BYTES, PAYLOAD_BYTES_MAX};
 use wire::server::{self, Decoder, Incoming};
 use wire::{CoreEndpoint, Flags, Header, Kind, PREFACE, PartitionRange, RequestId, VERSION, Welcome};
 
-use super::record::{DIGITS, KEY_ATTRIBUTE, VALUE_ATTRIBUTE, key_text, value_text};
+use super::record::{DIGITS, KEY_ATTRIBUTE, Row};
 use super::template::{Fill, Template};
 use crate::machine;
 
@@ -131,12 +131,10 @@ impl NullServer {
 
 impl Replies {
     fn new(address: SocketAddr, value_bytes: usize) -> Result<Replies, Box<dyn Error>> {
+        let row = Row { value_bytes, field_count: 1 };
         let get = Template::learn(|fill| {
-            let value = value_text(fill.key, fill.version, value_bytes);
-            let item = BTreeMap::from([
-                (KEY_ATTRIBUTE.to_owned(), Value::S(key_text(fill.key))),
-                (VALUE_ATTRIBUTE.to_owned(), Value::S(value)),
-            ]);
+            let attributes = row.attributes(fill.key, fill.version).into_iter();
+            let item: BTreeMap<_, _> = attributes.map(|(name, text)| (name, Value::S(text))).collect();
             let item = Item::from_value_map(&item).expect("two texts are a sound item");
             encoded(fill.request_id, &Reply::GetItem(GetItemReply { item: Some(item), consumed: None }))
         });

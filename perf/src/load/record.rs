@@ -5,8 +5,9 @@
 //! value  "000000000042" "000000000007" "abcdefghij..."    key number, version, filler: as many bytes as asked for
 //! ```
 //!
-//! As an item: `pk` is the key, `v` is the value, both text. Each value tells whose it is; a value under a wrong key, of a
-//! wrong length or with a damaged filler is found by [`check_value`].
+//! As an item: `pk` is the key, `v` is the value, both text; with more than one field the value is cut evenly into `field0`,
+//! `field1` and so on, as YCSB's rows are. Each value tells whose it is; a value under a wrong key, of a wrong length or with a
+//! damaged filler is found by [`check_value`].
 
 use std::fmt;
 
@@ -16,12 +17,47 @@ pub(super) const DIGITS: usize = 12;
 pub(super) const NUMBER_MAX: u64 = 1_000_000_000_000;
 /// The attribute that is the partition key.
 pub(super) const KEY_ATTRIBUTE: &str = "pk";
-/// The attribute that holds the value.
-pub(super) const VALUE_ATTRIBUTE: &str = "v";
+/// The attribute that holds a value of one field.
+const VALUE_ATTRIBUTE: &str = "v";
 /// A value holds at least its key number and its version.
 pub(super) const VALUE_BYTES_MIN: usize = 2 * DIGITS;
 
 const FILLER: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// How an item holds its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) value_bytes: usize,
+    /// Divides `value_bytes`.
+    pub(super) field_count: usize,
+}
+
+impl Row {
+    /// The attributes of an item, all of them text.
+    pub(super) fn attributes(&self, key: u64, version: u64) -> Vec<(String, String)> {
+        let value = value_text(key, version, self.value_bytes);
+        let field_bytes = self.value_bytes / self.field_count;
+        let fields = (0..self.field_count).map(|field| {
+            let start = field * field_bytes;
+            (self.field_name(field), value[start..start + field_bytes].to_owned())
+        });
+        [(KEY_ATTRIBUTE.to_owned(), key_text(key))].into_iter().chain(fields).collect()
+    }
+
+    /// Checks an item that was read under `key`, every byte of it. `text_of` gives an attribute's text.
+    pub(super) fn check<'i>(&self, key: u64, text_of: impl Fn(&str) -> Option<&'i str>) -> Result<(), Mismatch> {
+        if text_of(KEY_ATTRIBUTE) != Some(&key_text(key)) {
+            return Err(Mismatch::Key);
+        }
+        let fields = (0..self.field_count).map(|field| text_of(&self.field_name(field)));
+        let value: String = fields.collect::<Option<_>>().ok_or(Mismatch::Form)?;
+        check_value(key, value.as_bytes(), self.value_bytes)
+    }
+
+    fn field_name(&self, field: usize) -> String {
+        if self.field_count == 1 { VALUE_ATTRIBUTE.to_owned() } else { format!("field{field}") }
+    }
+}
 
 /// What is wrong with a value that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +138,23 @@ mod tests {
     fn digits_are_those_of_the_formatter() {
         for number in [0, 1, 9, 10, 42, 999_999, 123_456_789_012, NUMBER_MAX - 1] {
             assert_eq!(digits(number).to_vec(), format!("{number:012}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn an_item_is_its_value_in_as_many_fields_as_asked_for() {
+        for field_count in [1, 10] {
+            let row = Row { value_bytes: 1000, field_count };
+            let item = row.attributes(42, 7);
+            assert_eq!(item.len(), 1 + field_count);
+            let fields: String = item[1..].iter().map(|(_, field)| field.as_str()).collect();
+            assert_eq!(fields, value_text(42, 7, 1000));
+            let text_in = |item: &[(String, String)], name: &str| {
+                item.iter().find(|(attribute, _)| attribute == name).map(|(_, text)| text.clone().leak() as &str)
+            };
+            assert_eq!(row.check(42, |name| text_in(&item, name)), Ok(()));
+            assert_eq!(row.check(43, |name| text_in(&item, name)), Err(Mismatch::Key));
+            assert_eq!(row.check(42, |name| text_in(&item[..field_count], name)), Err(Mismatch::Form));
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Driver, Lanes, Operation, Outcome, Prepared, Target, Templates};
 use crate::http_response::HttpResponse;
-use crate::load::record::{KEY_ATTRIBUTE, Mismatch, VALUE_ATTRIBUTE, check_value, key_text, value_text};
+use crate::load::record::{KEY_ATTRIBUTE, Mismatch, Row, key_text};
 use crate::load::template::{Fill, Template};
 
 /// DescribeTable calls until a new table has to be active.
@@ -20,7 +20,7 @@ const ACTIVE_ATTEMPTS_COUNT_MAX: usize = 1000;
 /// Reads and writes the HTTP API.
 pub(in crate::load) struct Http {
     pub(super) templates: Templates,
-    value_bytes: usize,
+    row: Row,
 }
 
 /// Connects to a DynamoDB server; creates the table if asked to.
@@ -28,7 +28,7 @@ pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Erro
     if target.creates_table {
         create_table(target)?;
     }
-    let (host, table_name, value_bytes) = (target.address, &target.table_name, target.value_bytes);
+    let (host, table_name, row) = (target.address, &target.table_name, target.row);
     let get = Template::learn(|fill: Fill| {
         let key = json!({ KEY_ATTRIBUTE: { "S": key_text(fill.key) } });
         let mut body = json!({ "TableName": table_name, "Key": key });
@@ -38,8 +38,8 @@ pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Erro
         request(host, "GetItem", &body)
     });
     let put = Template::learn(|fill: Fill| {
-        let value = value_text(fill.key, fill.version, value_bytes);
-        let item = json!({ KEY_ATTRIBUTE: { "S": key_text(fill.key) }, VALUE_ATTRIBUTE: { "S": value } });
+        let attributes = row.attributes(fill.key, fill.version).into_iter();
+        let item: Value = attributes.map(|(name, text)| (name, json!({ "S": text }))).collect();
         request(host, "PutItem", &json!({ "TableName": table_name, "Item": item }))
     });
     let (Some(get), Some(put)) = (get, put) else {
@@ -47,7 +47,7 @@ pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Erro
     };
     let connect = |_| TcpStream::connect(target.address).map(|stream| (stream, 0));
     let streams = (0..target.connection_count).map(connect).collect::<Result<_, _>>()?;
-    let driver = Driver::Http(Http { templates: Templates { get, put }, value_bytes });
+    let driver = Driver::Http(Http { templates: Templates { get, put }, row });
     Ok(Prepared { driver, streams, lanes: Lanes::One })
 }
 
@@ -113,7 +113,7 @@ impl Http {
     pub(super) fn outcome(&self, response: &HttpResponse<'_>, operation: Operation) -> Outcome {
         match (response.status, operation) {
             (200, Operation::Put) => Outcome::Success,
-            (200, Operation::Get) if response.body.len() > self.value_bytes => Outcome::Success,
+            (200, Operation::Get) if response.body.len() > self.row.value_bytes => Outcome::Success,
             (200, Operation::Get) => Outcome::Missing,
             _ => Outcome::Failure,
         }
@@ -121,18 +121,14 @@ impl Http {
 
     pub(super) fn verify(&self, response: &HttpResponse<'_>, key: u64) -> Result<(), Mismatch> {
         let body: Value = serde_json::from_slice(response.body).map_err(|_| Mismatch::Form)?;
-        let item = &body["Item"];
-        if item[KEY_ATTRIBUTE]["S"] != key_text(key) {
-            return Err(Mismatch::Key);
-        }
-        let value = item[VALUE_ATTRIBUTE]["S"].as_str().ok_or(Mismatch::Form)?;
-        check_value(key, value.as_bytes(), self.value_bytes)
+        self.row.check(key, |name| body["Item"][name]["S"].as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::record::value_text;
 
     #[test]
     fn a_patched_request_is_a_whole_request_with_a_sound_body() {
@@ -154,7 +150,8 @@ mod tests {
     #[test]
     fn replies_are_judged_and_verified() {
         let template = || Template::learn(|fill| key_text(fill.key).into_bytes()).unwrap();
-        let http = Http { templates: Templates { get: template(), put: template() }, value_bytes: 100 };
+        let row = Row { value_bytes: 100, field_count: 1 };
+        let http = Http { templates: Templates { get: template(), put: template() }, row };
         let item = |key: u64, value: String| {
             json!({ "Item": { "pk": { "S": key_text(key) }, "v": { "S": value } } }).to_string().into_bytes()
         };

@@ -19,7 +19,7 @@ pub(in crate::load) struct Redis {
 
 /// Connects to a Redis server.
 pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Error>> {
-    let value_bytes = target.value_bytes;
+    let value_bytes = target.row.value_bytes;
     let get = Template::learn(|fill: Fill| command(&["GET", &key_text(fill.key)]));
     let put = Template::learn(|fill: Fill| {
         command(&["SET", &key_text(fill.key), &value_text(fill.key, fill.version, value_bytes)])

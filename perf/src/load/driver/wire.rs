@@ -15,14 +15,14 @@ use wire::client::{Incoming, encode_get_item, encode_put_item};
 use wire::{Kind, RequestId};
 
 use super::{Driver, Lanes, Operation, Outcome, Prepared, Target, Templates};
-use crate::load::record::{KEY_ATTRIBUTE, Mismatch, VALUE_ATTRIBUTE, check_value, key_text, value_text};
+use crate::load::record::{KEY_ATTRIBUTE, Mismatch, Row, key_text};
 use crate::load::template::{Fill, Template};
 use crate::session::Session;
 
 /// Reads and writes the binary protocol.
 pub(in crate::load) struct Wire {
     pub(super) templates: Templates,
-    value_bytes: usize,
+    row: Row,
 }
 
 /// Connects to every core of a Stator node; creates the table if asked to.
@@ -48,7 +48,7 @@ pub(in crate::load) fn prepare(target: &Target) -> Result<Prepared, Box<dyn Erro
         streams.push((Session::connect(address)?.stream, lane));
     }
     let templates = templates(target).ok_or("these requests cannot be patched: choose another table name")?;
-    let driver = Driver::Wire(Wire { templates, value_bytes: target.value_bytes });
+    let driver = Driver::Wire(Wire { templates, row: target.row });
     Ok(Prepared { driver, streams, lanes })
 }
 
@@ -82,12 +82,9 @@ fn templates(target: &Target) -> Option<Templates> {
     });
     let put = Template::learn(|fill: Fill| {
         let mut out = BytesMut::new();
-        let value = value_text(fill.key, fill.version, target.value_bytes);
-        let item = BTreeMap::from([
-            (KEY_ATTRIBUTE.to_owned(), Value::S(key_text(fill.key))),
-            (VALUE_ATTRIBUTE.to_owned(), Value::S(value)),
-        ]);
-        let item = Item::from_value_map(&item).expect("two texts are a sound item");
+        let attributes = target.row.attributes(fill.key, fill.version).into_iter();
+        let item: BTreeMap<_, _> = attributes.map(|(name, text)| (name, Value::S(text))).collect();
+        let item = Item::from_value_map(&item).expect("a few texts are a sound item");
         encode_put_item(RequestId(fill.request_id), table_name, item.bytes(), &mut out)
             .expect("an item fits in a frame");
         out.to_vec()
@@ -100,7 +97,7 @@ impl Wire {
         match (operation, answer.header.kind) {
             (Operation::Put, kind) if kind == Kind::PUT_ITEM.reply() => Outcome::Success,
             (Operation::Get, kind) if kind == Kind::GET_ITEM.reply() => {
-                if answer.header.payload_bytes > self.value_bytes { Outcome::Success } else { Outcome::Missing }
+                if answer.header.payload_bytes > self.row.value_bytes { Outcome::Success } else { Outcome::Missing }
             }
             _ => Outcome::Failure,
         }
@@ -110,13 +107,10 @@ impl Wire {
         let item = answer.item().ok().flatten().ok_or(Mismatch::Form)?;
         let item = Item::verify(bytes::Bytes::copy_from_slice(item)).map_err(|_| Mismatch::Form)?;
         let item = item.as_ref();
-        if item.attribute(KEY_ATTRIBUTE) != Some(ValueRef::S(&key_text(key))) {
-            return Err(Mismatch::Key);
-        }
-        match item.attribute(VALUE_ATTRIBUTE) {
-            Some(ValueRef::S(value)) => check_value(key, value.as_bytes(), self.value_bytes),
-            _ => Err(Mismatch::Form),
-        }
+        self.row.check(key, |name| match item.attribute(name) {
+            Some(ValueRef::S(text)) => Some(text),
+            _ => None,
+        })
     }
 }
 
