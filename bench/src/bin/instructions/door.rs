@@ -2,11 +2,13 @@
 //!
 //! What `net/server` does with a connection, for one client that has sent several requests at once.
 
-use crate::operation::Operation;
+use crate::node::DEPTH;
+use crate::operation::{Operation, PAGE_ITEM_COUNT};
 use bytes::BytesMut;
 use dynamodb::{Codec, Connection, CredentialPolicy};
 use engine::{Engine, Replied, ReplyToken};
 use model::Request;
+use model::operation::{GetItemReply, Page, PutItemReply, Reply};
 use wire::server::{Decoder, Incoming};
 use wire::{Flags, Hello, RequestId, VERSION, client, server};
 
@@ -45,6 +47,68 @@ impl Protocol {
     }
 }
 
+/// How much of an operation is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// Its request is decoded and its reply encoded.
+    Codec,
+}
+
+impl Part {
+    /// Both.
+    pub(crate) const ALL: [Part; 2] = [Part::Whole, Part::Codec];
+
+    /// As the baseline names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Part::Whole => "whole",
+            Part::Codec => "codec",
+        }
+    }
+}
+
+/// Decodes `count` requests, which go nowhere, and encodes as many replies.
+pub(crate) fn run_codec(protocol: Protocol, operation: Operation, count: usize) {
+    let mut door = Door::open(protocol);
+    let mut out = BytesMut::new();
+    let bytes = batch(protocol, operation, 0..DEPTH);
+    let reply = reply_to(operation);
+    let mut tokens = Vec::with_capacity(DEPTH);
+    for _ in 0..count / DEPTH {
+        out.clear();
+        door.take(&bytes, &mut out, |token, request| {
+            assert!(std::hint::black_box(request).table_name().is_some(), "the operations name their table");
+            tokens.push(token);
+        });
+        assert_eq!(tokens.len(), DEPTH);
+        for token in tokens.drain(..) {
+            door.answer(&Replied { token, result: Ok(reply.clone()), is_forwarded: false }, &mut out);
+        }
+    }
+}
+
+/// A reply as the operation has it.
+fn reply_to(operation: Operation) -> Reply {
+    let Request::PutItem(put) = decode(&http_call("PutItem", &Operation::Put.body(0))) else {
+        panic!("a put is decoded as one")
+    };
+    let item = put.item.item().cloned();
+    match operation {
+        Operation::Get => Reply::GetItem(GetItemReply { item, consumed: None }),
+        Operation::Put => Reply::PutItem(PutItemReply::default()),
+        Operation::Update => Reply::UpdateItem(Box::default()),
+        Operation::Query => Reply::Query(Box::new(Page {
+            items: item.map(|item| vec![item; PAGE_ITEM_COUNT]),
+            count: PAGE_ITEM_COUNT as u64,
+            scanned_count: PAGE_ITEM_COUNT as u64,
+            last_evaluated_key: None,
+            consumed: None,
+        })),
+    }
+}
+
 /// One connection.
 pub(crate) enum Door {
     /// Of the DynamoDB API; tickets by token.
@@ -75,12 +139,17 @@ impl Door {
 
     /// Takes received bytes and submits the requests in them; how many there were. What is written goes to `out`.
     pub(crate) fn submit(&mut self, bytes: &[u8], engine: &mut Engine, out: &mut BytesMut) -> usize {
+        self.take(bytes, out, |token, request| engine.submit(token, request))
+    }
+
+    /// Takes received bytes, and gives out the requests in them; how many there were.
+    fn take(&mut self, bytes: &[u8], out: &mut BytesMut, mut give: impl FnMut(ReplyToken, Request)) -> usize {
         match self {
             Door::Http(connection, codec, tickets) => {
                 tickets.clear();
                 connection.receive(bytes);
                 while let Some(call) = connection.next_call(codec, out) {
-                    engine.submit(token(tickets.len()), call.request);
+                    give(token(tickets.len()), call.request);
                     tickets.push(Some(call.ticket));
                 }
                 tickets.len()
@@ -92,7 +161,7 @@ impl Door {
                     let Incoming::Request { request_id, request } = message else {
                         panic!("not a request: {message:?}")
                     };
-                    engine.submit(token(request_ids.len()), request);
+                    give(token(request_ids.len()), request);
                     request_ids.push(request_id);
                 }
                 request_ids.len()

@@ -1,10 +1,11 @@
-//! Instructions an operation takes in user space, counted by valgrind's callgrind, held to a baseline.
+//! Instructions and allocations an operation takes in user space, counted by valgrind's callgrind, held to a baseline.
 //!
 //! ```text
-//!   instructions verify     counts anew; exit code 1 where a figure left the baseline by more than 5 %, up or down
+//!   instructions verify     counts anew; exit code 1 where instructions left the baseline by more than 2 %, or allocations by one in five operations
 //!   instructions record     counts anew and writes bench/instructions.toml
-//!   instructions run PROTOCOL OPERATION COUNT       what is counted: so many operations, nothing else
+//!   instructions run PROTOCOL PART OPERATION COUNT       what is counted: so many operations, nothing else
 //! ```
+//! A part is the `whole` of an operation, or its `codec`: request decoded, nothing done with it, a reply encoded.
 //! An operation goes the product's own way: bytes, decoder, validation, engine, partition, reply, encoder, bytes. The sockets are
 //! left out, and the machine is the simulated one, so every run does the same and the disk of a write is a few of the
 //! simulator's own instructions. A figure is the difference of two counts divided by the difference of their operations: starting costs
@@ -16,11 +17,13 @@
 // A tool of the command line: it prints, and it lives outside the simulated machine.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
+mod callgrind;
 mod door;
 mod node;
 mod operation;
 
-use door::Protocol;
+use callgrind::Counts;
+use door::{Part, Protocol};
 use operation::Operation;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,20 +35,31 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Operations of the shorter count; the longer has twice as many.
 const COUNT: usize = 4_096;
-/// How far a figure may be from its baseline, in percent.
-const DEVIATION_PERCENT_MAX: f64 = 5.0;
+/// Operations of the shorter count of a Query, which takes a hundred times as long.
+const QUERY_COUNT: usize = 128;
+/// How far instructions may be from their baseline, in percent.
+const DEVIATION_PERCENT_MAX: f64 = 2.0;
+/// How far allocations may be from their baseline: less than one in so many operations.
+const DEVIATION_ALLOCATIONS_MAX: f64 = 0.2;
 
-/// Instructions an operation, by protocol and operation.
-type Figures = BTreeMap<String, BTreeMap<String, i64>>;
+/// What one operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Figure {
+    instructions: f64,
+    allocations: f64,
+}
+
+/// Figures by protocol with part, and operation.
+type Figures = BTreeMap<String, BTreeMap<String, Figure>>;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["run", protocol, operation, count] => run(protocol, operation, count),
+        ["run", protocol, part, operation, count] => run(protocol, part, operation, count),
         ["record"] => count_all().and_then(|figures| record(&figures)),
         ["verify"] => count_all().and_then(|figures| verify(&figures)),
-        _ => Err("say verify, record, or run PROTOCOL OPERATION COUNT".to_owned()),
+        _ => Err("say verify, record, or run PROTOCOL PART OPERATION COUNT".to_owned()),
     }
     .map_or_else(
         |failure| {
@@ -56,42 +70,48 @@ fn main() -> ExitCode {
     )
 }
 
-fn run(protocol: &str, operation: &str, count: &str) -> Result<(), String> {
+fn run(protocol: &str, part: &str, operation: &str, count: &str) -> Result<(), String> {
     let protocol = Protocol::ALL.iter().find(|known| known.name() == protocol).ok_or("no such protocol")?;
     let operation = Operation::ALL.iter().find(|known| known.name() == operation).ok_or("no such operation")?;
-    node::run(*protocol, *operation, count.parse().map_err(|_| "COUNT is a number")?);
+    let part = Part::ALL.iter().find(|known| known.name() == part).ok_or("no such part")?;
+    let count = count.parse().map_err(|_| "COUNT is a number")?;
+    match part {
+        Part::Whole => node::run(*protocol, *operation, count),
+        Part::Codec => door::run_codec(*protocol, *operation, count),
+    }
     Ok(())
 }
 
 fn count_all() -> Result<Figures, String> {
     let mut figures = Figures::new();
     for protocol in Protocol::ALL {
-        for operation in Operation::ALL {
-            let few = instructions(protocol.name(), operation.name(), COUNT)?;
-            let many = instructions(protocol.name(), operation.name(), 2 * COUNT)?;
-            let count = i64::try_from(COUNT).expect("a small number");
-            let each = (many - few) / count;
-            println!("{:<5} {:<28} {each:>7} instructions", protocol.name(), operation.name());
-            figures.entry(protocol.name().to_owned()).or_default().insert(operation.name().to_owned(), each);
+        for part in Part::ALL {
+            let name = format!("{}-{}", protocol.name(), part.name());
+            for operation in Operation::ALL {
+                let count = if operation == Operation::Query { QUERY_COUNT } else { COUNT };
+                let run = |count: usize| {
+                    callgrind::count(&["run", protocol.name(), part.name(), operation.name(), &count.to_string()])
+                };
+                let figure = each(run(count)?, run(2 * count)?, count);
+                let Figure { instructions, allocations } = figure;
+                println!(
+                    "{name:<12} {:<12} {instructions:>9} instructions {allocations:>7} allocations",
+                    operation.name()
+                );
+                figures.entry(name.clone()).or_default().insert(operation.name().to_owned(), figure);
+            }
         }
     }
     Ok(figures)
 }
 
-/// What callgrind counts in a whole run of this binary.
-fn instructions(protocol: &str, operation: &str, count: usize) -> Result<i64, String> {
-    let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let done = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(this)
-        .args(["run", protocol, operation, &count.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind: {error} (Debian: apt-get install valgrind)"))?;
-    let told = String::from_utf8_lossy(&done.stderr);
-    let collected = told.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    match collected {
-        Some(collected) if done.status.success() => Ok(collected),
-        _ => Err(format!("valgrind ended with {}:\n{told}", done.status)),
+/// What each of `count` operations takes, by which the second run had more.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn each(few: Counts, many: Counts, count: usize) -> Figure {
+    let each = |few: u64, many: u64| many.saturating_sub(few) as f64 / count as f64;
+    Figure {
+        instructions: each(few.instructions, many.instructions).round(),
+        allocations: (each(few.allocations, many.allocations) * 100.0).round() / 100.0,
     }
 }
 
@@ -103,8 +123,8 @@ fn record(figures: &Figures) -> Result<(), String> {
     let compiler = Command::new("rustc").arg("--version").output().map_err(|error| format!("rustc: {error}"))?;
     let compiler = String::from_utf8_lossy(&compiler.stdout);
     let head = format!(
-        "# Instructions an operation, written by `cargo run --release -p bench --bin instructions -- record`.\n\
-         # `verify` holds them to 5 %: a change that moves one, or another compiler, says why and records anew.\n\
+        "# Instructions and allocations an operation, written by `cargo run --release -p bench --bin instructions -- record`.\n\
+         # `verify` holds them to 2 %: a change that moves one, or another compiler, says why and records anew.\n\
          # {}\n\n",
         compiler.trim()
     );
@@ -122,17 +142,21 @@ fn verify(figures: &Figures) -> Result<(), String> {
 /// What is not as the baseline says, figures that only one of the two has included.
 fn deviations(figures: &Figures, baseline: &Figures) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (protocol, operation, each) in flat(figures) {
-        match baseline.get(protocol).and_then(|operations| operations.get(operation)) {
-            None => wrong.push(format!("{protocol} {operation} has no baseline")),
-            Some(expected) => {
-                let deviation = percent(each, *expected);
-                if deviation.abs() > DEVIATION_PERCENT_MAX {
-                    wrong.push(format!(
-                        "{protocol} {operation}: {each}, {deviation:+.1} % from the baseline of {expected}"
-                    ));
-                }
-            }
+    for (protocol, operation, figure) in flat(figures) {
+        let Some(expected) = baseline.get(protocol).and_then(|operations| operations.get(operation)) else {
+            wrong.push(format!("{protocol} {operation} has no baseline"));
+            continue;
+        };
+        let (found, known) = (figure.instructions, expected.instructions);
+        let deviation = (found - known) * 100.0 / known;
+        if deviation.abs() > DEVIATION_PERCENT_MAX {
+            wrong.push(format!(
+                "{protocol} {operation}: {found} instructions, {deviation:+.1} % from the baseline of {known}"
+            ));
+        }
+        let (found, known) = (figure.allocations, expected.allocations);
+        if (found - known).abs() > DEVIATION_ALLOCATIONS_MAX {
+            wrong.push(format!("{protocol} {operation}: {found} allocations, the baseline is {known}"));
         }
     }
     for (protocol, operation, _) in flat(baseline) {
@@ -143,16 +167,10 @@ fn deviations(figures: &Figures, baseline: &Figures) -> Vec<String> {
     wrong
 }
 
-fn flat(figures: &Figures) -> impl Iterator<Item = (&str, &str, i64)> {
+fn flat(figures: &Figures) -> impl Iterator<Item = (&str, &str, Figure)> {
     figures.iter().flat_map(|(protocol, operations)| {
-        operations.iter().map(move |(operation, each)| (protocol.as_str(), operation.as_str(), *each))
+        operations.iter().map(move |(operation, figure)| (protocol.as_str(), operation.as_str(), *figure))
     })
-}
-
-/// How much more than the baseline, in percent.
-#[allow(clippy::cast_precision_loss, reason = "counts of instructions are far below 2^52")]
-fn percent(each: i64, expected: i64) -> f64 {
-    (each - expected) as f64 * 100.0 / expected as f64
 }
 
 #[cfg(test)]
@@ -160,19 +178,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_may_leave_its_baseline_by_five_percent() {
-        let figures = |each: &[(&str, i64)]| {
-            let operations = each.iter().map(|(operation, each)| ((*operation).to_owned(), *each)).collect();
-            Figures::from([("http".to_owned(), operations)])
+    fn a_figure_may_leave_its_baseline_by_little() {
+        let figures = |each: &[(&str, f64, f64)]| {
+            let figure = |instructions: f64, allocations: f64| Figure { instructions, allocations };
+            let operations = each.iter().map(|(name, first, second)| ((*name).to_owned(), figure(*first, *second)));
+            Figures::from([("http".to_owned(), operations.collect())])
         };
-        let baseline = figures(&[("GetItem", 1_000)]);
-        let check = |each: &[(&str, i64)], expect: &[&str]| assert_eq!(deviations(&figures(each), &baseline), expect);
-        check(&[("GetItem", 1_000)], &[]);
-        check(&[("GetItem", 1_050)], &[]);
-        check(&[("GetItem", 950)], &[]);
-        check(&[("GetItem", 1_051)], &["http GetItem: 1051, +5.1 % from the baseline of 1000"]);
-        check(&[("GetItem", 949)], &["http GetItem: 949, -5.1 % from the baseline of 1000"]);
-        check(&[("GetItem", 1_000), ("PutItem", 1)], &["http PutItem has no baseline"]);
+        let baseline = figures(&[("GetItem", 1_000.0, 2.0)]);
+        let check = |each: &[(&str, f64, f64)], expect: &[&str]| {
+            assert_eq!(deviations(&figures(each), &baseline), expect);
+        };
+        check(&[("GetItem", 1_000.0, 2.0)], &[]);
+        check(&[("GetItem", 1_020.0, 2.1)], &[]);
+        check(&[("GetItem", 980.0, 1.9)], &[]);
+        check(&[("GetItem", 1_021.0, 2.0)], &["http GetItem: 1021 instructions, +2.1 % from the baseline of 1000"]);
+        check(&[("GetItem", 979.0, 2.0)], &["http GetItem: 979 instructions, -2.1 % from the baseline of 1000"]);
+        check(&[("GetItem", 1_000.0, 3.0)], &["http GetItem: 3 allocations, the baseline is 2"]);
+        check(&[("GetItem", 1_000.0, 2.0), ("PutItem", 1.0, 0.0)], &["http PutItem has no baseline"]);
         check(&[], &["http GetItem has a baseline and is not counted"]);
+    }
+
+    #[test]
+    fn what_starting_takes_is_not_an_operations() {
+        let counts = |instructions, allocations| Counts { instructions, allocations };
+        let figure = each(counts(10_000, 500), counts(14_000, 505), 4);
+        assert_eq!(figure, Figure { instructions: 1_000.0, allocations: 1.25 });
     }
 }

@@ -10,7 +10,7 @@ use runtime::{MeshPorts, Runtime};
 use std::path::PathBuf;
 
 /// Requests that are received at once.
-const DEPTH: usize = 16;
+pub(crate) const DEPTH: usize = 16;
 
 /// Does `count` operations.
 pub(crate) fn run(protocol: Protocol, operation: Operation, count: usize) {

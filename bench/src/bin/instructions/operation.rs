@@ -4,6 +4,11 @@
 
 /// How many items the table holds.
 pub(crate) const ITEM_COUNT: usize = 1_024;
+/// How many of them have the same partition key: a Query reads most of them.
+const COLLECTION_ITEM_COUNT: usize = 128;
+
+/// How many items a page of a Query has.
+pub(crate) const PAGE_ITEM_COUNT: usize = 100;
 
 /// The table that the operations are for.
 pub(crate) const CREATE_TABLE: &str = r#"{"TableName":"counted","BillingMode":"PAY_PER_REQUEST",
@@ -19,11 +24,13 @@ pub(crate) enum Operation {
     Put,
     /// Two of its attributes changed, on a condition that holds.
     Update,
+    /// A hundred items of one partition key.
+    Query,
 }
 
 impl Operation {
     /// All of them.
-    pub(crate) const ALL: [Operation; 3] = [Operation::Get, Operation::Put, Operation::Update];
+    pub(crate) const ALL: [Operation; 4] = [Operation::Get, Operation::Put, Operation::Update, Operation::Query];
 
     /// As the baseline names it.
     pub(crate) fn name(self) -> &'static str {
@@ -36,12 +43,14 @@ impl Operation {
             Operation::Get => "GetItem",
             Operation::Put => "PutItem",
             Operation::Update => "UpdateItem",
+            Operation::Query => "Query",
         }
     }
 
     /// The body of the call for the item of a number.
     pub(crate) fn body(self, number: usize) -> String {
-        let key = format!(r#""p":{{"S":"customer#{:06}"}},"s":{{"N":"{}"}}"#, number / 4, number % 4);
+        let (collection, place) = (number / COLLECTION_ITEM_COUNT, number % COLLECTION_ITEM_COUNT);
+        let key = format!(r#""p":{{"S":"customer#{collection:06}"}},"s":{{"N":"{place}"}}"#);
         match self {
             Operation::Get => format!(r#"{{"TableName":"counted","Key":{{{key}}}}}"#),
             Operation::Put => format!(
@@ -54,6 +63,10 @@ impl Operation {
                 "ConditionExpression":"attribute_exists(p) AND #c >= :zero AND paid = :paid",
                 "ExpressionAttributeNames":{{"#c":"count"}},"ExpressionAttributeValues":{{":one":{{"N":"1"}},
                 ":zero":{{"N":"0"}},":paid":{{"BOOL":true}},":street":{{"S":"10 Downing Street"}}}}}}"##
+            ),
+            Operation::Query => format!(
+                r#"{{"TableName":"counted","KeyConditionExpression":"p = :p","Limit":{PAGE_ITEM_COUNT},
+                "ExpressionAttributeValues":{{":p":{{"S":"customer#{collection:06}"}}}}}}"#
             ),
         }
     }
