@@ -30,9 +30,9 @@ const MERGE_COUNT_MAX: usize = 2;
 /// Segments that the log may have whatever the memory is.
 const LOG_SEGMENT_COUNT_MIN: u64 = 4;
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const CLEAN_PERCENT: u64 = 125;
+const CLEAN_PERCENT: u64 = 118;
 /// ... so many that this is what is left ...
-const CLEANED_PERCENT: u64 = 112;
+const CLEANED_PERCENT: u64 = 106;
 /// ... and segments that may be there besides.
 const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
 /// Live bytes per hundred used ones up to which a segment is worth emptying.
