@@ -19,7 +19,7 @@ pub(crate) use layout::{
     CONTAINER_KIND_MASK, Container, EMPTY_MAP, TAG_BINARY, TAG_BINARY_SET, TAG_BYTES, TAG_LIST, TAG_MAP, TAG_NUMBER,
     TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET,
 };
-pub(crate) use view::{SIZE_PER_ENCODED_BYTE_MAX, encoded_size_bytes, encoded_type};
+pub(crate) use view::{encoded_size_bytes, encoded_type};
 
 use crate::error::Error;
 use crate::value::Value;

@@ -1,5 +1,6 @@
 //! What a memtable holds for a key: where the change lies in the journal, and the item with its size (FORMAT.md).
 
+use crate::items::ItemBytes;
 use journal::{Location, SegmentId};
 use memtable::{Entry, Found};
 
@@ -31,6 +32,11 @@ impl<'a> Image<'a> {
             item: (!item.is_empty()).then_some(item),
             item_bytes: u32::from_le_bytes([b0, b1, b2, b3]),
         }
+    }
+
+    /// The item, if there is one.
+    pub(crate) fn into_item(self) -> Option<ItemBytes<'a>> {
+        self.item.map(|item| ItemBytes::Memory(item, Some(self.item_bytes)))
     }
 
     /// Writes the value to `out`, replacing what was there.

@@ -28,8 +28,8 @@ pub(crate) struct Items {
 /// An item in its stored encoding, wherever it was found.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemBytes<'a> {
-    /// In a memtable, or in flight.
-    Memory(&'a [u8]),
+    /// In a memtable, with its size as DynamoDB counts it, or in flight.
+    Memory(&'a [u8], Option<u32>),
     /// In the cache, or read from the disk.
     Shared(Bytes),
 }
@@ -38,8 +38,16 @@ impl ItemBytes<'_> {
     /// The item.
     pub(crate) fn item(&self) -> ItemRef<'_> {
         match self {
-            Self::Memory(bytes) => ItemRef::from_trusted(bytes),
+            Self::Memory(bytes, _) => ItemRef::from_trusted(bytes),
             Self::Shared(bytes) => ItemRef::from_trusted(bytes),
+        }
+    }
+
+    /// Its size as DynamoDB counts it, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Memory(_, Some(item_bytes)) => *item_bytes as usize,
+            Self::Memory(_, None) | Self::Shared(_) => self.item().size_bytes(),
         }
     }
 }
@@ -63,7 +71,7 @@ impl Items {
     /// The newest image of the key; `None` if there is no such item.
     pub(crate) fn find<'a>(&'a self, key: &[u8], reads: &mut Reads) -> Result<Option<ItemBytes<'a>>, Missing> {
         if let Some(found) = self.set.find_in_memory(key) {
-            return Ok(image_of(found).item.map(ItemBytes::Memory));
+            return Ok(image_of(found).into_item());
         }
         if self.set.runs().is_empty() {
             return Ok(None);
@@ -106,9 +114,7 @@ impl Items {
     /// The item of a key that a walk has come to; its value is one of a live entry.
     pub(crate) fn item_of_entry<'w>(&self, entry: WalkEntry<'w>, reads: &mut Reads) -> Result<ItemBytes<'w>, Missing> {
         match entry.value {
-            WalkValue::Memory(found) => {
-                Ok(ItemBytes::Memory(image_of(found).item.expect("a walk yields live entries")))
-            }
+            WalkValue::Memory(found) => Ok(image_of(found).into_item().expect("a walk yields live entries")),
             WalkValue::File(value) => {
                 let cached = reads.cache.item(self.owner.0, entry.key).filter(|(version, _)| *version == entry.version);
                 if let Some((_, item)) = cached {

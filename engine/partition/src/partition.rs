@@ -347,7 +347,7 @@ impl Partition {
     /// The item as it will be once everything in flight is applied.
     pub(crate) fn newest<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
         match self.in_flight.newest(key) {
-            Some(image) => Ok(image.map(|image| ItemBytes::Memory(image))),
+            Some(image) => Ok(image.map(|image| ItemBytes::Memory(image, None))),
             None => self.applied(reads, key),
         }
     }

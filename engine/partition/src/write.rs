@@ -6,6 +6,7 @@
 use crate::collections::{CollectionChange, hash_of};
 use crate::context::reserve;
 use crate::effect::{EffectsBuilder, SetId};
+use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
@@ -56,7 +57,7 @@ impl From<Missing> for Halt {
 }
 
 impl Partition {
-    /// What a write of `new` in the place of `old`, the newest image, does besides. The effects on the sets that follow from the items
+    /// What a write of `new` in the place of `found`, the newest image, does besides. The effects on the sets that follow from the items
     /// are noted for the proposal, which comes next.
     ///
     /// # Errors
@@ -65,12 +66,13 @@ impl Partition {
         &self,
         effects: &mut EffectsBuilder,
         key: &[u8],
-        old: Option<ItemRef<'a>>,
+        found: Option<&'a ItemBytes<'_>>,
         new: Option<ItemRef<'a>>,
     ) -> Result<(Replaced, WriteEffect<'a>), Error> {
+        let old = found.map(ItemBytes::item);
         let is_paid = self.throughput.is_bounded(Access::Write);
         let replaced = Replaced {
-            old_bytes: old.map(|old| old.size_bytes()),
+            old_bytes: found.map(ItemBytes::size_bytes),
             collection: self.collection_change(key, old, new),
             units: if is_paid { write_units(&self.definition, old, new).total() } else { CapacityUnits::ZERO },
         };

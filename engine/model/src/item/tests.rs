@@ -44,7 +44,11 @@ fn check_round_trip(map: &BTreeMap<String, Value>) -> Item {
     let (verified, size_bytes) = Item::verify_sized(item.bytes().clone()).unwrap();
     assert_eq!(verified, item);
     assert_eq!(item.as_ref().size_bytes(), size_bytes);
-    assert!(size_bytes <= SIZE_PER_ENCODED_BYTE_MAX * item.bytes().len(), "{size_bytes} of {}", item.bytes().len());
+    assert!(
+        size_bytes <= view::SIZE_PER_ENCODED_BYTE_MAX * item.bytes().len(),
+        "{size_bytes} of {}",
+        item.bytes().len()
+    );
     assert_eq!(item.as_ref().size_bytes(), map_size_bytes(map));
     assert_eq!(item.to_value_map(), *map);
     for (name, value) in map {

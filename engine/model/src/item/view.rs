@@ -99,6 +99,11 @@ impl<'a> ItemRef<'a> {
             .sum()
     }
 
+    /// Whether its size is more than that. Most items are far from any limit, and are not counted for it.
+    pub fn exceeds(&self, size_bytes_max: usize) -> bool {
+        self.bytes.len() * SIZE_PER_ENCODED_BYTE_MAX > size_bytes_max && self.size_bytes() > size_bytes_max
+    }
+
     /// The encoding: of the item, or of the nested map as an item of its own.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
@@ -245,7 +250,7 @@ impl<'a> ValueRef<'a> {
 
 /// An item's size as DynamoDB counts it is at most so many times the length of its encoding: a number's two digits count a byte as they take one here, its
 /// sign and its magnitude one each where tag and exponent stand; a document's three are its tag, its count and one more; whatever else counts is here as it is.
-pub(crate) const SIZE_PER_ENCODED_BYTE_MAX: usize = 2;
+pub(super) const SIZE_PER_ENCODED_BYTE_MAX: usize = 2;
 
 /// What a map or list costs besides its elements.
 ///

@@ -58,16 +58,21 @@ impl<'a> PageReader<'a> {
         reader
     }
 
-    /// Evaluates an item and adds it to the page if it matches. When it returns false the page is full, and the item is
+    /// Evaluates an item of that size and adds it to the page if it matches. When it returns false the page is full, and the item is
     /// its last.
     // DynamoDB: developer guide: what is read is measured and charged before it is filtered, and whole.
-    pub fn read(&mut self, evaluator: &mut Evaluator, item: ItemRef<'_>, page: &mut PageBuilder) -> bool {
+    pub fn read(
+        &mut self,
+        evaluator: &mut Evaluator,
+        (item, size_bytes): (ItemRef<'_>, usize),
+        page: &mut PageBuilder,
+    ) -> bool {
         match self.entry() {
-            None => page.evaluate(item.size_bytes()),
+            None => page.evaluate(size_bytes),
             Some(entry) => page.evaluate(entry.size_bytes(item)),
         }
         if self.fetches {
-            page.fetch(item.size_bytes());
+            page.fetch(size_bytes);
         }
         if self.filter.passes(item) {
             page.push(|| self.select(evaluator, item));

@@ -7,7 +7,6 @@ use super::{
     Attributes, Choice, ConditionalWrite, ConsumedCapacity, Evaluator, ItemCollectionMetrics, ReturnConsumedCapacity,
     ReturnItemCollectionMetrics, ReturnValues, WriteEffect,
 };
-use crate::item::SIZE_PER_ENCODED_BYTE_MAX;
 use crate::limits::ITEM_SIZE_BYTES_MAX;
 use crate::table::TableDefinition;
 use crate::{Error, Item, ItemRef, Text};
@@ -94,9 +93,7 @@ impl PutItem {
 
 /// Refuses an item that is too large to be stored.
 pub(crate) fn check_item_size(item: ItemRef<'_>) -> Result<(), Error> {
-    // Most items are far from it, and need not be counted.
-    let is_small = item.as_bytes().len() * SIZE_PER_ENCODED_BYTE_MAX <= ITEM_SIZE_BYTES_MAX;
-    if !is_small && item.size_bytes() > ITEM_SIZE_BYTES_MAX {
+    if item.exceeds(ITEM_SIZE_BYTES_MAX) {
         return Err(item_too_large());
     }
     Ok(())

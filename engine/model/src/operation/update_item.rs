@@ -180,7 +180,7 @@ impl UpdateItem {
 
 /// Checks that an updated item is one that the table can have.
 fn check_updated_item(definition: &TableDefinition, item: ItemRef<'_>) -> Result<(), Error> {
-    let is_small = item.size_bytes() <= ITEM_SIZE_BYTES_MAX;
+    let is_small = !item.exceeds(ITEM_SIZE_BYTES_MAX);
     let checked = if is_small { check_index_entries(definition, item) } else { Err(item_too_large()) };
     checked.map_err(|error| if error == item_too_large() { Error::validation(UPDATE_TOO_LARGE) } else { error })
 }

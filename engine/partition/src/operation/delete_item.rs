@@ -49,7 +49,7 @@ impl Partition {
             drop(found);
             return Err(self.charge_refusal(units, error).into());
         }
-        let (replaced, effect) = self.weigh(effects, key, old, None)?;
+        let (replaced, effect) = self.weigh(effects, key, found.as_ref(), None)?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }

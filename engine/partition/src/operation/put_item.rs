@@ -45,7 +45,7 @@ impl Partition {
             drop(found);
             return Err(self.charge_refusal(units, error).into());
         }
-        let (replaced, effect) = self.weigh(effects, key, old, Some(item.as_ref()))?;
+        let (replaced, effect) = self.weigh(effects, key, found.as_ref(), Some(item.as_ref()))?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }

@@ -118,7 +118,7 @@ impl Partition {
             match (item, &mut behind_count) {
                 (Ok(item), None) => {
                     let item = item.expect("an entry of an index leads to an item");
-                    if !reader.read(evaluator, item.item(), page) {
+                    if !reader.read(evaluator, (item.item(), item.size_bytes()), page) {
                         return Ok(Some(reader.last_evaluated_key(evaluator, item.item())));
                     }
                     let last = last.get_or_insert_default();

@@ -47,7 +47,7 @@ impl Partition {
             return Err(self.charge_refusal(units, error).into());
         }
         let updated = request.apply(evaluator, &self.definition, old)?;
-        let (replaced, effect) = self.weigh(effects, key, old, updated.item.as_ref().map(Item::as_ref))?;
+        let (replaced, effect) = self.weigh(effects, key, found.as_ref(), updated.item.as_ref().map(Item::as_ref))?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((updated, replaced, reply))
     }

@@ -103,7 +103,7 @@ fn page(request: &Query, items: &[Item]) -> QueryReply {
     let mut reader = request.reader(evaluator, &definition, &range);
     let mut last = None;
     for item in items {
-        if !reader.read(evaluator, item.as_ref(), &mut page) {
+        if !reader.read(evaluator, (item.as_ref(), item.as_ref().size_bytes()), &mut page) {
             last = Some(reader.last_evaluated_key(evaluator, item.as_ref()));
             break;
         }

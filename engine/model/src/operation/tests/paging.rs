@@ -222,7 +222,11 @@ fn a_page_ends_at_its_limit_or_at_one_megabyte() {
     let range = query().bind(evaluator, definition).unwrap();
     let small = item(&[("pk", string("x"))]);
     let mut read = |request: &Query, page: &mut PageBuilder| {
-        request.reader(evaluator, definition, &range).read(evaluator, small.as_ref(), page)
+        request.reader(evaluator, definition, &range).read(
+            evaluator,
+            (small.as_ref(), small.as_ref().size_bytes()),
+            page,
+        )
     };
     let mut page = query().page();
     assert!((0..1000).all(|_| read(&query(), &mut page)) && !page.is_full());
@@ -240,7 +244,7 @@ fn a_page_ends_at_its_limit_or_at_one_megabyte() {
     let request = Scan { select: Choice::Known(Select::Count), consistent_read: true, ..scan() };
     let mut page = request.page();
     let mut reader = request.reader(evaluator, definition, None);
-    let pushed = (1..).find(|_| !reader.read(evaluator, large.as_ref(), &mut page));
+    let pushed = (1..).find(|_| !reader.read(evaluator, (large.as_ref(), large.as_ref().size_bytes()), &mut page));
     assert_eq!((pushed, request.units(&page, None).total().as_f64()), (Some(11), 275.0));
     let reply = scan().reply(definition, None, page, None);
     assert_eq!((reply.items, reply.count, reply.consumed), (None, 11, None));
