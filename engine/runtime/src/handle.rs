@@ -156,6 +156,15 @@ impl Runtime {
         Ok(File::new(kind))
     }
 
+    /// Opens a file that is there, for reading alone: whoever may not write it may read it, and nothing can change it through this handle.
+    pub async fn open_file_to_read(&self, path: &Path) -> Result<File, FileError> {
+        let kind = match &self.backend {
+            Backend::Real(core) => FileKind::Real(Rc::new(core.open_file_to_read(path).await?)),
+            Backend::Simulated(core) => FileKind::Simulated(Rc::new(core.open_file_to_read(path).await?)),
+        };
+        Ok(File::new(kind))
+    }
+
     /// Reads a file of any length that people or other programs write: at most `bytes_max`, else it is refused. It blocks the
     /// core for as long as that takes: for the start, and for what is done on demand once in months.
     pub async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {

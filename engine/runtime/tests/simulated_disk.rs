@@ -409,3 +409,20 @@ fn a_lying_disk_and_rot_leave_other_bytes_than_were_written() {
     machine.restart();
     assert_eq!(machine.disk().read_live(log())[5000], 0x11);
 }
+
+#[test]
+fn a_file_that_is_opened_to_read_is_read_and_not_written() {
+    let machine = Machine::new(1);
+    let runtime = machine.runtime();
+    let done = machine.run(async {
+        let file = create_log(&runtime, 4).await;
+        file.write_durable_at(0, full_of(7, 1)).await.1.unwrap();
+        let file = runtime.open_file_to_read(log()).await.unwrap();
+        assert!(file.write_at(0, full_of(8, 1)).await.1.is_err());
+        assert!(file.write_durable_at(0, full_of(8, 1)).await.1.is_err());
+        assert!(file.extend_to(8 * BLOCK_BYTES as u64).await.is_err());
+        assert!(file.read_at(0, BLOCK_BYTES).await.unwrap().as_slice().iter().all(|byte| *byte == 7));
+    });
+    assert_eq!(done, Ok(()));
+    assert_eq!(machine.disk().read_durable(log()).len(), 4 * BLOCK_BYTES);
+}

@@ -165,7 +165,17 @@ impl File {
 
 impl Core {
     pub(crate) async fn open_file(self: &Rc<Self>, path: &Path) -> Result<File, FileError> {
-        let descriptor = self.open_direct(path, 0, "open").await?;
+        let descriptor = self.open_direct(path, libc::O_RDWR, "open").await?;
+        self.known_file(descriptor, path)
+    }
+
+    pub(crate) async fn open_file_to_read(self: &Rc<Self>, path: &Path) -> Result<File, FileError> {
+        let descriptor = self.open_direct(path, libc::O_RDONLY, "open").await?;
+        self.known_file(descriptor, path)
+    }
+
+    /// A file that was there, with the length that it has.
+    fn known_file(self: &Rc<Self>, descriptor: OwnedFd, path: &Path) -> Result<File, FileError> {
         let length = rustix::fs::fstat(&descriptor)
             .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
         let len_bytes = u64::try_from(length.st_size).expect("a length is not negative");
@@ -174,7 +184,7 @@ impl Core {
 
     pub(crate) async fn create_file(self: &Rc<Self>, path: &Path, len_bytes: u64) -> Result<File, FileError> {
         assert!(len_bytes.is_multiple_of(BLOCK_BYTES as u64), "a file of {len_bytes} bytes is not whole blocks");
-        let descriptor = self.open_direct(path, libc::O_CREAT | libc::O_EXCL, "create").await?;
+        let descriptor = self.open_direct(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL, "create").await?;
         let file = self.new_file(descriptor, path, 0)?;
         file.extend_to(len_bytes).await?;
         let mut zeros = Buffer::zeroed(ZERO_STEP_BYTES);
@@ -226,7 +236,7 @@ impl Core {
     }
 
     async fn open_direct(&self, path: &Path, flags: i32, operation: &'static str) -> Result<OwnedFd, FileError> {
-        let flags = flags | libc::O_RDWR | libc::O_CLOEXEC;
+        let flags = flags | libc::O_CLOEXEC;
         match self.open_with(path, flags | libc::O_DIRECT, operation).await {
             // A file system in memory may have no direct I/O, and nothing to gain from it. A file that was there would
             // have been refused before, so one that is there now is what the first attempt has left.

@@ -18,11 +18,18 @@ pub(crate) struct File {
     inode: InodeId,
     path: PathBuf,
     len_bytes: Cell<u64>,
+    /// Opened for reading alone.
+    is_to_read: bool,
 }
 
 impl File {
     pub(super) fn new(core: Core, inode: InodeId, path: &Path, len_bytes: u64) -> File {
-        File { core, inode, path: path.to_path_buf(), len_bytes: Cell::new(len_bytes) }
+        File { core, inode, path: path.to_path_buf(), len_bytes: Cell::new(len_bytes), is_to_read: false }
+    }
+
+    /// The same file, for reading alone.
+    pub(super) fn into_read_only(self) -> File {
+        File { is_to_read: true, ..self }
     }
 
     pub(crate) fn len_bytes(&self) -> u64 {
@@ -34,6 +41,7 @@ impl File {
     }
 
     pub(crate) async fn extend_to(&self, len_bytes: u64) -> Result<(), FileError> {
+        self.check_writable("allocate")?;
         if len_bytes > self.len_bytes.get() {
             self.core.submit(&self.path, "allocate", Request::Allocate { inode: self.inode, len_bytes }).await?;
             self.len_bytes.set(self.len_bytes.get().max(len_bytes));
@@ -64,6 +72,9 @@ impl File {
     }
 
     async fn write(&self, offset: u64, buffer: Buffer, is_durable: bool) -> (Buffer, Result<(), FileError>) {
+        if let Err(error) = self.check_writable("write") {
+            return (buffer, Err(error));
+        }
         let end = offset + buffer.len() as u64;
         let len_bytes = self.len_bytes.get();
         assert!(end <= len_bytes, "write up to {end} of {}: extend it first", self.path.display());
@@ -71,6 +82,10 @@ impl File {
         let request = Request::Write { inode: self.inode, offset, bytes, is_durable };
         let result = self.core.submit(&self.path, "write", request).await;
         (buffer, result.map(drop))
+    }
+
+    fn check_writable(&self, operation: &'static str) -> Result<(), FileError> {
+        if self.is_to_read { Err(FileError::from_errno(&self.path, operation, libc::EBADF)) } else { Ok(()) }
     }
 }
 

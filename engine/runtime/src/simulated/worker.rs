@@ -200,6 +200,11 @@ impl Core {
             .ok_or_else(|| FileError::NotFound { path: path.to_path_buf() })
     }
 
+    /// As on the real machine, the kernel refuses every change through it.
+    pub(crate) async fn open_file_to_read(&self, path: &Path) -> Result<File, FileError> {
+        Ok(self.open_file(path).await?.into_read_only())
+    }
+
     pub(crate) async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {
         let file = self.open_file(path).await?;
         let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX);

@@ -52,6 +52,29 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn a_file_that_is_opened_to_read_is_read_and_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    on_one_core(move |runtime| {
+        let path = path.clone();
+        async move {
+            let file = runtime.create_file(&path, 4 * BLOCK).await.unwrap();
+            file.write_durable_at(BLOCK, filled(BLOCK_BYTES)).await.1.unwrap();
+            let mut permissions = std::fs::metadata(&path).unwrap().permissions();
+            permissions.set_readonly(true);
+            std::fs::set_permissions(&path, permissions).unwrap();
+            let file = runtime.open_file_to_read(&path).await.unwrap();
+            assert_eq!(file.len_bytes(), 4 * BLOCK);
+            assert!(file.read_at(BLOCK, BLOCK_BYTES).await.unwrap().as_slice() == pattern(BLOCK_BYTES));
+            let (_, outcome) = file.write_at(BLOCK, Buffer::zeroed(BLOCK_BYTES)).await;
+            assert!(matches!(outcome, Err(FileError::Io { operation: "write", .. })), "{outcome:?}");
+            assert!(file.extend_to(8 * BLOCK).await.is_err());
+            assert!(file.read_at(BLOCK, BLOCK_BYTES).await.unwrap().as_slice() == pattern(BLOCK_BYTES));
+        }
+    });
+}
+
+#[test]
 fn a_new_file_is_this_users_alone_and_any_length_is_read_whole() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
