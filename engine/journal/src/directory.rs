@@ -49,6 +49,17 @@ pub(crate) enum Filling {
 impl Directories {
     /// Makes the directories if they are not there.
     pub(crate) async fn open(runtime: &Runtime, options: &JournalOptions) -> Result<Directories, JournalError> {
+        let directories = Directories::of(options)?;
+        for (path, data_directory) in directories.paths.iter().zip(&options.data_directories) {
+            runtime.create_directory(path).await?;
+            settle_name(runtime, path).await?;
+            settle_name(runtime, data_directory).await?;
+        }
+        Ok(directories)
+    }
+
+    /// Those of a journal, there or not.
+    pub(crate) fn of(options: &JournalOptions) -> Result<Directories, JournalError> {
         if options.data_directories.is_empty() {
             return Err(JournalError::Options("name at least one data directory"));
         }
@@ -58,9 +69,6 @@ impl Directories {
             if paths.contains(&path) {
                 return Err(JournalError::Options("a data directory is named twice"));
             }
-            runtime.create_directory(&path).await?;
-            settle_name(runtime, &path).await?;
-            settle_name(runtime, data_directory).await?;
             paths.push(path);
         }
         Ok(Directories { paths, segment_bytes: options.segment_bytes })
@@ -84,23 +92,51 @@ impl Directories {
     /// Checks that each directory is the one it should be, and gives the journal's id. `has_files` says whether there are
     /// segment files: without any, identities that are missing are written (the journal is new, or its creation was cut short).
     pub(crate) async fn identify(&self, runtime: &Runtime, core: u16, has_files: bool) -> Result<u64, JournalError> {
+        let found = self.read_identities(runtime, has_files).await?;
+        let known = self.check_identities(core, &found, has_files)?;
+        let journal_id = known.unwrap_or_else(|| runtime.chance());
+        for (place, (directory, found)) in self.paths.iter().zip(&found).enumerate() {
+            if found.is_none() {
+                write_identity(runtime, directory, &self.expected_identity(core, place, journal_id)?).await?;
+            }
+        }
+        Ok(journal_id)
+    }
+
+    /// The same for who only looks: nothing is written. `None` if the journal was never begun.
+    pub(crate) async fn recognise(
+        &self,
+        runtime: &Runtime,
+        core: u16,
+        has_files: bool,
+    ) -> Result<Option<u64>, JournalError> {
+        let found = self.read_identities(runtime, has_files).await?;
+        self.check_identities(core, &found, has_files)
+    }
+
+    async fn read_identities(&self, runtime: &Runtime, has_files: bool) -> Result<Vec<Option<Identity>>, JournalError> {
         let mut found = Vec::new();
         for directory in &self.paths {
             found.push(read_identity(runtime, directory, has_files).await?);
         }
-        let directory_count =
-            u16::try_from(self.paths.len()).map_err(|_| JournalError::Options("too many data directories"))?;
-        let known = found.iter().flatten().next().map(|identity| identity.journal_id);
-        if known.is_none() && has_files {
-            return Err(JournalError::MissingIdentity { directory: self.paths[0].clone() });
-        }
-        let journal_id = known.unwrap_or_else(|| runtime.chance());
-        for (place, (directory, found)) in self.paths.iter().zip(&found).enumerate() {
-            let place = u16::try_from(place).expect("the count fits");
-            let expected = Identity { core, place, directory_count, journal_id };
+        Ok(found)
+    }
+
+    /// The journal's id, if a directory tells it and none contradicts.
+    fn check_identities(
+        &self,
+        core: u16,
+        found: &[Option<Identity>],
+        has_files: bool,
+    ) -> Result<Option<u64>, JournalError> {
+        let Some(journal_id) = found.iter().flatten().next().map(|identity| identity.journal_id) else {
+            let missing = || JournalError::MissingIdentity { directory: self.paths[0].clone() };
+            return if has_files { Err(missing()) } else { Ok(None) };
+        };
+        for (place, (directory, found)) in self.paths.iter().zip(found).enumerate() {
+            let expected = self.expected_identity(core, place, journal_id)?;
             match found {
-                Some(identity) if *identity == expected => {}
-                Some(identity) => {
+                Some(identity) if *identity != expected => {
                     return Err(JournalError::WrongIdentity {
                         directory: directory.clone(),
                         expected: describe(&expected),
@@ -108,10 +144,17 @@ impl Directories {
                     });
                 }
                 None if has_files => return Err(JournalError::MissingIdentity { directory: directory.clone() }),
-                None => write_identity(runtime, directory, &expected).await?,
+                Some(_) | None => {}
             }
         }
-        Ok(journal_id)
+        Ok(Some(journal_id))
+    }
+
+    fn expected_identity(&self, core: u16, place: usize, journal_id: u64) -> Result<Identity, JournalError> {
+        let directory_count =
+            u16::try_from(self.paths.len()).map_err(|_| JournalError::Options("too many data directories"))?;
+        let place = u16::try_from(place).expect("the count fits");
+        Ok(Identity { core, place, directory_count, journal_id })
     }
 
     /// Creates a segment file with a spare header: in the directory whose turn it is, or in the next one with space.
@@ -205,7 +248,7 @@ fn describe(identity: &Identity) -> String {
 
 async fn read_identity(runtime: &Runtime, directory: &Path, has_files: bool) -> Result<Option<Identity>, JournalError> {
     let path = directory.join(IDENTITY_NAME);
-    let file = match runtime.open_file(&path).await {
+    let file = match runtime.open_file_to_read(&path).await {
         Ok(file) => file,
         Err(FileError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -360,7 +360,7 @@ impl Journal {
 }
 
 /// The record at a location, if the bytes there are that record's.
-fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
+pub(crate) fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
     match record::decode(key, location.offset, bytes) {
         Ok(sealed) if sealed.payload_bytes() == location.len => Ok(sealed),
         Ok(sealed) => Err(DamageKind::RecordLength { found: sealed.payload_bytes() }),

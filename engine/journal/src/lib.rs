@@ -9,6 +9,8 @@
 //! open   ─▶ recovery: plan the end, visit every record of the log, write a mark
 //! ```
 //!
+//! Who only wants to look at a journal that nobody has open takes a [`Survey`] of it, which writes nothing.
+//!
 //! Segments before the log, the *store*, stay as long as records in them are live; both regions are read by location. One [`Journal`]
 //! per core, owned by its worker. Deliberately not here: what a record means (`replication`), when one is dead (`partition`), and which
 //! segments are cleaned (the engine).
@@ -28,6 +30,7 @@ mod record;
 mod recovery;
 mod scan;
 mod state;
+mod survey;
 #[cfg(test)]
 mod test_keys;
 mod verify;
@@ -40,5 +43,6 @@ pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
 pub use record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
 pub use recovery::{RecoveryReport, Tail};
 pub use scan::{Scan, ScannedRecord};
+pub use survey::{Found, Survey, SurveyedSegment};
 pub use verify::{Finding, Verification, Verified};
 pub use walk::{Damage, DamageKind};

@@ -92,7 +92,7 @@ impl RecordSum {
     }
 
     /// Bytes that they take in their segment.
-    fn encoded_bytes(self) -> u64 {
+    pub fn encoded_bytes(self) -> u64 {
         self.count * encoded_bytes(0) as u64 + self.payload_bytes
     }
 }

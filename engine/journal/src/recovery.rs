@@ -72,28 +72,37 @@ pub(crate) struct Recovered {
 }
 
 /// A file of the log or the store, by its header.
-struct LogFile {
-    header: ActiveHeader,
-    file: File,
-    number: u32,
+pub(crate) struct LogFile {
+    pub(crate) header: ActiveHeader,
+    pub(crate) file: File,
+    pub(crate) number: u32,
 }
 
 /// A file whose header tells nothing.
 pub(crate) struct DoubtfulFile {
     pub(crate) path: PathBuf,
     /// `None` when it is too short to hold a flush.
-    file: Option<File>,
-    damage: Damage,
+    pub(crate) file: Option<File>,
+    pub(crate) damage: Damage,
 }
 
 /// All segment files, sorted by what they are.
 #[derive(Default)]
-struct Files {
+pub(crate) struct Files {
     /// By segment id. Those that may be part of the store come first.
-    log: Vec<LogFile>,
-    spares: Vec<(File, u32)>,
-    doubtful: Vec<DoubtfulFile>,
+    pub(crate) log: Vec<LogFile>,
+    pub(crate) spares: Vec<(File, u32)>,
+    pub(crate) doubtful: Vec<DoubtfulFile>,
     highest_number: u32,
+}
+
+/// What the files of a journal are opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To go on with it.
+    Own,
+    /// To look at it.
+    Read,
 }
 
 /// Where the log ends.
@@ -121,7 +130,7 @@ pub(crate) async fn recover(
     let directories = Directories::open(runtime, options).await?;
     let listed = directories.list_segments(runtime).await?;
     let journal_id = directories.identify(runtime, core, !listed.is_empty()).await?;
-    let mut files = sort_files(runtime, journal_id, &listed).await?;
+    let mut files = sort_files(runtime, journal_id, &listed, Purpose::Own).await?;
     let end = find_end(journal_id, &files).await?;
     let store = split_store(&mut files, end.replay_start)?;
 
@@ -154,7 +163,12 @@ pub(crate) async fn recover(
     Ok(Recovered { directories, state, report, doubtful })
 }
 
-async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) -> Result<Files, JournalError> {
+pub(crate) async fn sort_files(
+    runtime: &Runtime,
+    journal_id: u64,
+    listed: &[SegmentFile],
+    purpose: Purpose,
+) -> Result<Files, JournalError> {
     let mut files = Files { highest_number: listed.last().map_or(0, |file| file.number), ..Files::default() };
     for SegmentFile { path, number, len_bytes } in listed {
         let is_usable = *len_bytes >= SEGMENT_BYTES_MIN
@@ -165,7 +179,10 @@ async fn sort_files(runtime: &Runtime, journal_id: u64, listed: &[SegmentFile]) 
             files.doubtful.push(DoubtfulFile { path: path.clone(), file: None, damage });
             continue;
         }
-        let file = runtime.open_file(path).await?;
+        let file = match purpose {
+            Purpose::Own => runtime.open_file(path).await?,
+            Purpose::Read => runtime.open_file_to_read(path).await?,
+        };
         let block = file.read_at(0, BLOCK_BYTES).await?;
         let header = match SegmentHeader::decode(block.as_slice(), journal_id) {
             Ok(header) => header,
@@ -232,7 +249,8 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
         }
     }
     let damage = damage.unwrap_or(Damage { offset: walk.offset, kind: DamageKind::NoFlush });
-    if let Some(sequence) = find_proof(journal_id, Some(walk.epoch), walk.sequence, (&last.file, walk.offset)).await? {
+    let proof = find_proof(journal_id, Some(walk.epoch), walk.sequence, (&last.file, walk.offset)).await?;
+    if let Some((_, sequence)) = proof {
         return Err(JournalError::Rot {
             path: last.file.path().to_path_buf(),
             segment: Some(last.header.segment),
@@ -246,20 +264,25 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
         None => newest_before_last(journal_id, files).await?,
     };
     let is_closed = newest.is_some_and(|header| header.kind == crate::block::FlushKind::Close);
-    let tail = match damage.kind {
-        DamageKind::NoFlush | DamageKind::Epoch { .. } if is_closed => Tail::Closed,
-        DamageKind::NoFlush | DamageKind::Epoch { .. } => Tail::Open,
-        _ if is_stale(journal_id, last, walk.offset).await? => {
-            if is_closed {
-                Tail::Closed
-            } else {
-                Tail::Open
-            }
-        }
-        _ => Tail::Torn { path: last.file.path().to_path_buf(), damage },
-    };
+    let tail = tail_of(journal_id, last, is_closed, (walk.offset, damage)).await?;
     let replay_start = newest.map_or(last.header.segment, |header| header.replay_start);
     Ok(End { offset: walk.offset, sequence: walk.sequence, replay_start, tail })
+}
+
+/// How the log ends, where behind its last good flush, at `offset` of its last segment, there is none.
+pub(crate) async fn tail_of(
+    journal_id: u64,
+    last: &LogFile,
+    is_closed: bool,
+    (offset, damage): (u32, Damage),
+) -> Result<Tail, JournalError> {
+    let is_end = matches!(damage.kind, DamageKind::NoFlush | DamageKind::Epoch { .. })
+        || is_stale(journal_id, last, offset).await?;
+    Ok(match is_end {
+        true if is_closed => Tail::Closed,
+        true => Tail::Open,
+        false => Tail::Torn { path: last.file.path().to_path_buf(), damage },
+    })
 }
 
 /// Whether the block at `offset` is a whole flush header of an earlier use of the file.
@@ -303,7 +326,7 @@ fn rot(log_file: &LogFile, damage: Damage, proven_by: u64) -> JournalError {
 async fn refuse_proven(journal_id: u64, files: &Files, sequence: u64) -> Result<(), JournalError> {
     for doubtful in &files.doubtful {
         let Some(file) = &doubtful.file else { continue };
-        if let Some(proof) = find_proof(journal_id, None, sequence, (file, 0)).await? {
+        if let Some((_, proof)) = find_proof(journal_id, None, sequence, (file, 0)).await? {
             return Err(JournalError::Rot {
                 path: doubtful.path.clone(),
                 segment: None,
@@ -315,20 +338,20 @@ async fn refuse_proven(journal_id: u64, files: &Files, sequence: u64) -> Result<
     Ok(())
 }
 
-/// The sequence of a flush above `sequence` in the file from `offset` on, if there is one.
-async fn find_proof(
+/// Where in the file from `offset` on a flush with a sequence above `sequence` begins, if there is one, and its sequence.
+pub(crate) async fn find_proof(
     journal_id: u64,
     epoch: Option<u64>,
     sequence: u64,
     (file, offset): (&File, u32),
-) -> Result<Option<u64>, JournalError> {
+) -> Result<Option<(u32, u64)>, FileError> {
     let mut reader = Reader::new(file);
     let mut at = offset;
     while at < file_bytes(file) {
         let window = reader.window(at, BLOCK_BYTES).await?;
         let found = find_later_flush((journal_id, epoch), sequence, at, window);
-        if let Some((_, proof)) = found {
-            return Ok(Some(proof));
+        if found.is_some() {
+            return Ok(found);
         }
         at += u32::try_from(window.len()).expect("a window is shorter than 4 GiB");
     }
@@ -475,7 +498,7 @@ async fn write_mark(runtime: &Runtime, directories: &Directories, state: &mut St
     }
 }
 
-fn walk_of(journal_id: u64, log_file: &LogFile, end: u32) -> Walk {
+pub(crate) fn walk_of(journal_id: u64, log_file: &LogFile, end: u32) -> Walk {
     Walk {
         journal_id,
         epoch: log_file.header.epoch,
@@ -503,7 +526,7 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
     }
 }
 
-fn file_bytes(file: &File) -> u32 {
+pub(crate) fn file_bytes(file: &File) -> u32 {
     u32::try_from(file.len_bytes()).expect("longer files are not opened")
 }
 
@@ -518,7 +541,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    fn new(file: &File) -> Reader {
+    pub(crate) fn new(file: &File) -> Reader {
         Reader::with_window(file, WINDOW_BYTES)
     }
 
