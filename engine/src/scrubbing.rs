@@ -17,7 +17,7 @@ use journal::{GroupId, JournalError, SegmentId};
 use model::table::PartitionId;
 use partition::Partition;
 use runtime::{Instant, Runtime, ShareClass, Signal};
-use sstable::{FileId, JournalPlace, Table, TableError};
+use sstable::{Content, Entry, FileId, Table, TableError};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -154,9 +154,11 @@ impl Check {
         let mut live_ends = LiveEnds::new();
         let (bytes, faults): (u64, Vec<Fault>) = match &mut self {
             Self::File(partition, table, verification) => {
-                let mut visit = |place: JournalPlace| {
-                    let end = live_ends.entry(SegmentId(place.segment)).or_default();
-                    *end = (*end).max(place.offset.saturating_add(place.bytes));
+                let mut visit = |_: &[u8], entry: Entry<'_>| {
+                    if let Content::InJournal { place, .. } = entry.content {
+                        let end = live_ends.entry(SegmentId(place.segment)).or_default();
+                        *end = (*end).max(place.offset.saturating_add(place.bytes));
+                    }
                 };
                 let verified = verification.step(table, &mut visit).await;
                 let group = Some(GroupId(partition.0));

@@ -7,9 +7,11 @@
 //! A search goes by halves over the runs' first keys, which are whole, then along one run of at most 16. Shared by whoever
 //! reads it and the cache, on one core. Deliberately not here: checksums (`seal.rs`), and walking (`block_cursor.rs`).
 
+use crate::block_cursor::BlockCursor;
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::entry::{Entry, StoredEntry};
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 /// Bytes before the first entry.
 pub(crate) const HEADER_BYTES: usize = 16;
@@ -64,6 +66,15 @@ impl Block {
     /// Bytes of memory that it holds.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Block>() + self.bytes.len()
+    }
+
+    /// Calls `visit` with the key and the entry of each, in order.
+    pub fn visit(self: &Rc<Self>, visit: &mut dyn FnMut(&[u8], Entry<'_>)) {
+        let mut cursor = BlockCursor::new(Rc::clone(self));
+        for number in 0..self.entry_count {
+            cursor.place_at(number);
+            visit(cursor.key(), cursor.entry());
+        }
     }
 
     /// The entry of `key`.

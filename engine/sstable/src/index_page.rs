@@ -109,6 +109,11 @@ impl IndexPage {
         low.checked_sub(1)
     }
 
+    /// The blocks that it leads to, in order.
+    pub fn blocks(&self) -> impl ExactSizeIterator<Item = BlockRef> {
+        (0..self.count).map(|number| self.block(number))
+    }
+
     /// The reference to a block that is there.
     pub(crate) fn block(&self, number: usize) -> BlockRef {
         assert!(number < self.count, "block {number} of {}", self.count);

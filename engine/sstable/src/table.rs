@@ -39,7 +39,7 @@ impl Table {
         record: TableRecord,
         key: impl FnOnce(u16) -> Result<FileKey, NoKey>,
     ) -> Result<Table, TableError> {
-        let file = runtime.open_file(&directory.join(file_name(record.file))).await?;
+        let file = runtime.open_file_to_read(&directory.join(file_name(record.file))).await?;
         let rot = |damage| TableError::Rot { path: file.path().to_path_buf(), damage };
         let expected = u64::from(record.units) * UNIT_BYTES as u64;
         let Some(footer_offset) = expected.checked_sub(UNIT_BYTES as u64).filter(|_| file.len_bytes() == expected)
@@ -107,6 +107,11 @@ impl Table {
     /// The index page of a number is in memory from now on, for as long as somebody holds it.
     pub fn note_resident(&self, number: usize, page: &Rc<IndexPage>) {
         self.resident.borrow_mut()[number] = Rc::downgrade(page);
+    }
+
+    /// Its index pages, in the order of their keys.
+    pub fn pages(&self) -> impl ExactSizeIterator<Item = BlockRef> {
+        self.root.blocks()
     }
 
     /// Its index page over all index pages.

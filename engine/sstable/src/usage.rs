@@ -32,6 +32,16 @@ impl UsageBuilder {
         *payload_bytes += u64::from(place.bytes).next_multiple_of(u64::from(RECORD_ALIGNMENT));
     }
 
+    /// What was counted, by segment.
+    pub(crate) fn sums(&self) -> Vec<SegmentUse> {
+        let sum = |(segment, (record_count, payload_bytes)): (&u32, &(u32, u64))| SegmentUse {
+            segment: *segment,
+            record_count: *record_count,
+            payload_bytes: *payload_bytes,
+        };
+        self.segments.iter().map(sum).collect()
+    }
+
     /// The payload; `None` if nothing was pointed to.
     pub(crate) fn finish(&self) -> Option<Vec<u8>> {
         if self.segments.is_empty() {

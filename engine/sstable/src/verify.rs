@@ -4,19 +4,18 @@
 //! footer -> root -> usage -> page 0 -> its blocks, a read of many at a time -> page 1 -> ..      every unit once
 //! ```
 //!
-//! One a file that is looked at, owned by whoever looks (the engine's scrub). What is bad is told and passed over, so that one look finds all
+//! One a file that is looked at, owned by whoever looks: the engine's scrub, and [`Table::verify`] for who wants all of it at once. What is bad is told and passed over, so that one look finds all
 //! there is; what a bad page leads to cannot be found and is not looked at. Nothing goes through the cache. Deliberately not here:
 //! when and how fast (the engine).
 
 use crate::block::Block;
-use crate::block_cursor::BlockCursor;
-use crate::entry::{Content, JournalPlace};
-use crate::error::TableError;
+use crate::entry::{Content, Entry};
+use crate::error::{Damage, DamageKind, TableError};
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
 use crate::seal::{BlockRef, Checksums, UNIT_BYTES};
 use crate::table::{Table, check_inside, malformed, read_payload, rot, run_count};
-use crate::usage;
+use crate::usage::{self, SegmentUse, UsageBuilder};
 use std::rc::Rc;
 
 /// How far the verification of a file has come.
@@ -49,6 +48,38 @@ pub struct Verified {
     pub errors: Vec<TableError>,
 }
 
+/// What the entries of a file have been found to be so far.
+#[derive(Default)]
+struct Held {
+    entry_count: u64,
+    tombstone_count: u64,
+    last_key: Vec<u8>,
+    usage: UsageBuilder,
+    is_out_of_order: bool,
+}
+
+impl Table {
+    /// Reads all of the file and calls `visit` with the key and the entry of each, in order. Gives all that is wrong: of the blocks one thing each,
+    /// and where every block is good, whether the entries are those that record and usage tell of.
+    pub async fn verify(&self, visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> Vec<TableError> {
+        let (mut verification, mut held, mut faults) = (Verification::new(), Held::default(), Vec::new());
+        while !verification.is_at_end() {
+            let mut taken = |key: &[u8], entry: Entry<'_>| {
+                held.take(key, entry);
+                visit(key, entry);
+            };
+            faults.extend(verification.step(self, &mut taken).await.errors);
+        }
+        if faults.is_empty() {
+            match self.read_usage().await {
+                Ok(usage) => faults.extend(held.contradiction(self, &usage)),
+                Err(error) => faults.push(error),
+            }
+        }
+        faults
+    }
+}
+
 impl Verification {
     /// At a file's beginning.
     pub fn new() -> Verification {
@@ -61,8 +92,8 @@ impl Verification {
     }
 
     /// Reads the next piece of the file, one read of at most 256 KiB (more only if one block is longer), and checks it. Calls `visit` with
-    /// each place in the journal that it names. The same file each time.
-    pub async fn step(&mut self, table: &Table, visit: &mut dyn FnMut(JournalPlace)) -> Verified {
+    /// the key and the entry of each that it holds, in order. The same file each time.
+    pub async fn step(&mut self, table: &Table, visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> Verified {
         match std::mem::replace(&mut self.stage, Stage::End) {
             Stage::Footer => self.verify_footer(table).await,
             Stage::Root(root) => self.verify_root(table, root).await,
@@ -127,7 +158,7 @@ impl Verification {
         &mut self,
         table: &Table,
         (page, index, first): (usize, Rc<IndexPage>, usize),
-        visit: &mut dyn FnMut(JournalPlace),
+        visit: &mut dyn FnMut(&[u8], Entry<'_>),
     ) -> Verified {
         let count = index.block_count();
         let blocks: Vec<BlockRef> = (first..count).map(|number| index.block(number)).collect();
@@ -135,6 +166,36 @@ impl Verification {
         let next = first + run.len();
         self.stage = if next < count { Stage::Blocks { page, index, block: next } } else { Stage::Page(page + 1) };
         verify_run(table, run, visit).await
+    }
+}
+
+impl Held {
+    fn take(&mut self, key: &[u8], entry: Entry<'_>) {
+        self.is_out_of_order |= self.entry_count > 0 && self.last_key.as_slice() >= key;
+        self.entry_count += 1;
+        match entry.content {
+            Content::Tombstone => self.tombstone_count += 1,
+            Content::InJournal { place, .. } => self.usage.add(place),
+            Content::Inline { .. } | Content::BareKey { .. } => {}
+        }
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+    }
+
+    /// What of the file as a whole is otherwise than it tells.
+    fn contradiction(&self, table: &Table, usage: &[SegmentUse]) -> Option<TableError> {
+        let record = table.record();
+        let part = if self.is_out_of_order || self.last_key != record.last_key {
+            "order of keys"
+        } else if (self.entry_count, self.tombstone_count) != (record.entry_count, record.tombstone_count) {
+            "count of entries"
+        } else if self.usage.sums() != usage {
+            "usage"
+        } else {
+            return None;
+        };
+        let offset = u64::from(record.units - 1) * UNIT_BYTES as u64;
+        Some(rot(&table.file, Damage { offset, kind: DamageKind::Malformed(part) }))
     }
 }
 
@@ -158,7 +219,7 @@ impl Verified {
 }
 
 /// Reads blocks that lie side by side, and checks each.
-async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(JournalPlace)) -> Verified {
+async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> Verified {
     let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
     let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
     if let Err(error) = check_inside(&table.file, start, run_bytes) {
@@ -176,20 +237,9 @@ async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(Journ
         let decoded =
             payload.and_then(|payload| Block::decode(payload).map_err(|part| malformed(&table.file, *block, part)));
         match decoded {
-            Ok(decoded) => visit_places(decoded, visit),
+            Ok(decoded) => Rc::new(decoded).visit(visit),
             Err(error) => verified.errors.push(error),
         }
     }
     verified
-}
-
-fn visit_places(block: Block, visit: &mut dyn FnMut(JournalPlace)) {
-    let count = block.entry_count();
-    let mut cursor = BlockCursor::new(Rc::new(block));
-    for number in 0..count {
-        cursor.place_at(number);
-        if let Content::InJournal { place, .. } = cursor.entry().content {
-            visit(place);
-        }
-    }
 }

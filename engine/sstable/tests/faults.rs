@@ -9,7 +9,7 @@ use runtime::simulated::Machine;
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
 use sstable::{Damage, DamageKind, FileId, TableError, TableRecord};
 use std::path::Path;
-use world::{Oracle, Owned, OwnedContent, machine_with, path_of, random_oracle, read_all, write};
+use world::{Oracle, Owned, OwnedContent, machine_with, open, path_of, random_oracle, read_all, write};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -69,6 +69,44 @@ fn every_flipped_byte_is_found() {
     assert_whole(&machine, &record, &oracle);
     println!("{fault_count} flips");
     assert!(fault_count > 100_000);
+}
+
+#[test]
+fn a_whole_file_is_verified_and_every_block_that_is_bad_is_named_once() {
+    let (machine, record, oracle) = small_file(2);
+    let verify = || {
+        machine
+            .run(async {
+                let mut found = Oracle::new();
+                let table = open(&machine.runtime(), record.clone()).await?;
+                let faults = table
+                    .verify(&mut |key, entry| {
+                        found.insert(key.to_vec(), Owned::of(entry));
+                    })
+                    .await;
+                Ok::<_, TableError>((found, faults))
+            })
+            .unwrap()
+    };
+    assert_eq!(verify(), Ok((oracle.clone(), Vec::new())));
+    let mut fault_count = 0;
+    for offset in (5..len_bytes(&record) as u64).step_by(509) {
+        machine.disk().flip(&path_of(&record), offset, 0x40);
+        // The footer and the root are needed to open it.
+        if let Ok((found, faults)) = verify() {
+            let [TableError::Rot { damage, .. }] = &faults[..] else { panic!("{offset}: {faults:?}") };
+            assert!(damage.offset <= offset && offset - damage.offset < 16 * 4096, "{damage} for {offset}");
+            assert!(found.iter().all(|(key, owned)| oracle.get(key) == Some(owned)));
+            fault_count += 1;
+        }
+        machine.disk().flip(&path_of(&record), offset, 0x40);
+    }
+    // Two blocks at once.
+    let offsets = [10, len_bytes(&record) as u64 / 2];
+    offsets.iter().for_each(|offset| machine.disk().flip(&path_of(&record), *offset, 1));
+    let (found, faults) = verify().unwrap();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(fault_count > 50 && !found.is_empty() && found.len() < oracle.len());
 }
 
 #[test]
