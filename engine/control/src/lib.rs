@@ -15,8 +15,10 @@ mod change;
 mod checkpoint;
 mod control;
 mod opening;
+mod reading;
 
 pub use catalog::{Catalog, Placement, TableEntry};
 pub use change::{CatalogChange, CatalogChangeError};
 pub use control::{Applied, Birth, Control, Effect};
 pub use opening::{CATALOG_GROUP, OpeningCatalog};
+pub use reading::ReadCatalog;

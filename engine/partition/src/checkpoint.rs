@@ -11,15 +11,15 @@ const FLAG_DUE_TIMES_COMPLETE: u8 = 1;
 
 /// What a checkpoint says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// As of its index.
-    pub(crate) statistics: Statistics,
+    pub statistics: Statistics,
     /// The attribute by which items expire, if they do.
-    pub(crate) due_attribute: Option<String>,
+    pub due_attribute: Option<String>,
     /// Whether every item has been looked at for that.
-    pub(crate) is_due_complete: bool,
+    pub is_due_complete: bool,
     /// The runs of each set that has any: newest first, each with its files in the order of their keys.
-    pub(crate) sets: Vec<(SetId, Vec<Vec<TableRecord>>)>,
+    pub sets: Vec<(SetId, Vec<Vec<TableRecord>>)>,
 }
 
 impl Checkpoint {
@@ -51,7 +51,7 @@ impl Checkpoint {
     }
 
     /// Reads a payload; `None` if it is none.
-    pub(crate) fn decode(payload: &[u8]) -> Option<Self> {
+    pub fn decode(payload: &[u8]) -> Option<Self> {
         let mut rest = payload;
         let [version, flags] = *take(&mut rest)?;
         if version != VERSION || flags & !FLAG_DUE_TIMES_COMPLETE != 0 {

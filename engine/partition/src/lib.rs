@@ -41,6 +41,7 @@ mod walk;
 mod write;
 
 pub use change::{Cause, Change, ChangeError, ChangeView};
+pub use checkpoint::Checkpoint;
 pub use context::Context;
 pub use effect::{Effects, SetId};
 pub use expiry::Expired;
