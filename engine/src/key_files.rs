@@ -98,9 +98,33 @@ pub(crate) struct KeyFiles {
 
 impl KeyFiles {
     pub(crate) fn new(options: &EngineOptions) -> KeyFiles {
-        let first = &options.data_directories[0];
-        let keyring = options.keyring.clone().unwrap_or_else(|| first.join(KEYRING_NAME));
+        KeyFiles::of(&options.data_directories[0], options.keyring.as_deref())
+    }
+
+    /// Those of a node whose first data directory this is.
+    pub(crate) fn of(first: &Path, keyring: Option<&Path>) -> KeyFiles {
+        let keyring = keyring.map_or_else(|| first.join(KEYRING_NAME), Path::to_path_buf);
         KeyFiles { keyring, keys: first.join(KEYS_NAME) }
+    }
+
+    /// Reads both for who looks at the data of a journal, and changes nothing: whatever master key of the keyring wraps will do.
+    pub(crate) async fn read(&self, runtime: &Runtime, journal: &Path) -> Result<KeyTable, OpenError> {
+        let keyring = self.read_keyring(runtime).await?;
+        let Some(bytes) = read_blocks(runtime, &self.keys).await? else {
+            return Err(KeysError::NoKeys { keys: self.keys.clone(), journal: journal.to_path_buf() }.into());
+        };
+        self.decode(&bytes, keyring.as_ref())
+    }
+
+    fn decode(&self, bytes: &[u8], keyring: Option<&Keyring>) -> Result<KeyTable, OpenError> {
+        let Some(master_keys) = keyring else {
+            return Err(KeysError::NoKeyring { keyring: self.keyring.clone(), keys: self.keys.clone() }.into());
+        };
+        let table = KeyTable::decode(bytes, master_keys).map_err(|cause| {
+            let (keys, keyring) = (self.keys.clone(), self.keyring.clone());
+            KeysError::Keys { keys, keyring, cause }
+        });
+        Ok(table?)
     }
 
     /// Reads both; at the first start, makes them.
@@ -117,13 +141,8 @@ impl KeyFiles {
             }
             return self.make(runtime, keyring).await;
         };
-        let Some(keyring) = keyring else {
-            return Err(KeysError::NoKeyring { keyring: self.keyring.clone(), keys: self.keys.clone() }.into());
-        };
-        let mut table = KeyTable::decode(&bytes, &keyring).map_err(|cause| {
-            let (keys, keyring) = (self.keys.clone(), self.keyring.clone());
-            KeysError::Keys { keys, keyring, cause }
-        })?;
+        let mut table = self.decode(&bytes, keyring.as_ref())?;
+        let keyring = keyring.expect("the keys were unwrapped by it");
         if keyring.newest().id() != table.master() {
             // A rotation that was cut short, or a key that somebody has added.
             table.rewrap(&mut Wrapping { master: keyring.newest(), random: &mut |out| runtime.fill_secret(out) });
@@ -212,7 +231,7 @@ async fn remove_if_there(runtime: &Runtime, path: &Path) -> Result<(), FileError
 
 /// A file of whole blocks; `None` if there is none. What is no whole number of blocks is read as far as it goes: its checksum will tell.
 async fn read_blocks(runtime: &Runtime, path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    let file = match runtime.open_file(path).await {
+    let file = match runtime.open_file_to_read(path).await {
         Ok(file) => file,
         Err(FileError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),

@@ -17,6 +17,7 @@ mod coordinate;
 mod directories;
 mod engine;
 mod expiring;
+pub mod inspect;
 mod key_files;
 mod key_keeper;
 mod loading;

@@ -43,7 +43,7 @@ const TABLE_BYTES_MAX: usize = 16 << 20;
 /// What the folders of the workers' journals are called, before their number.
 pub(crate) const JOURNAL_PREFIX: &str = "journal-";
 /// What the folders of the workers' sorted files are called, before their number.
-const SSTABLES_PREFIX: &str = "sstables-";
+pub(crate) const SSTABLES_PREFIX: &str = "sstables-";
 
 /// How a database is opened. The same for all of its cores.
 #[derive(Clone, Debug)]
