@@ -1,8 +1,8 @@
 //! The binary `stator`: command line, configuration, start and stop.
 //!
-//! It joins the engine with the protocols; see `serve.rs` for how a node starts and `core.rs` for a
-//! core's loop. Errors go to standard error as one line that says what to do; the one line on
-//! standard output says that the server is ready.
+//! It joins the engine with the protocols; see `serve.rs` for how a node starts, `core.rs` for a
+//! core's loop, and `inspect.rs` for the look at data that no server has open. Errors go to standard
+//! error as one line that says what to do; the one line on standard output of a server says that it is ready.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod admin;
 mod connection;
 mod core;
 mod in_flight;
+mod inspect;
 mod listeners;
 mod metrics;
 mod options;
@@ -30,10 +31,15 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     start_logging();
-    let Command::Serve(flags) = line.command.unwrap_or_default();
-    let options = ServeOptions::resolve(*flags, |path| fs::read_to_string(path)).map_err(|error| error.to_string());
-    match options.and_then(serve::serve) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match line.command.unwrap_or_default() {
+        Command::Serve(flags) => {
+            let options = ServeOptions::resolve(*flags, |path| fs::read_to_string(path));
+            options.map_err(|error| error.to_string()).and_then(serve::serve).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Inspect(arguments) => inspect::inspect(arguments),
+    };
+    match done {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("stator: {error}");
             ExitCode::FAILURE

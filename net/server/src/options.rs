@@ -46,6 +46,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Start the database.
     Serve(Box<ServeArguments>),
+    /// Look at the data of a server that is not running: what is there, and whether all of it is as it was written. Writes nothing.
+    Inspect(InspectArguments),
 }
 
 impl Default for Command {
@@ -108,6 +110,37 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// What `stator inspect` is told.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct InspectArguments {
+    /// The data directories of the server, all of them, in the order in which it is given them
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) directories: Vec<PathBuf>,
+
+    /// File of the master keys [default: `keyring` in the first data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Option<PathBuf>,
+
+    /// Print the records of segment N of worker W
+    #[arg(long, value_name = "W/N", conflicts_with_all = ["file", "verify"])]
+    pub(crate) segment: Option<SegmentName>,
+
+    /// Print the blocks and entries of the sorted file that has this id
+    #[arg(long, value_name = "ID", value_parser = file_id, conflicts_with = "verify")]
+    pub(crate) file: Option<u64>,
+
+    /// Read everything and print one line for each thing that is not as it was written; exit code 1 if there is any
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+/// A segment of a worker, written as W/N.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentName {
+    pub(crate) worker: u16,
+    pub(crate) segment: u32,
 }
 
 /// Which CPUs to use.
@@ -246,6 +279,24 @@ impl ServeOptions {
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl std::str::FromStr for SegmentName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').map(|(worker, segment)| (worker.parse(), segment.parse()));
+        match numbers {
+            Some((Ok(worker), Ok(segment))) => Ok(Self { worker, segment }),
+            _ => Err(format!("`{text}` is not a worker and a segment, such as 0/17")),
+        }
+    }
+}
+
+/// An id as files are named by: hexadecimal digits, with the name before them or without.
+fn file_id(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("sstable-").unwrap_or(text);
+    u64::from_str_radix(digits, 16).map_err(|_| format!("`{text}` is not the id of a file, such as 00e1f0a27c5b9d34"))
 }
 
 impl std::str::FromStr for CoreChoice {
@@ -394,6 +445,32 @@ mod tests {
         check(&["--scrub-period-s", "0"], "", "from 1 to");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
         check(&["--config", "x"], "unknown = 1", "not valid");
+    }
+
+    #[test]
+    fn what_is_inspected_is_read_from_the_command_line() {
+        let parse = |arguments: &[&str]| {
+            let line = CommandLine::try_parse_from([&["stator", "inspect"], arguments].concat());
+            line.map_err(|error| error.to_string()).map(|line| match line.command {
+                Some(Command::Inspect(arguments)) => arguments,
+                other => panic!("{other:?}"),
+            })
+        };
+        let read = parse(&["a", "b", "--segment", "1/17"]).unwrap();
+        assert_eq!((read.directories.len(), read.segment), (2, Some(SegmentName { worker: 1, segment: 17 })));
+        for id in ["sstable-00000000000000ff", "ff"] {
+            assert_eq!(parse(&["a", "--file", id]).unwrap().file, Some(255));
+        }
+        for wrong in [
+            &[][..],
+            &["a", "--segment", "17"],
+            &["a", "--segment", "x/1"],
+            &["a", "--file", "tables"],
+            &["a", "--file", "1", "--verify"],
+            &["a", "--segment", "0/1", "--verify"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
