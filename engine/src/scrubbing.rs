@@ -70,7 +70,7 @@ enum Check {
 enum Finished {
     /// A rest is over.
     Rest,
-    Step(Step),
+    Step(Box<Step>),
 }
 
 /// A read and what it has shown.
@@ -134,7 +134,7 @@ impl Scrubbing {
         let runtime_of_task = runtime.clone();
         self.begin(runtime, async move {
             runtime_of_task.sleep(pause).await;
-            Finished::Step(check.step().await)
+            Finished::Step(Box::new(check.step().await))
         });
     }
 
@@ -207,7 +207,7 @@ impl Engine {
                 self.scrubbing.pass = Some(self.plan_pass());
                 (None, 0)
             }
-            Some(Finished::Step(step)) => self.finish_scrub_step(step),
+            Some(Finished::Step(step)) => self.finish_scrub_step(*step),
         };
         self.scrubbing.is_waiting = false;
         match check.or_else(|| self.next_check()) {
