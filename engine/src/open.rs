@@ -25,7 +25,7 @@ use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location
 use model::Text;
 use model::limits::ITEM_COLLECTION_BYTES_MAX;
 use model::table::PartitionId;
-use partition::{Context, MemtablesOptions, Opening, Partition, PartitionError, PartitionOptions, Storage};
+use partition::{Context, MemtablesOptions, Opening, Pace, Partition, PartitionError, PartitionOptions, Storage};
 use runtime::{CoreId, DirectoryLock, FileError, Mesh, MeshPorts, Runtime, Signal};
 use security::GroupKeys;
 use sstable::FileId;
@@ -184,7 +184,8 @@ impl Engine {
         let journal = Journal::open_with_store(&runtime, journal_options, keys, &mut visit).await?;
         journal.on_durable(signal.clone());
         let directories = create_folders(&runtime, &options.data_directories).await?;
-        let storage = Storage { runtime: runtime.clone(), journal: journal.clone(), directories };
+        let storage =
+            Storage { runtime: runtime.clone(), journal: journal.clone(), directories, pace: Pace::default() };
         let budget = Budget::new(options.memory_bytes_max / core_count);
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;

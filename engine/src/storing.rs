@@ -15,7 +15,7 @@ use crate::Engine;
 use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;
 use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
-use runtime::{Runtime, ShareClass, Signal};
+use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -43,6 +43,8 @@ const SUPERSEDED_PERCENT: u64 = 10;
 const WAKE_DELAY: Duration = Duration::from_millis(1);
 /// How long to wait after something has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How often that is doubled for merges that fail one after the other: to nine minutes.
+const RETRY_DOUBLING_COUNT_MAX: u32 = 9;
 
 /// What a background task has come to.
 enum Finished {
@@ -60,6 +62,16 @@ struct Round {
     is_merging: bool,
 }
 
+/// The space of the journal, in bytes.
+struct Space {
+    used_bytes: u64,
+    /// More than this has segments emptied, until `goal_bytes` are left.
+    bytes_max: u64,
+    goal_bytes: u64,
+    /// What may be there besides anything that lives.
+    slack: u64,
+}
+
 /// See the front page. One a worker.
 pub(crate) struct Storing {
     pub(crate) storage: Storage,
@@ -71,6 +83,9 @@ pub(crate) struct Storing {
     turn_count: u32,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
+    /// Merges that failed since the last that did not, and until when none is begun after that.
+    failed_merge_count: u32,
+    merges_rest_until: Option<Instant>,
     /// The last flush failed for want of space.
     is_disk_full: bool,
 }
@@ -86,6 +101,8 @@ impl Storing {
             cleaning: None,
             turn_count: 0,
             is_resting: false,
+            failed_merge_count: 0,
+            merges_rest_until: None,
             is_disk_full: false,
         }
     }
@@ -109,7 +126,16 @@ impl Storing {
         }
     }
 
+    /// A merge has failed. The next one may fail as this one did, at what the disk holds: it is tried again less and less often.
+    fn note_merge_failed(&mut self, now: Instant) {
+        self.cleaning = None;
+        let delay = RETRY_DELAY * (1 << self.failed_merge_count.min(RETRY_DOUBLING_COUNT_MAX));
+        self.failed_merge_count += 1;
+        self.merges_rest_until = Some(now + delay);
+    }
+
     fn note_merged(&mut self, is_cleaning: bool) {
+        self.failed_merge_count = 0;
         if let Some(round) = self.cleaning.as_mut().filter(|_| is_cleaning) {
             round.is_merging = false;
         }
@@ -140,7 +166,9 @@ impl Engine {
         self.budget.observe(&self.partitions, &mut self.context.reads);
         if !self.storing.is_resting {
             self.begin_flushes();
-            self.begin_merges();
+            if self.storing.merges_rest_until.is_none_or(|until| self.runtime.now() >= until) {
+                self.begin_merges();
+            }
         }
         self.shorten_log();
     }
@@ -193,10 +221,10 @@ impl Engine {
             }
             (Err(error), partition) => {
                 tracing::error!(%error, "files could not be merged; they stay as they are");
-                self.storing.cleaning = None;
                 if let Some(partition) = partition {
                     partition.abandon_merge(&merge);
                 }
+                self.storing.note_merge_failed(self.runtime.now());
                 self.storing.rest(&self.runtime);
             }
         }
@@ -287,8 +315,15 @@ impl Engine {
     }
 
     fn begin_merges(&mut self) {
+        let space = self.weigh_space();
+        // The backlog decides how much the merges do beside requests.
+        self.storing.storage.pace.set_behind((space.used_bytes * 100 / space.bytes_max.max(1)).saturating_sub(100));
         if self.storing.cleaning.is_none() {
-            self.storing.cleaning = self.plan_cleaning();
+            self.storing.cleaning = self.plan_cleaning(&space);
+            if let Some(Round { victims, partitions, .. }) = &self.storing.cleaning {
+                let (victim_count, partition_count) = (victims.len(), partitions.len());
+                tracing::debug!(victim_count, partition_count, "segments of the journal are emptied");
+            }
         }
         while self.storing.merging_count < MERGE_COUNT_MAX {
             let Some((id, work)) = self.next_merge() else { return };
@@ -326,17 +361,27 @@ impl Engine {
         });
     }
 
-    /// If there is too much dead space: which segments are to be emptied, and which partitions are to look for what is superseded in them.
-    fn plan_cleaning(&self) -> Option<Round> {
+    /// How much space the journal takes, and how much it should.
+    fn weigh_space(&self) -> Space {
         let live_bytes: u64 = self.partitions.values().map(Partition::live_bytes).sum();
-        let usage = self.journal.usage();
         let log_count = self.journal.log_segment_count() as u64;
         let slack = (CLEAN_SLACK_SEGMENT_COUNT + log_count) * self.journal.segment_bytes();
-        let used_bytes = usage.len() as u64 * self.journal.segment_bytes();
-        if used_bytes <= live_bytes * CLEAN_PERCENT / 100 + slack {
+        Space {
+            used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
+            bytes_max: live_bytes * CLEAN_PERCENT / 100 + slack,
+            goal_bytes: live_bytes * CLEANED_PERCENT / 100 + slack / 2,
+            slack,
+        }
+    }
+
+    /// If there is too much dead space: which segments are to be emptied, and which partitions are to look for what is superseded in them.
+    fn plan_cleaning(&self, space: &Space) -> Option<Round> {
+        let Space { used_bytes, bytes_max, goal_bytes, slack } = *space;
+        if used_bytes <= bytes_max {
             return None;
         }
-        let goal = used_bytes.saturating_sub(live_bytes * CLEANED_PERCENT / 100 + slack / 2);
+        let usage = self.journal.usage();
+        let goal = used_bytes.saturating_sub(goal_bytes);
         let (victims, reclaimed) = victims(&usage, goal);
         let is_worth_it = reclaimed >= slack / 2;
         let mut partitions: Vec<_> = self.partitions.values().filter(|partition| partition.has_files()).collect();

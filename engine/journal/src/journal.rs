@@ -250,6 +250,11 @@ impl Journal {
         self.shared.state.borrow().liveness.log.len()
     }
 
+    /// How many segments there are, those before the log included.
+    pub fn segment_count(&self) -> usize {
+        self.shared.state.borrow().liveness.segment_count()
+    }
+
     /// Bytes of a segment file.
     pub fn segment_bytes(&self) -> u64 {
         self.shared.directories.segment_bytes()

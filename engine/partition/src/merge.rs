@@ -25,14 +25,10 @@ use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Keys that are merged before others have their turn.
-const STEP_KEY_COUNT: usize = 256;
 /// Blocks that are read ahead of each input.
 const BLOCKS_AHEAD: usize = 64;
 /// Entries that wait for the records among them which are to be moved.
 const BATCH_ENTRY_COUNT: usize = 1_024;
-/// Records that are read at one time.
-const READ_COUNT_MAX: usize = 16;
 /// Bytes that may wait in the journal: copies give way to requests.
 const WAITING_BYTES_MAX: usize = 256 << 10;
 /// How long a copy waits for its turn.
@@ -184,13 +180,11 @@ impl Merging<'_> {
                 MergeStep::Entry => {
                     let entry = merge.entry();
                     if entry.content != Content::Tombstone || !work.drops_deletions {
-                        self.pending.push(Pending::of(merge.key(), entry));
-                    }
-                    if self.pending.len() >= BATCH_ENTRY_COUNT {
-                        self.write_pending().await?;
+                        self.take(merge.key(), entry).await?;
                     }
                     key_count += 1;
-                    if key_count % STEP_KEY_COUNT == 0 {
+                    if key_count >= self.storage.pace.key_count() {
+                        key_count = 0;
                         self.storage.runtime.yield_now().await;
                     }
                 }
@@ -222,12 +216,19 @@ impl Merging<'_> {
         Ok(())
     }
 
+    /// An entry of the output, at once if no record has to be moved before.
+    async fn take(&mut self, key: &[u8], entry: Entry<'_>) -> Result<(), StorageError> {
+        if self.work.victims.is_empty() {
+            return self.writer.push(key, entry).await;
+        }
+        self.pending.push(Pending::of(key, entry));
+        if self.pending.len() >= BATCH_ENTRY_COUNT { self.write_pending().await } else { Ok(()) }
+    }
+
     /// Moves the records of pending entries that lie in victims, and writes all of them.
     async fn write_pending(&mut self) -> Result<(), StorageError> {
         let mut pending = std::mem::take(&mut self.pending);
-        if !self.work.victims.is_empty() {
-            self.move_records(&mut pending).await?;
-        }
+        self.move_records(&mut pending).await?;
         for Pending { key, version, value } in &pending {
             self.writer.push(key, Entry { version: *version, content: value.content() }).await?;
         }
@@ -245,7 +246,7 @@ impl Merging<'_> {
                 _ => None,
             })
             .collect();
-        for places in moving.chunks_mut(READ_COUNT_MAX) {
+        for places in moving.chunks_mut(self.storage.pace.record_count()) {
             let locations: Vec<Location> = places.iter().map(|place| location_of(**place)).collect();
             let records = read_records(self.storage, &locations).await?;
             for (place, record) in places.iter_mut().zip(records) {

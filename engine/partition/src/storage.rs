@@ -3,6 +3,7 @@
 //! One a worker; clones are the same. A file lies in the data directory that its id says, so that several disks share the files evenly. Deliberately
 //! not here: which files there are (`partition.rs`).
 
+use crate::pace::Pace;
 use journal::{GroupId, Journal};
 use runtime::{FileError, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
@@ -22,6 +23,8 @@ pub struct Storage {
     pub journal: Journal,
     /// One in each data directory, always in the same order.
     pub directories: Rc<[PathBuf]>,
+    /// Of merges.
+    pub pace: Pace,
 }
 
 /// Why files cannot be written or read.

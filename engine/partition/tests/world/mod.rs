@@ -12,7 +12,7 @@ use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, 
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
 use partition::{
-    Answer, Cause, ChangeView, Context, MemtablesOptions, Missing, Need, Opening, Operation, Outcome, Partition,
+    Answer, Cause, ChangeView, Context, MemtablesOptions, Missing, Need, Opening, Operation, Outcome, Pace, Partition,
     PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
 };
 use runtime::simulated::{Machine, NodeId};
@@ -143,8 +143,12 @@ impl Owner {
         let journal = Journal::open_with_store(&runtime, journal_options, keys(), &mut visit).await.unwrap();
         let signal = Signal::new();
         journal.on_durable(signal.clone());
-        let storage =
-            Storage { runtime, journal: journal.clone(), directories: [Path::new("/data/sstables").into()].into() };
+        let storage = Storage {
+            runtime,
+            journal: journal.clone(),
+            directories: [Path::new("/data/sstables").into()].into(),
+            pace: Pace::default(),
+        };
         let mut context = Context::new(CACHE_BYTES);
         context.now_us = NOW_SECOND * 1_000_000;
         let part = (Arc::new(definition.clone()), HashRange::FULL);
