@@ -22,8 +22,21 @@ pub(crate) fn admit(outbox_message_count: usize) -> Result<(), Error> {
 pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), Error> {
     if journal.is_full() || is_disk_full {
         return Err(Error::unavailable(
-            "The disk is full: writes are refused until there is space again in the data directories, reads go on",
+            "The disk is full: writes are refused until there is space again in the data directories, reads and deletes go on",
         ));
     }
     Ok(())
+}
+
+/// May a write be decided that takes something away? It may for as long as what is left of the journal's last segment holds it.
+///
+/// # Errors
+/// ServiceUnavailable when that is used up too.
+pub(crate) fn admit_removal(journal: &Journal) -> Result<(), Error> {
+    if journal.has_room_for_removals() {
+        return Ok(());
+    }
+    Err(Error::unavailable(
+        "The disk is full: writes and deletes are refused until there is space again in the data directories, reads go on",
+    ))
 }

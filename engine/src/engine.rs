@@ -1,6 +1,6 @@
 //! A worker's state and its turn.
 
-use crate::admission::admit_write;
+use crate::admission::{admit_removal, admit_write};
 use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
@@ -247,7 +247,11 @@ impl Engine {
 
     fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
         if operation.is_write() {
-            if let Err(refusal) = admit_write(&self.journal, self.storing.is_disk_full()) {
+            let admitted = match operation.is_removal() {
+                true => admit_removal(&self.journal),
+                false => admit_write(&self.journal, self.storing.is_disk_full()),
+            };
+            if let Err(refusal) = admitted {
                 self.context.outcomes.push((ticket, Err(refusal)));
                 return;
             }

@@ -5,7 +5,7 @@
 //! (`partition`).
 
 use crate::Engine;
-use crate::admission::admit_write;
+use crate::admission::admit_removal;
 use crate::loading::Work;
 use model::table::PartitionId;
 use partition::{Partition, Supplies};
@@ -107,7 +107,7 @@ impl Engine {
         if partitions.is_empty() {
             return;
         }
-        if admit_write(&self.journal, self.storing.is_disk_full()).is_ok() {
+        if admit_removal(&self.journal).is_ok() {
             for id in partitions {
                 self.context.reads.begin(Supplies::default());
                 self.expire_items_of(id);

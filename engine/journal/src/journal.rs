@@ -212,6 +212,11 @@ impl Journal {
         self.shared.state.borrow().is_full()
     }
 
+    /// Whether there is room for records that free space, also when the disk is full.
+    pub fn has_room_for_removals(&self) -> bool {
+        self.shared.state.borrow().has_room_for_removals()
+    }
+
     /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
     /// When all of a segment before the log is dead its file is used again.
     pub fn release(&self, location: Location) {

@@ -29,6 +29,9 @@ const SPARE_SHARE: usize = 16;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
+/// Share of the last segment on a full disk that removals leave free: one part in so many.
+const REMOVAL_RESERVE_SHARE: u64 = 4;
+
 /// A segment file that is not part of the log and can become so.
 pub(crate) struct Spare {
     pub(crate) file: File,
@@ -313,6 +316,13 @@ impl State {
 
     pub(crate) fn is_full(&self) -> bool {
         self.is_disk_full && self.spares.is_empty()
+    }
+
+    /// Whether records that free space have room. Of the last segment a part is left for what the journal's owners need to go on: where the log of
+    /// each begins, and which files there are.
+    pub(crate) fn has_room_for_removals(&self) -> bool {
+        let room = self.liveness.last().map_or(0, |last| last.file.len_bytes().saturating_sub(u64::from(last.end)));
+        !self.is_full() || room >= self.segment_bytes / REMOVAL_RESERVE_SHARE
     }
 
     pub(crate) fn appended(&self) -> Position {
