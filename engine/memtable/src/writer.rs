@@ -26,7 +26,7 @@ const CACHE_LINE_BYTES: usize = 64;
 const PREFETCH_LINE_COUNT: usize = 4;
 
 /// One node in `1 << BRANCHING_BITS` reaches the next level.
-const BRANCHING_BITS: u32 = 1;
+const BRANCHING_BITS: u32 = 2;
 
 /// Why an entry was not inserted. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
