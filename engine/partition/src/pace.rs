@@ -15,17 +15,18 @@ const RECORD_COUNT_MIN: usize = 16;
 /// ... and at most.
 const RECORD_COUNT_MAX: usize = 96;
 /// Percent behind at which the most is done.
-const BEHIND_PERCENT_MAX: u64 = 10;
+const BEHIND_PERCENT_MAX: usize = 10;
 
 /// See the front page. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
-    behind_percent: Rc<Cell<u64>>,
+    behind_percent: Rc<Cell<usize>>,
 }
 
 impl Pace {
     /// Says by how many percent of what may be there is more: 0 if nothing is behind.
     pub fn set_behind(&self, percent: u64) {
+        let percent = usize::try_from(percent).unwrap_or(usize::MAX);
         self.behind_percent.set(percent.min(BEHIND_PERCENT_MAX));
     }
 
@@ -40,8 +41,7 @@ impl Pace {
     }
 
     fn between(&self, least: usize, most: usize) -> usize {
-        let percent = usize::try_from(self.behind_percent.get()).expect("at most BEHIND_PERCENT_MAX");
-        least + (most - least) * percent / BEHIND_PERCENT_MAX as usize
+        least + (most - least) * self.behind_percent.get() / BEHIND_PERCENT_MAX
     }
 }
 
