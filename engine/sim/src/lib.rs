@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod create_table;
 mod experiment;
 mod index;
 mod node;
@@ -23,6 +24,7 @@ mod oracle;
 mod verify;
 
 pub use client::Client;
+pub use create_table::create_table;
 pub use experiment::{Counted, Experiment, Workload, seeds};
 pub use index::Index;
 pub use node::{Caller, Node};

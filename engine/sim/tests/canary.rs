@@ -8,14 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::EngineOptions;
-use model::operation::{
-    AttributeDefinitionParameter, Attributes, Choice, CreateTable, DeleteItem, KeyRole, KeySchemaElement, PutItem,
-    Request,
-};
-use model::table::BillingMode;
-use model::{Item, KeyType, Text, Value};
+use model::operation::{Attributes, DeleteItem, PutItem, Request};
+use model::{Item, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node, seeds};
+use sim::{Caller, Node, create_table, seeds};
 
 const TABLE: &str = "canary-table";
 const KEY: &str = "canary-key-name";
@@ -44,20 +40,6 @@ fn live(machine: &Machine, work: impl AsyncFnOnce(&Caller)) {
             work(&node.caller()).await;
         })
         .expect("nothing goes down");
-}
-
-fn create() -> Request {
-    let name = || Some(Text::from(KEY));
-    Request::CreateTable(Box::new(CreateTable {
-        table_name: Some(Text::from(TABLE)),
-        attribute_definitions: Some(vec![AttributeDefinitionParameter {
-            attribute_name: name(),
-            attribute_type: Choice::Known(KeyType::String),
-        }]),
-        key_schema: Some(vec![KeySchemaElement { attribute_name: name(), key_type: Choice::Known(KeyRole::Hash) }]),
-        billing_mode: Choice::Known(BillingMode::PayPerRequest),
-        ..CreateTable::default()
-    }))
 }
 
 fn encode(attributes: Vec<(&str, Value)>) -> Item {
@@ -118,7 +100,7 @@ fn no_file_holds_a_canary_after_flushes_merges_and_cleaning() {
     for seed in seeds(0..3) {
         let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(seed) });
         live(&machine, async |caller| {
-            caller.call(0, create()).await.unwrap();
+            caller.call(0, create_table(TABLE, KEY)).await.unwrap();
             overwrite(caller, &machine).await;
             let (flush_count, merge_count) = caller
                 .metrics()

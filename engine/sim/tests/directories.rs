@@ -5,14 +5,10 @@
 use std::path::PathBuf;
 
 use engine::EngineOptions;
-use model::KeyType;
 use model::Text;
-use model::operation::{
-    AttributeDefinitionParameter, Choice, CreateTable, KeyRole, KeySchemaElement, ListTables, Reply, Request,
-};
-use model::table::BillingMode;
+use model::operation::{ListTables, Reply, Request};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node};
+use sim::{Caller, Node, create_table};
 
 const KEYRING: &str = "/safe/keyring";
 
@@ -37,26 +33,12 @@ fn try_live<T>(machine: &Machine, disks: [&str; 2], work: impl AsyncFnOnce(&Call
     outcome.expect("nothing goes down")
 }
 
-fn create() -> Request {
-    let name = || Some(Text::from("pk"));
-    Request::CreateTable(Box::new(CreateTable {
-        table_name: Some(Text::from("things")),
-        attribute_definitions: Some(vec![AttributeDefinitionParameter {
-            attribute_name: name(),
-            attribute_type: Choice::Known(KeyType::String),
-        }]),
-        key_schema: Some(vec![KeySchemaElement { attribute_name: name(), key_type: Choice::Known(KeyRole::Hash) }]),
-        billing_mode: Choice::Known(BillingMode::PayPerRequest),
-        ..CreateTable::default()
-    }))
-}
-
 #[test]
 fn a_disk_that_is_not_there_is_named_and_so_is_whose_data_is_on_it() {
     let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(1) });
     machine.run(async { machine.runtime().create_directory(&PathBuf::from("/safe")).await.unwrap() }).unwrap();
     try_live(&machine, ["/disk-0/data", "/disk-1/data"], async |caller| {
-        caller.call(0, create()).await.unwrap();
+        caller.call(0, create_table("things", "pk")).await.unwrap();
     })
     .unwrap();
     let files = machine.disk().files();

@@ -7,14 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::EngineOptions;
-use model::operation::{
-    AttributeDefinitionParameter, Attributes, Choice, CreateTable, DeleteItem, GetItem, KeyRole, KeySchemaElement,
-    PutItem, Reply, Request,
-};
-use model::table::BillingMode;
-use model::{Error, ErrorKind, Item, KeyType, Text, Value};
+use model::operation::{Attributes, DeleteItem, GetItem, PutItem, Reply, Request};
+use model::{Error, ErrorKind, Item, Text, Value};
 use runtime::simulated::Machine;
-use sim::{Caller, Node, seeds};
+use sim::{Caller, Node, create_table, seeds};
 
 const TABLE: &str = "things";
 const PUT_COUNT_MAX: usize = 4_000;
@@ -30,20 +26,6 @@ fn options() -> EngineOptions {
         expiry_delay_ms: 0,
         scrub_period_ms: 60_000,
     }
-}
-
-fn create() -> Request {
-    let name = || Some(Text::from("id"));
-    Request::CreateTable(Box::new(CreateTable {
-        table_name: Some(Text::from(TABLE)),
-        attribute_definitions: Some(vec![AttributeDefinitionParameter {
-            attribute_name: name(),
-            attribute_type: Choice::Known(KeyType::String),
-        }]),
-        key_schema: Some(vec![KeySchemaElement { attribute_name: name(), key_type: Choice::Known(KeyRole::Hash) }]),
-        billing_mode: Choice::Known(BillingMode::PayPerRequest),
-        ..CreateTable::default()
-    }))
 }
 
 fn attributes(number: usize, text: Option<&str>) -> Attributes {
@@ -80,7 +62,7 @@ fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
             .run(async {
                 node.opened().await.unwrap();
                 let caller = node.caller();
-                caller.call(0, create()).await.unwrap();
+                caller.call(0, create_table(TABLE, "id")).await.unwrap();
                 put(&caller, 0).await.unwrap();
                 let used_bytes: u64 = machine.disk().files().iter().map(|(_, len_bytes)| len_bytes).sum();
                 machine.disk().set_capacity_bytes(used_bytes + (64 << 10));

@@ -8,15 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::EngineOptions;
-use model::operation::{
-    AttributeDefinitionParameter, Attributes, Choice, CreateTable, GetItem, KeyRole, KeySchemaElement, PutItem, Reply,
-    Request,
-};
-use model::table::BillingMode;
-use model::{ErrorKind, Item, KeyType, Text, Value};
+use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
+use model::{ErrorKind, Item, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
-use sim::{Caller, Experiment, Node, Workload, seeds};
+use sim::{Caller, Experiment, Node, Workload, create_table, seeds};
 
 const TABLE: &str = "things";
 const PERIOD_MS: u64 = 1_000;
@@ -45,20 +41,6 @@ fn live<T>(machine: &Machine, scrub_period_ms: u64, work: impl AsyncFnOnce(&Call
             work(&node.caller()).await
         })
         .expect("nothing goes down")
-}
-
-fn create() -> Request {
-    let name = || Some(Text::from("pk"));
-    Request::CreateTable(Box::new(CreateTable {
-        table_name: Some(Text::from(TABLE)),
-        attribute_definitions: Some(vec![AttributeDefinitionParameter {
-            attribute_name: name(),
-            attribute_type: Choice::Known(KeyType::String),
-        }]),
-        key_schema: Some(vec![KeySchemaElement { attribute_name: name(), key_type: Choice::Known(KeyRole::Hash) }]),
-        billing_mode: Choice::Known(BillingMode::PayPerRequest),
-        ..CreateTable::default()
-    }))
 }
 
 fn encode(attributes: &[(&str, Value)]) -> Item {
@@ -119,7 +101,7 @@ async fn overwrite(runtime: &Runtime, path: &Path, offset: usize, bytes: &[u8]) 
 fn filled(seed: u64) -> Machine {
     let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(seed) });
     live(&machine, PERIOD_MS, async |caller| {
-        caller.call(0, create()).await.unwrap();
+        caller.call(0, create_table(TABLE, "pk")).await.unwrap();
         for number in 0..ITEM_COUNT {
             put(caller, number).await;
         }
