@@ -15,6 +15,7 @@ mod http_response;
 mod load;
 mod machine;
 mod session;
+mod waiting;
 mod ycsb;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::{Events, Interest, Poll, Token};
 
@@ -14,6 +14,7 @@ use super::driver::{Driver, Lanes, Operation, Outcome};
 use super::measure::Measure;
 use super::schedule::Schedule;
 use super::source::{Intent, Source};
+use crate::waiting;
 
 /// Due requests that may wait in line for room in flight; a run that falls further behind is given up.
 const WAITING_COUNT_MAX: usize = 4_000_000;
@@ -21,8 +22,6 @@ const WAITING_COUNT_MAX: usize = 4_000_000;
 const VERIFIED_EVERY: u64 = 512;
 /// How long replies may be outstanding at the end.
 const DRAIN_NS_MAX: u64 = 10_000_000_000;
-/// Sleeping is only worth it, and only exact enough, for a gap longer than this.
-const SLEEP_NS_MIN: u64 = 2_000_000;
 const EVENTS_COUNT_MAX: usize = 1024;
 
 /// How fast requests are made.
@@ -81,6 +80,7 @@ impl Generator {
         lanes: Lanes,
         mut connections: Vec<Connection>,
     ) -> Result<Generator, Box<dyn Error>> {
+        waiting::wake_exactly()?;
         let poll = Poll::new()?;
         let mut room = vec![VecDeque::new(); usize::from(lanes.count())];
         for (place, connection) in connections.iter_mut().enumerate() {
@@ -119,12 +119,7 @@ impl Generator {
             if self.is_done(phase, now_ns)? {
                 return Ok(());
             }
-            let timeout = self.timeout(phase, now_ns);
-            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
-                && error.kind() != std::io::ErrorKind::Interrupted
-            {
-                return Err(error.into());
-            }
+            waiting::wait(&mut self.poll, &mut events, gap_ns(phase, now_ns))?;
             for event in &events {
                 let place = event.token().0;
                 if event.is_readable() || event.is_read_closed() || event.is_error() {
@@ -175,18 +170,6 @@ impl Generator {
             self.connections[place].flush()?;
         }
         Ok(())
-    }
-
-    fn timeout(&self, phase: &Phase, now_ns: u64) -> Duration {
-        let next_tick_ns = phase.measure.next_tick_ns().saturating_sub(now_ns);
-        match &phase.pace {
-            Pace::Closed { .. } => Duration::from_nanos(next_tick_ns.min(phase.end_ns.saturating_sub(now_ns))),
-            Pace::Open(schedule) => {
-                let gap_ns = schedule.next_ns().min(phase.end_ns).saturating_sub(now_ns).min(next_tick_ns);
-                // epoll's timeout is in milliseconds: what is due sooner is waited for awake.
-                if gap_ns < SLEEP_NS_MIN { Duration::ZERO } else { Duration::from_nanos(gap_ns - SLEEP_NS_MIN / 2) }
-            }
-        }
     }
 
     /// Takes in all replies that have come on one connection.
@@ -246,4 +229,13 @@ impl Generator {
         }
         Ok(connection.flush()?)
     }
+}
+
+/// How long there is nothing to do unless a reply comes.
+fn gap_ns(phase: &Phase, now_ns: u64) -> u64 {
+    let due_ns = match &phase.pace {
+        Pace::Closed { .. } => phase.end_ns,
+        Pace::Open(schedule) => schedule.next_ns().min(phase.end_ns),
+    };
+    due_ns.min(phase.measure.next_tick_ns()).saturating_sub(now_ns)
 }

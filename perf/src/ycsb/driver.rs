@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use client::{PartitionMap, Pipeline};
 use fastrand::Rng;
@@ -21,13 +21,12 @@ use super::requests::{Requests, Step, Verdict};
 use super::workload::{Kind, Operation, Source};
 use crate::load::schedule::Schedule;
 use crate::session::Session;
+use crate::waiting;
 
 /// Due operations that may wait in line; a run that falls further behind is given up.
 const WAITING_COUNT_MAX: usize = 10_000_000;
 /// How long answers may be outstanding at the end.
 const DRAIN_NS_MAX: u64 = 120_000_000_000;
-/// Sleeping is only worth it, and only exact enough, for a gap longer than this.
-const SLEEP_NS_MIN: u64 = 2_000_000;
 /// The first pause after a throttled request; it doubles.
 const PAUSE_NS: u64 = 2_000_000;
 const PAUSE_NS_MAX: u64 = 1_000_000_000;
@@ -106,6 +105,7 @@ impl Driver {
         if concurrency > room {
             return Err(format!("{concurrency} in flight do not fit: each core takes {room} here").into());
         }
+        waiting::wake_exactly()?;
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(connection_count);
         for ((core, address), place) in addresses.iter().cycle().zip(0..connection_count) {
@@ -170,11 +170,8 @@ impl Driver {
             for connection in &mut self.connections {
                 measure.sent_bytes += connection.flush()?;
             }
-            let timeout = self.timeout(&pace, now_ns, measure.next_tick_ns());
-            match self.poll.poll(&mut events, Some(timeout)) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-                _ => {}
-            }
+            let gap_ns = self.gap_ns(&pace, now_ns, measure.next_tick_ns());
+            waiting::wait(&mut self.poll, &mut events, gap_ns)?;
             for event in &events {
                 if event.is_readable() || event.is_read_closed() || event.is_error() {
                     self.receive(event.token().0, source, measure)?;
@@ -333,18 +330,19 @@ impl Driver {
         whole_ns / 2 + self.chance.u64(0..=whole_ns / 2)
     }
 
-    fn timeout(&self, pace: &Pace, now_ns: u64, next_tick_ns: u64) -> Duration {
-        let next_pause_ns = self.pauses.peek().map_or(u64::MAX, |Reverse((due_ns, _))| *due_ns);
-        let end_ns = if now_ns < pace.end_ns { pace.end_ns } else { u64::MAX };
-        let gap_ns = next_tick_ns.min(next_pause_ns).min(end_ns).saturating_sub(now_ns);
-        match &pace.schedule {
-            Some(schedule) if now_ns < pace.end_ns => {
-                let gap_ns = gap_ns.min(schedule.next_ns().saturating_sub(now_ns));
-                // epoll's timeout is in milliseconds: what is due sooner is waited for awake.
-                if gap_ns < SLEEP_NS_MIN { Duration::ZERO } else { Duration::from_nanos(gap_ns - SLEEP_NS_MIN / 2) }
-            }
-            _ => Duration::from_nanos(gap_ns),
+    /// How long there is nothing to do unless an answer comes.
+    fn gap_ns(&self, pace: &Pace, now_ns: u64, next_tick_ns: u64) -> u64 {
+        let mut due_ns = next_tick_ns;
+        if let Some(Reverse((pause_end_ns, _))) = self.pauses.peek() {
+            due_ns = due_ns.min(*pause_end_ns);
         }
+        if now_ns < pace.end_ns {
+            due_ns = due_ns.min(pace.end_ns);
+            if let Some(schedule) = &pace.schedule {
+                due_ns = due_ns.min(schedule.next_ns());
+            }
+        }
+        due_ns.saturating_sub(now_ns)
     }
 }
 
