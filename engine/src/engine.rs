@@ -16,6 +16,7 @@ use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use foldhash::fast::FixedState;
 use journal::{GroupId, Journal, Position};
+use memtable::{KeyTag, PrefetchStep};
 use model::error::THROTTLED;
 use model::operation::Reply;
 use model::table::PartitionId;
@@ -321,6 +322,18 @@ impl Engine {
         }
     }
 
+    /// Asks for the memory that the operations of a group look at.
+    fn prefetch(&self, group: &[(Ticket, PartitionId, Operation)]) {
+        let mut sought = [None; PREFETCH_GROUP_COUNT];
+        for (sought, (_, partition, operation)) in sought.iter_mut().zip(group) {
+            let owner = self.partitions.get(partition);
+            *sought = owner.zip(operation.key()).map(|(owner, key)| (owner, KeyTag::of(key)));
+        }
+        for step in PrefetchStep::ALL {
+            sought.iter().flatten().for_each(|(owner, tag)| owner.prefetch(*tag, step));
+        }
+    }
+
     /// Does the single-key operations of this turn in the order in which they came, a few at a time: the memory that they
     /// look at is asked for before the first of them looks, so that their cache misses overlap.
     fn execute_keyed(&mut self) {
@@ -328,13 +341,7 @@ impl Engine {
         keyed.reverse();
         while !keyed.is_empty() {
             let first = keyed.len().saturating_sub(PREFETCH_GROUP_COUNT);
-            for is_second in [false, true] {
-                for (_, partition, operation) in &keyed[first..] {
-                    if let (Some(owner), Some(key)) = (self.partitions.get(partition), operation.key()) {
-                        owner.prefetch(key, is_second);
-                    }
-                }
-            }
+            self.prefetch(&keyed[first..]);
             for (ticket, partition, operation) in keyed.drain(first..).rev() {
                 self.execute_now(ticket, partition, operation);
             }

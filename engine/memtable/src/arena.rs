@@ -24,7 +24,7 @@ pub(crate) const UNIT_BYTES: usize = 8;
 /// The first chunk: an almost empty memtable costs no more than this.
 const CHUNK_BYTES_MIN: usize = 4 << 10;
 /// Chunks double up to this, the size of a huge page.
-const CHUNK_BYTES_MAX: usize = 2 << 20;
+pub(crate) const CHUNK_BYTES_MAX: usize = 2 << 20;
 /// Chunks before the first of `CHUNK_BYTES_MAX`.
 const DOUBLING_COUNT: usize = (CHUNK_BYTES_MAX.trailing_zeros() - CHUNK_BYTES_MIN.trailing_zeros()) as usize;
 /// Bits of a place that name the unit within its chunk.

@@ -1,7 +1,7 @@
-//! The owner's index of newest entries, by the hash of their keys: a point read in one or two cache misses.
+//! The owner's index of keys, by their hash: finds a key's node in one or two cache misses.
 //!
 //! A search in a skiplist of a hundred thousand keys misses the cache some ten times; the owner of a partition, who makes
-//! most point reads, need not search. One per memtable, held by its writer, on the owner's core: it is neither seen by
+//! most point reads and all writes, need not search for a key that is there. One per memtable, held by its writer, on the owner's core: it is neither seen by
 //! other cores nor needed by them.
 //!
 //! ```text
@@ -24,29 +24,40 @@ const SLOT_COUNT_MIN: usize = 64;
 /// Invariants: 1. The count of slots is 0 or a power of two, and at most three of four are taken. 2. Between a tag's first
 /// slot and the slot that it is in, none is free.
 #[derive(Default)]
-pub(crate) struct NewestIndex {
+pub(crate) struct KeyIndex {
     slots: Vec<Slot>,
     taken_count: usize,
 }
 
 #[derive(Clone, Copy)]
 struct Slot {
-    tag: u32,
+    tag: KeyTag,
     place: Place,
 }
 
-const FREE: Slot = Slot { tag: 0, place: Place::HEAD };
+const FREE: Slot = Slot { tag: KeyTag(0), place: Place::HEAD };
 
 const _: () = assert!(size_of::<Slot>() == 8);
 
 /// The bits of a key's hash that the index keeps.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the low half of the hash is what is wanted")]
-pub(crate) fn tag_of(key: &[u8]) -> u32 {
-    xxh3_64(key) as u32
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyTag(u32);
+
+impl KeyTag {
+    /// The tag of a key.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the low half of the hash is what is wanted")]
+    pub fn of(key: &[u8]) -> KeyTag {
+        KeyTag(xxh3_64(key) as u32)
+    }
+
+    #[inline]
+    fn slot(self, mask: usize) -> usize {
+        self.0 as usize & mask
+    }
 }
 
-impl NewestIndex {
+impl KeyIndex {
     /// Bytes that it holds.
     pub(crate) fn bytes(&self) -> usize {
         self.slots.len() * size_of::<Slot>()
@@ -54,34 +65,34 @@ impl NewestIndex {
 
     /// The place of the node with the tag for which `is_wanted` holds.
     #[inline]
-    pub(crate) fn find(&self, tag: u32, is_wanted: impl Fn(Place) -> bool) -> Option<Place> {
+    pub(crate) fn find(&self, tag: KeyTag, is_wanted: impl Fn(Place) -> bool) -> Option<Place> {
         let slot = self.seek(tag, is_wanted)?;
         Some(self.slots[slot].place).filter(|place| *place != Place::HEAD)
     }
 
     /// Asks for the cache line of the first slot that a read of `tag` looks at.
     #[inline]
-    pub(crate) fn prefetch(&self, tag: u32) {
-        if let Some(slot) = self.slots.get(tag as usize & self.slots.len().wrapping_sub(1)) {
+    pub(crate) fn prefetch(&self, tag: KeyTag) {
+        if let Some(slot) = self.slots.get(tag.slot(self.slots.len().wrapping_sub(1))) {
             prefetch(NonNull::from(slot).cast());
         }
     }
 
-    /// Puts `place` into the slot of the node with the tag for which `is_same` holds, or into a free one.
-    pub(crate) fn put(&mut self, tag: u32, place: Place, is_same: impl Fn(Place) -> bool) {
+    /// Adds a node whose key is not in the index yet.
+    pub(crate) fn add(&mut self, tag: KeyTag, place: Place) {
         if (self.taken_count + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
-        let slot = self.seek(tag, is_same).expect("there are slots");
-        self.taken_count += usize::from(self.slots[slot].place == Place::HEAD);
+        let slot = self.seek(tag, |_| false).expect("there are slots");
+        self.taken_count += 1;
         self.slots[slot] = Slot { tag, place };
     }
 
     /// The slot of the wanted node, or the free one at which the search for it ends; `None` without slots.
     #[inline]
-    fn seek(&self, tag: u32, is_wanted: impl Fn(Place) -> bool) -> Option<usize> {
+    fn seek(&self, tag: KeyTag, is_wanted: impl Fn(Place) -> bool) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = tag as usize & mask;
+        let mut slot = tag.slot(mask);
         loop {
             let found = self.slots[slot];
             if found.place == Place::HEAD || (found.tag == tag && is_wanted(found.place)) {

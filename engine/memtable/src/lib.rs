@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `memtable.rs` | what both ends share, and the search |
 //! | `writer.rs` | inserting |
-//! | `newest_index.rs` | the owner's point reads, by hash |
+//! | `key_index.rs` | the owner's point reads, by hash |
 //! | `range.rs` | iteration over a span of keys, either way |
 //! | `merge.rs` | several memtables as one ordered stream |
 //! | `set.rs` | the memtables of a partition, published to other cores, retired by epochs |
@@ -21,9 +21,9 @@
 //! value means.
 
 mod arena;
+mod key_index;
 mod memtable;
 mod merge;
-mod newest_index;
 mod node;
 mod position;
 mod range;
@@ -31,11 +31,12 @@ mod set;
 mod sync;
 mod writer;
 
+pub use key_index::KeyTag;
 pub use memtable::{Memtable, MemtableOptions, Reader};
 pub use merge::{Live, Merge, find_newest};
 pub use range::{Direction, Forward, KeySpan, Range, Reverse, Walk};
 pub use set::{Pinned, SetPublisher, SetReader};
-pub use writer::{InsertRefused, KEY_BYTES_MAX, Writer};
+pub use writer::{InsertRefused, KEY_BYTES_MAX, PrefetchStep, Writer};
 
 /// What a version of a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +56,6 @@ pub struct Found<'m> {
     pub version: u64,
     /// The value, or that there is none.
     pub entry: Entry<'m>,
-}
-
-impl<'m> Found<'m> {
-    #[inline(always)]
-    fn of(node: node::Node<'m>) -> Found<'m> {
-        Found { key: node.key(), version: node.version(), entry: node.entry() }
-    }
 }
 
 #[cfg(not(loom))]

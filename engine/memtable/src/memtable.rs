@@ -8,11 +8,12 @@
 //!
 //! A search goes along a level while the next node lies before the position sought, then down. The writer links a
 //! new node from level 0 upwards, each link one Release store, so a reader that meets the node on any level
-//! finds it whole, with all of its own links. Nothing is ever unlinked or moved.
+//! finds it whole, with all of its own links. Nothing is ever unlinked or moved. A key has one node; its later versions hang
+//! on that (`node.rs`).
 //!
 //! Not here: inserting (`writer.rs`), iteration (`range.rs`), several memtables at once (`merge.rs`, `set.rs`).
 
-use crate::arena::{ARENA_BYTES_MAX, Chunks};
+use crate::arena::{ARENA_BYTES_MAX, Chunks, Place};
 use crate::node::{Head, LinkWord, Node, prefetch};
 use crate::position::{Position, Verdict};
 use crate::range::{KeySpan, Range};
@@ -20,9 +21,6 @@ use crate::sync::{Arc, AtomicUsize, Ordering};
 use crate::writer::Writer;
 use crate::{Entry, Found};
 use std::ops::Deref;
-
-/// Versions of one key that are passed one by one before a search jumps over the rest.
-const VERSION_STEPS_MAX: usize = 4;
 
 /// How a memtable is made.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +38,10 @@ pub struct MemtableOptions {
 /// core through a [`Reader`]. Its memory goes when the writer and every reader (and every set that names it) have
 /// gone, all at once.
 ///
-/// Invariants: 1. On each level the nodes reachable from the head are sorted by (key ascending, version
-/// descending), without equals. 2. A node on a level is on every level below. 3. A node reachable by anyone is
-/// completely written. 4. Links change only from a node to one that lies before it: nothing reachable
-/// becomes unreachable.
+/// Invariants: 1. On each level the nodes reachable from the head are sorted by key, without equals. 2. A node on a
+/// level is on every level below. 3. A node reachable by anyone is completely written. 4. Links change only from a
+/// node to one that lies before it: nothing reachable becomes unreachable. 5. What hangs on a node are the versions of its
+/// key, each greater than those it hangs on.
 pub struct Memtable {
     head: Head,
     chunks: Chunks,
@@ -74,13 +72,13 @@ impl Memtable {
     /// The newest entry of `key` whose version is at most `at_version`; a tombstone is an entry.
     #[inline]
     pub fn get(&self, key: &[u8], at_version: u64) -> Option<Entry<'_>> {
-        self.first_of(key, at_version).map(Node::entry)
+        self.find(key, at_version).map(|found| found.entry)
     }
 
     /// As [`Memtable::get`], with the version that was found.
     #[inline]
     pub fn find(&self, key: &[u8], at_version: u64) -> Option<Found<'_>> {
-        self.first_of(key, at_version).map(Found::of)
+        self.visible(self.first_of(key)?, at_version)
     }
 
     /// The keys of a span, each with its newest entry whose version is at most `at_version`.
@@ -130,10 +128,16 @@ impl Memtable {
     #[inline(always)]
     fn node_behind(&self, word: LinkWord) -> Node<'_> {
         debug_assert!(word != LinkWord::END);
-        // SAFETY: words other than END are made by the writer alone, from the place of a node's header, before it is
-        // linked; this thread read the word from a link, with the Acquire of `follow` or as the writer. The
-        // memory lives as long as `self`.
-        unsafe { Node::at(self.chunks.resolve(word.place())) }
+        self.node_at(word.place())
+    }
+
+    /// The node at a place that this thread has read from a link or from another node, or has linked itself as the writer.
+    #[inline(always)]
+    pub(crate) fn node_at(&self, place: Place) -> Node<'_> {
+        // SAFETY: such places are made by the writer alone, of a node's header, before the node can be reached; this thread
+        // read it with the Acquire of `follow` or `newest`, or in a node that it reached so, or is the writer. The memory
+        // lives as long as `self`.
+        unsafe { Node::at(self.chunks.resolve(place)) }
     }
 
     /// Goes from `node`, which lies before `position`, along `level` and down to level 0. Tells `passed` the last
@@ -185,10 +189,10 @@ impl Memtable {
         self.node(node.follow(0))
     }
 
-    /// The newest node of `key` whose version is at most `at_version`.
+    /// The node of `key`: its first entry.
     #[inline(always)]
-    fn first_of(&self, key: &[u8], at_version: u64) -> Option<Node<'_>> {
-        let position = Position::new(key, at_version);
+    fn first_of(&self, key: &[u8]) -> Option<Node<'_>> {
+        let position = Position::new(key);
         let word = self.descend(&position, (self.head(), self.top_level()), |_, _, _| ());
         match position.verdict(word) {
             Verdict::Unknown => self.node(word).filter(|node| node.key() == key),
@@ -196,29 +200,22 @@ impl Memtable {
         }
     }
 
-    /// The newest node of `first`'s key, from `first` on, whose version is at most `at_version`.
-    pub(crate) fn newest_visible<'m>(&'m self, first: Node<'m>, at_version: u64) -> Option<Node<'m>> {
-        let mut node = first;
-        for _ in 0..VERSION_STEPS_MAX {
-            if node.version() <= at_version {
-                return Some(node);
-            }
-            node = self.successor(node).filter(|next| next.has_key_of(first))?;
-        }
-        self.first_of(first.key(), at_version)
+    /// The newest entry of `first`'s key.
+    #[inline(always)]
+    pub(crate) fn newest<'m>(&'m self, first: Node<'m>) -> Node<'m> {
+        first.newest().map_or(first, |place| self.node_at(place))
     }
 
-    /// The first node of the key after `node`'s.
-    pub(crate) fn next_key<'m>(&'m self, node: Node<'m>) -> Option<Node<'m>> {
-        let mut next = node;
-        for _ in 0..VERSION_STEPS_MAX {
-            next = self.successor(next)?;
-            if !next.has_key_of(node) {
-                return Some(next);
-            }
+    /// The newest entry of `first`'s key whose version is at most `at_version`.
+    #[inline(always)]
+    pub(crate) fn visible<'m>(&'m self, first: Node<'m>, at_version: u64) -> Option<Found<'m>> {
+        let mut node = self.newest(first);
+        while node.version() > at_version {
+            let chain = node.chain()?;
+            let leap = self.node_at(chain.leap);
+            node = if leap.version() > at_version { leap } else { self.node_at(chain.older) };
         }
-        let oldest = self.seek(&Position::new(node.key(), 0))?;
-        if oldest.has_key_of(node) { self.successor(oldest) } else { Some(oldest) }
+        Some(Found { key: first.key(), version: node.version(), entry: node.entry() })
     }
 
     /// Asks for the nodes that an iteration comes to next.

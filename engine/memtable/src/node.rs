@@ -1,4 +1,4 @@
-//! One entry in memory: a tower of links, a header, the key and the value, side by side in the arena.
+//! One entry in memory: links, a header, the key and the value, side by side in the arena.
 //!
 //! ```text
 //!      lower addresses                                                             higher addresses
@@ -9,10 +9,20 @@
 //!                                         ^ a Node points here: the links that are followed most, the
 //!                                           version and the first bytes of the key share a cache line
 //!
-//!   header  | version u64 | value_bytes u32 | key_bytes u16 | height u8 | kind u8 |
+//!   header  | version 48, key_bytes 16 | chain 32 | value_bytes 24, height 6, kind 2 |
 //!
 //!   link    | first 36 bits of the key it leads to | place of that node, 28 bits |
 //!           63                                   28 27                           0
+//! ```
+//!
+//! The first entry of a key is a node of the skiplist. Later ones hang on it, newest first, and have neither tower nor key: to overwrite
+//! is to store one word in a node that was just read, and no search.
+//!
+//! ```text
+//!   first, chain: place of the newest          later, chain: its number, 1, 2, ...; in the word before the header:
+//!   [k, v10] ----> [v17, 3] --> [v16, 2] ------> [v12, 1] ------> [k, v10]     older: the place of number - 1
+//!                      |            `---------------------------> [k, v10]     leap: of the number without its lowest set bit
+//!                      `----------> [v16, 2]                                   so every older version is a few steps away
 //! ```
 //!
 //! A link carries the beginning of the key that it leads to. Keys begin with a hash, so 36 bits almost always
@@ -22,8 +32,8 @@
 //! Not here: the order of two entries (`position.rs`), the search (`memtable.rs`).
 
 use crate::Entry;
-use crate::arena::{PLACE_BITS, Place, UNIT_BYTES};
-use crate::sync::{AtomicU64, Ordering, Witness, follow_order, link_order};
+use crate::arena::{CHUNK_BYTES_MAX, PLACE_BITS, Place, UNIT_BYTES};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Witness, follow_order, link_order};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -63,17 +73,42 @@ impl LinkWord {
     }
 }
 
-/// The fixed part of an entry. Written once, before the node is linked; immutable from then on.
+/// The greatest version.
+pub(crate) const VERSION_MAX: u64 = (1 << VERSION_BITS) - 1;
+const VERSION_BITS: u32 = u64::BITS - u16::BITS;
+/// A node is in one chunk of the arena, so its value is shorter than this.
+const VALUE_BYTES_BITS: u32 = 24;
+const HEIGHT_BITS: u32 = 6;
+
+/// The fixed part of an entry. Written once, before the node can be reached, and immutable from then on; but for `chain` of a first entry.
 #[repr(C)]
 pub(crate) struct Header {
-    version: u64,
-    value_bytes: u32,
-    key_bytes: u16,
-    /// Links in the tower, at least 1.
-    height: u8,
-    kind: Kind,
-    /// Vouches for the header, the key and the value.
+    version_and_key_bytes: u64,
+    /// Of a first entry the place of its key's newest, `Place::HEAD` while that is itself. Of later ones how many came before.
+    chain: AtomicU32,
+    value_bytes_height_and_kind: u32,
+    /// Vouches for the rest, the key and the value.
     witness: Witness,
+}
+
+impl Header {
+    fn new(
+        (version, key_bytes): (u64, usize),
+        (value_bytes, height): (usize, usize),
+        kind: Kind,
+        chain: u32,
+    ) -> Header {
+        assert!(version <= VERSION_MAX && height < 1 << HEIGHT_BITS && value_bytes < 1 << VALUE_BYTES_BITS);
+        let key_bytes = u16::try_from(key_bytes).expect("checked at the door");
+        let value_bytes = u32::try_from(value_bytes).expect("bounded by the chunk size");
+        let height = u32::try_from(height).expect("towers are low");
+        Header {
+            version_and_key_bytes: (version << u16::BITS) | u64::from(key_bytes),
+            chain: AtomicU32::new(chain),
+            value_bytes_height_and_kind: (value_bytes << (u32::BITS - VALUE_BYTES_BITS)) | (height << 2) | kind as u32,
+            witness: Witness::new(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,10 +120,14 @@ enum Kind {
     Head,
 }
 
+const KIND_MASK: u32 = 3;
+const HEIGHT_MASK: u32 = (1 << HEIGHT_BITS) - 1;
+
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Header>() == 16 && size_of::<AtomicU64>() == 8);
 const _: () = assert!(align_of::<Header>() <= UNIT_BYTES && align_of::<AtomicU64>() <= UNIT_BYTES);
 const _: () = assert!(size_of::<Header>().is_multiple_of(UNIT_BYTES));
+const _: () = assert!(CHUNK_BYTES_MAX < 1 << VALUE_BYTES_BITS && VALUE_BYTES_BITS + HEIGHT_BITS + 2 == u32::BITS);
 
 /// The node before the first: a full tower. Lies in the `Memtable`, not in the arena.
 #[repr(C)]
@@ -99,17 +138,9 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn new() -> Head {
-        let height = u8::try_from(HEIGHT_MAX).expect("towers are low");
         Head {
             tower: std::array::from_fn(|_| AtomicU64::new(LinkWord::END.0)),
-            header: Header {
-                version: 0,
-                value_bytes: 0,
-                key_bytes: 0,
-                height,
-                kind: Kind::Head,
-                witness: Witness::new(),
-            },
+            header: Header::new((0, 0), (0, HEIGHT_MAX), Kind::Head, 0),
         }
     }
 
@@ -127,10 +158,28 @@ impl Head {
 
 /// An entry to be written: what a node is made of.
 pub(crate) struct Draft<'k> {
+    /// Empty for a later entry.
     pub(crate) key: &'k [u8],
     pub(crate) version: u64,
     pub(crate) entry: Entry<'k>,
-    pub(crate) height: usize,
+    pub(crate) links: Links<'k>,
+}
+
+/// What ties an entry to others.
+#[derive(Clone, Copy)]
+pub(crate) enum Links<'k> {
+    /// The first of its key: where each level of its tower leads.
+    Tower(&'k [LinkWord]),
+    /// A later one.
+    Chain(Chain),
+}
+
+/// Where a later entry hangs; see the front page.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    pub(crate) number: u32,
+    pub(crate) older: Place,
+    pub(crate) leap: Place,
 }
 
 impl Draft<'_> {
@@ -143,7 +192,11 @@ impl Draft<'_> {
 
     /// Bytes from the beginning of the node to its header.
     pub(crate) fn tower_bytes(&self) -> usize {
-        self.height * size_of::<AtomicU64>()
+        let word_count = match self.links {
+            Links::Tower(links) => links.len(),
+            Links::Chain(_) => 1,
+        };
+        word_count * size_of::<AtomicU64>()
     }
 
     /// Bytes of the whole node, in whole units.
@@ -152,30 +205,37 @@ impl Draft<'_> {
         bytes.next_multiple_of(UNIT_BYTES)
     }
 
-    /// Writes the node; its links are those given.
+    fn header(&self) -> Header {
+        let kind = if matches!(self.entry, Entry::Put(_)) { Kind::Put } else { Kind::Tombstone };
+        let (height, chain) = match self.links {
+            Links::Tower(links) => (links.len(), Place::HEAD.bits()),
+            Links::Chain(chain) => (0, chain.number),
+        };
+        let header = Header::new((self.version, self.key.len()), (self.value().len(), height), kind, chain);
+        header.witness.wrote();
+        header
+    }
+
+    /// Writes the node.
     ///
     /// # Safety
     /// `start` points to `self.node_bytes()` of memory aligned to [`UNIT_BYTES`], which nobody else reads or
     /// writes during the call and which lives for `'m`.
-    pub(crate) unsafe fn write<'m>(&self, start: NonNull<u8>, links: &[LinkWord]) -> Node<'m> {
-        assert_eq!(links.len(), self.height);
-        let value = self.value();
-        let header = Header {
-            version: self.version,
-            value_bytes: u32::try_from(value.len()).expect("bounded by the chunk size"),
-            key_bytes: u16::try_from(self.key.len()).expect("checked at the door"),
-            height: u8::try_from(self.height).expect("towers are low"),
-            kind: if matches!(self.entry, Entry::Put(_)) { Kind::Put } else { Kind::Tombstone },
-            witness: Witness::new(),
-        };
-        header.witness.wrote();
+    pub(crate) unsafe fn write<'m>(&self, start: NonNull<u8>) -> Node<'m> {
+        let (header, value) = (self.header(), self.value());
         // SAFETY: tower, header, key and value lie one after the other within `node_bytes`; units are aligned for
         // links and header (asserted above); the memory is ours alone by this function's contract; key and
         // value come from elsewhere, so the copies do not overlap.
         unsafe {
             let pointer = start.add(self.tower_bytes());
-            for (level, link) in links.iter().enumerate() {
-                pointer.cast::<AtomicU64>().sub(level + 1).write(AtomicU64::new(link.0));
+            let words = pointer.cast::<AtomicU64>();
+            match self.links {
+                Links::Tower(links) => {
+                    for (level, link) in links.iter().enumerate() {
+                        words.sub(level + 1).write(AtomicU64::new(link.0));
+                    }
+                }
+                Links::Chain(chain) => words.sub(1).write(AtomicU64::new(chain.word())),
             }
             pointer.cast::<Header>().write(header);
             let key = pointer.add(size_of::<Header>());
@@ -186,11 +246,23 @@ impl Draft<'_> {
     }
 }
 
+impl Chain {
+    fn word(self) -> u64 {
+        (u64::from(self.leap.bits()) << u32::BITS) | u64::from(self.older.bits())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "two halves of a word")]
+    fn of(number: u32, word: u64) -> Chain {
+        let (older, leap) = (Place::from_bits(word as u32), Place::from_bits((word >> u32::BITS) as u32));
+        Chain { number, older, leap }
+    }
+}
+
 /// A node that is in place: written and, for all but its writer, linked.
 ///
 /// Invariants: 1. `header` points to a node that [`Draft::write`] or [`Head::new`] has made, with all of its
 /// tower, key and value around it, and that lives for `'m`. 2. This thread's view of the node is ordered after
-/// its writing. 3. Nothing but the links changes.
+/// its writing. 3. Nothing but the links, and `chain` of a first entry, changes.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'m> {
     header: NonNull<Header>,
@@ -243,52 +315,90 @@ impl<'m> Node<'m> {
         self.link(level).store(word.0, link_order());
     }
 
+    /// Where the newest entry of this first one's key is, for any thread.
+    #[inline(always)]
+    pub(crate) fn newest(self) -> Option<Place> {
+        debug_assert!(self.is_first());
+        // Acquire: pairs with the Release in `set_newest`; what is there may be read, and all that it hangs on.
+        let place = Place::from_bits(self.header().chain.load(follow_order()));
+        (place != Place::HEAD).then_some(place)
+    }
+
+    /// Makes the entry at `place` the newest of this first one's key. Only the writer does this.
+    #[inline(always)]
+    pub(crate) fn set_newest(self, place: Place) {
+        debug_assert!(self.is_first());
+        // Release: pairs with the Acquire in `newest`.
+        self.header().chain.store(place.bits(), link_order());
+    }
+
+    /// What this entry hangs on; none if it is the first of its key.
+    #[inline(always)]
+    pub(crate) fn chain(self) -> Option<Chain> {
+        if self.is_first() {
+            return None;
+        }
+        // Relaxed, both: written before the node could be reached, and not again.
+        let number = self.header().chain.load(Ordering::Relaxed);
+        // SAFETY: the word of a later entry lies right before its header (invariant 1).
+        let word = unsafe { self.header.cast::<AtomicU64>().sub(1).as_ref() };
+        Some(Chain::of(number, word.load(Ordering::Relaxed)))
+    }
+
+    /// Whether it is a node of the skiplist.
+    #[inline(always)]
+    pub(crate) fn is_first(self) -> bool {
+        self.height() > 0
+    }
+
+    #[inline(always)]
+    fn kind_bits(self) -> u32 {
+        self.header().value_bytes_height_and_kind & KIND_MASK
+    }
+
     #[inline(always)]
     pub(crate) fn is_head(self) -> bool {
-        self.header().kind == Kind::Head
+        self.kind_bits() == Kind::Head as u32
     }
 
     #[inline(always)]
     pub(crate) fn height(self) -> usize {
-        usize::from(self.header().height)
+        ((self.header().value_bytes_height_and_kind >> 2) & HEIGHT_MASK) as usize
     }
 
     #[inline(always)]
     pub(crate) fn version(self) -> u64 {
-        self.header().version
+        self.header().version_and_key_bytes >> u16::BITS
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits")]
+    fn key_bytes(self) -> usize {
+        (self.header().version_and_key_bytes & u64::from(u16::MAX)) as usize
+    }
+
+    /// The key; empty for a later entry.
+    #[inline(always)]
     pub(crate) fn key(self) -> &'m [u8] {
-        let key_bytes = usize::from(self.header().key_bytes);
         // SAFETY: invariants 1 and 3: that many bytes of key follow the header, initialised and immutable for 'm;
         // the pointer was made for the whole node.
         unsafe {
             let start = self.header.cast::<u8>().add(size_of::<Header>());
-            std::slice::from_raw_parts(start.as_ptr(), key_bytes)
+            std::slice::from_raw_parts(start.as_ptr(), self.key_bytes())
         }
     }
 
     #[inline(always)]
     pub(crate) fn entry(self) -> Entry<'m> {
-        let header = self.header();
-        if header.kind != Kind::Put {
+        if self.kind_bits() != Kind::Put as u32 {
             return Entry::Tombstone;
         }
-        let value_bytes = usize::try_from(header.value_bytes).expect("an address has at least 32 bits");
+        let value_bytes = (self.header().value_bytes_height_and_kind >> (u32::BITS - VALUE_BYTES_BITS)) as usize;
         // SAFETY: as for `key`: the value's bytes follow the key's.
         unsafe {
-            let start = self.header.cast::<u8>().add(size_of::<Header>() + usize::from(header.key_bytes));
+            let start = self.header.cast::<u8>().add(size_of::<Header>() + self.key_bytes());
             Entry::Put(std::slice::from_raw_parts(start.as_ptr(), value_bytes))
         }
-    }
-
-    /// Whether two nodes carry the same key.
-    #[inline(always)]
-    pub(crate) fn has_key_of(self, other: Node<'_>) -> bool {
-        let (own, key) = (self.key(), other.key());
-        // Keys mostly differ in the hash that they begin with: that spares the call that compares the whole.
-        own.first_chunk::<8>() == key.first_chunk::<8>() && own == key
     }
 }
 

@@ -1,4 +1,4 @@
-//! The order of entries: key ascending, then version descending; and a position in that order to search for.
+//! The order of nodes, which is that of their keys; and a position in that order to search for.
 //!
 //! Not here: the search itself (`memtable.rs`).
 
@@ -26,11 +26,9 @@ fn compare_rest(left: &[u8], right: &[u8]) -> Ordering {
     }
 }
 
-/// A position between entries: before every entry of `key` whose version is at most `version`, after those
-/// with a greater version and after every smaller key.
+/// A position between nodes: after every smaller key, before the node of `key` and every greater one.
 pub(crate) struct Position<'k> {
     pub(crate) key: &'k [u8],
-    version: u64,
     pub(crate) prefix: u64,
     /// A word below this leads to a smaller key.
     lowest: LinkWord,
@@ -49,24 +47,18 @@ pub(crate) enum Verdict {
 }
 
 impl<'k> Position<'k> {
-    /// Before the entries of `key` whose version is at most `version`.
+    /// Before `key`.
     #[inline(always)]
-    pub(crate) fn new(key: &'k [u8], version: u64) -> Position<'k> {
+    pub(crate) fn new(key: &'k [u8]) -> Position<'k> {
         let prefix = prefix(key);
         let (lowest, highest) = (LinkWord::lowest(prefix), LinkWord::highest(prefix));
-        Position { key, version, prefix, lowest, highest }
+        Position { key, prefix, lowest, highest }
     }
 
-    /// Before every entry of `key`.
-    #[inline(always)]
-    pub(crate) fn before_key(key: &'k [u8]) -> Position<'k> {
-        Position::new(key, u64::MAX)
-    }
-
-    /// After every entry there is.
+    /// After every key there is.
     pub(crate) fn end() -> Position<'static> {
         let (lowest, highest) = (LinkWord::END, LinkWord::END);
-        Position { key: &[], version: 0, prefix: u64::MAX, lowest, highest }
+        Position { key: &[], prefix: u64::MAX, lowest, highest }
     }
 
     #[inline(always)]
@@ -88,11 +80,7 @@ impl<'k> Position<'k> {
         if node_prefix != self.prefix {
             return node_prefix < self.prefix;
         }
-        match compare_rest(key, self.key) {
-            Ordering::Less => true,
-            Ordering::Equal => node.version() > self.version,
-            Ordering::Greater => false,
-        }
+        compare_rest(key, self.key) == Ordering::Less
     }
 }
 

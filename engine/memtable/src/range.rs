@@ -96,7 +96,7 @@ impl<'m, 'k> Range<'m, 'k> {
         let mut reverse = Reverse { range: self, path, levels, candidate: None };
         match self.span.upper {
             Bound::Included(key) => reverse.place_at(key),
-            Bound::Excluded(key) => reverse.place_before(&Position::before_key(key)),
+            Bound::Excluded(key) => reverse.place_before(&Position::new(key)),
             Bound::Unbounded => reverse.place_before(&Position::end()),
         }
         reverse
@@ -113,9 +113,9 @@ impl<'m, 'k> Range<'m, 'k> {
 
 /// Where a forward iteration is.
 enum Cursor<'m> {
-    /// Before the first node of a key.
+    /// At a node that is to be looked at.
     At(Node<'m>),
-    /// At a node that was yielded: goes on to the next key only when asked.
+    /// At a node that was yielded: goes on to the next only when asked.
     Behind(Node<'m>),
     Done,
 }
@@ -137,11 +137,11 @@ impl Forward<'_, '_> {
 
     fn place_at(&mut self, key: &[u8]) {
         let table = self.range.table;
-        let mut first = table.seek(&Position::before_key(key));
+        let mut first = table.seek(&Position::new(key));
         if let Some(node) = first
             && self.range.span.begins_after(node.key())
         {
-            first = table.next_key(node);
+            first = table.successor(node);
         }
         self.cursor = first.map_or(Cursor::Done, Cursor::At);
     }
@@ -153,37 +153,37 @@ impl<'m> Iterator for Forward<'m, '_> {
     #[inline]
     fn next(&mut self) -> Option<Found<'m>> {
         let table = self.range.table;
-        let mut first = match self.cursor {
+        let mut next = match self.cursor {
             Cursor::At(node) => Some(node),
-            Cursor::Behind(node) => table.next_key(node),
+            Cursor::Behind(node) => table.successor(node),
             Cursor::Done => None,
         };
         self.cursor = Cursor::Done;
         loop {
-            let node = first?;
+            let node = next?;
             if self.range.span.ends_before(node.key()) {
                 return None;
             }
-            if let Some(visible) = table.newest_visible(node, self.range.at_version) {
-                table.prefetch_after(visible);
-                self.cursor = Cursor::Behind(visible);
-                return Some(Found::of(visible));
+            if let Some(found) = table.visible(node, self.range.at_version) {
+                table.prefetch_after(node);
+                self.cursor = Cursor::Behind(node);
+                return Some(found);
             }
-            first = table.next_key(node);
+            next = table.successor(node);
         }
     }
 }
 
 /// Keys descending, each with its newest visible entry. Lives for one request.
 ///
-/// Invariant: `path[level]` is a node on `level` (or the head) that lies before the candidate's key or is of
-/// it, and no `path[level + 1]` lies behind `path[level]`.
+/// Invariant: `path[level]` is a node on `level` (or the head) that lies before the candidate or is it, and no
+/// `path[level + 1]` lies behind `path[level]`.
 pub struct Reverse<'m, 'k> {
     range: Range<'m, 'k>,
     path: [Node<'m>; HEIGHT_MAX],
     /// Levels of `path` in use.
     levels: usize,
-    /// A node of the next key to look at.
+    /// The next node to look at.
     candidate: Option<Node<'m>>,
 }
 
@@ -192,16 +192,14 @@ impl<'m> Reverse<'m, '_> {
     pub fn seek(&mut self, key: &[u8]) {
         match self.range.span.upper {
             Bound::Included(upper) if key > upper => self.place_at(upper),
-            Bound::Excluded(upper) if key >= upper => self.place_before(&Position::before_key(upper)),
+            Bound::Excluded(upper) if key >= upper => self.place_before(&Position::new(upper)),
             _ => self.place_at(key),
         }
     }
 
     /// The candidate is the last key not greater than `key`.
     fn place_at(&mut self, key: &[u8]) {
-        let oldest = Position::new(key, 0);
-        self.place_before(&oldest);
-        // The path ends before version 0 of this key, which may be there, and alone.
+        self.place_before(&Position::new(key));
         if let Some(next) = self.range.table.successor(self.path[0])
             && next.key() == key
         {
@@ -223,22 +221,14 @@ impl<'m> Reverse<'m, '_> {
         self.candidate = (!last.is_head()).then_some(last);
     }
 
-    /// Moves the path before the first entry of `key`, which the path's end lies at or behind; returns that entry.
-    fn retreat(&mut self, key: &[u8]) -> Option<Node<'m>> {
-        let position = Position::before_key(key);
+    /// Moves the path, and the candidate, before `node`, which is the path's end or lies behind it.
+    fn retreat(&mut self, node: Node<'m>) {
+        let position = Position::new(node.key());
         let is_before = |node: &Node<'_>| node.is_head() || position.is_after(*node);
         match self.path[..self.levels].iter().position(is_before) {
             Some(level) => self.descend_to(&position, level),
             None => self.place_before(&position),
         }
-        // Nodes of keys between may have been inserted since; this iteration has passed them.
-        let mut first = self.range.table.successor(self.path[0]);
-        while let Some(node) = first
-            && node.key() < key
-        {
-            first = self.range.table.successor(node);
-        }
-        first
     }
 }
 
@@ -247,14 +237,14 @@ impl<'m> Iterator for Reverse<'m, '_> {
 
     fn next(&mut self) -> Option<Found<'m>> {
         loop {
-            let key = self.candidate?.key();
-            if self.range.span.begins_after(key) {
+            let node = self.candidate?;
+            if self.range.span.begins_after(node.key()) {
                 self.candidate = None;
                 return None;
             }
-            let first = self.retreat(key)?;
-            if let Some(visible) = self.range.table.newest_visible(first, self.range.at_version) {
-                return Some(Found::of(visible));
+            self.retreat(node);
+            if let Some(found) = self.range.table.visible(node, self.range.at_version) {
+                return Some(found);
             }
         }
     }

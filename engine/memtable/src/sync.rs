@@ -18,7 +18,7 @@ pub(crate) use model::*;
 #[cfg(not(loom))]
 mod machine {
     pub(crate) use std::sync::Arc;
-    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
     /// Vouches for plain memory under loom; nothing at all here.
     pub(crate) struct Witness;
@@ -64,7 +64,7 @@ mod machine {
 #[cfg(loom)]
 mod model {
     pub(crate) use loom::sync::Arc;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
     use std::sync::LazyLock;
 
     /// Vouches for plain memory: loom fails the model when `reads` is not ordered after `wrote`.

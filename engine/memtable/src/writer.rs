@@ -1,15 +1,16 @@
 //! The one end that inserts. Lives on the core that owns the partition; dropping it freezes the memtable.
 //!
-//! An insert seeks the last node before the new one on each level, takes memory, writes the node with its
-//! links set, and links it from level 0 upwards. The places of those last nodes are kept: an insert that lands
-//! right behind the one before it (sort keys that grow) needs no search.
+//! The first entry of a key is a node of the skiplist: an insert seeks the last node before it on each level, takes memory,
+//! writes the node with its links set, and links it from level 0 upwards. The places of those last nodes are kept: an insert
+//! that lands right behind the one before it (sort keys that grow) needs no search. A later entry is written and hung on the
+//! first, which the index finds.
 //!
 //! Not here: reading, which a writer does as any reader (it derefs to `Memtable`).
 
 use crate::arena::{Place, Space, piece_bytes_max};
+use crate::key_index::{KeyIndex, KeyTag};
 use crate::memtable::{Memtable, Reader};
-use crate::newest_index::{NewestIndex, tag_of};
-use crate::node::{Draft, HEIGHT_MAX, LinkWord, Node, prefetch};
+use crate::node::{Chain, Draft, HEIGHT_MAX, LinkWord, Links, Node, VERSION_MAX, prefetch};
 use crate::position::{Position, Verdict};
 use crate::sync::{Arc, Ordering};
 use crate::{Entry, Found};
@@ -33,11 +34,11 @@ const BRANCHING_BITS: u32 = 2;
 pub enum InsertRefused {
     /// The bound is reached: freeze this memtable and insert into the next.
     Full,
-    /// Not even an empty memtable of this bound could hold the entry, or the key is longer than
-    /// [`KEY_BYTES_MAX`].
+    /// Not even an empty memtable of this bound could hold the entry, the key is longer than
+    /// [`KEY_BYTES_MAX`], or the version does not fit 48 bits.
     TooLarge,
-    /// This key has an entry of this very version.
-    Present,
+    /// This key has an entry of this version or of a greater one.
+    NotNewer,
 }
 
 impl fmt::Display for InsertRefused {
@@ -45,12 +46,36 @@ impl fmt::Display for InsertRefused {
         formatter.write_str(match self {
             InsertRefused::Full => "memtable is full",
             InsertRefused::TooLarge => "entry is larger than a memtable",
-            InsertRefused::Present => "key has an entry of this version",
+            InsertRefused::NotNewer => "key has an entry of this version or of a greater one",
         })
     }
 }
 
 impl std::error::Error for InsertRefused {}
+
+/// What a point read looks at, one after the other; each is where the one before says.
+#[derive(Clone, Copy, Debug)]
+pub enum PrefetchStep {
+    /// The key's slot in the index.
+    Slot,
+    /// The key's node.
+    Key,
+    /// The key's newest entry, unless that is its node.
+    Newest,
+}
+
+impl PrefetchStep {
+    /// All of them in order.
+    pub const ALL: [PrefetchStep; 3] = [PrefetchStep::Slot, PrefetchStep::Key, PrefetchStep::Newest];
+}
+
+/// Asks for the lines that the header, the key and the beginning of the value of a node are in.
+#[inline]
+fn prefetch_lines(node: NonNull<u8>) {
+    for line in 0..PREFETCH_LINE_COUNT {
+        prefetch(NonNull::new(node.as_ptr().wrapping_add(line * CACHE_LINE_BYTES)).unwrap_or(node));
+    }
+}
 
 /// The end that inserts: one per memtable, on the owning core. Not to be cloned: one writer is what makes
 /// plain stores enough.
@@ -64,8 +89,8 @@ pub struct Writer {
     trail: [Place; HEIGHT_MAX],
     /// State of a xorshift generator; never 0.
     chance: u64,
-    /// The newest entry of each key. It names nodes that are linked, and no others.
-    newest: NewestIndex,
+    /// The node of each key that is linked, and no others.
+    keys: KeyIndex,
 }
 
 impl Writer {
@@ -78,39 +103,41 @@ impl Writer {
             node_bytes_max: piece_bytes_max(bytes_max),
             trail: [Place::HEAD; HEIGHT_MAX],
             chance,
-            newest: NewestIndex::default(),
+            keys: KeyIndex::default(),
         }
     }
 
     /// The newest entry of `key`, found by its hash and not by a search: for the owner's own reads.
     #[inline]
     pub fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
-        let place = self.newest.find(tag_of(key), |place| self.linked_node(place).key() == key)?;
-        Some(Found::of(self.linked_node(place)))
+        self.visible(self.node_of(KeyTag::of(key), key)?, u64::MAX)
     }
 
-    /// Asks for the memory that [`Writer::find_newest`] looks at first. Whoever has several reads to do asks for all of
-    /// them, then calls [`Writer::prefetch_entry`] for all, and finds what it reads in the cache.
+    /// Asks for memory that [`Writer::find_newest`] will look at. Whoever has several reads to do takes each step for all of them
+    /// before the next, and finds what it reads in the cache.
     #[inline]
-    pub fn prefetch_slot(&self, key: &[u8]) {
-        self.newest.prefetch(tag_of(key));
-    }
-
-    /// Asks for the memory of the entry, some time after [`Writer::prefetch_slot`].
-    #[inline]
-    pub fn prefetch_entry(&self, key: &[u8]) {
-        // Some node with the tag: almost always the one that is meant, and the cache is only asked.
-        if let Some(place) = self.newest.find(tag_of(key), |_| true) {
-            let node = self.table.chunks().resolve(place);
-            for line in 0..PREFETCH_LINE_COUNT {
-                prefetch(NonNull::new(node.as_ptr().wrapping_add(line * CACHE_LINE_BYTES)).unwrap_or(node));
-            }
+    pub fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
+        // Some node with the tag: almost always the one that is meant, and a cache is only asked.
+        let node = || self.keys.find(tag, |_| true);
+        let place = match step {
+            PrefetchStep::Slot => return self.keys.prefetch(tag),
+            PrefetchStep::Key => node(),
+            PrefetchStep::Newest => node().and_then(|place| self.node_at(place).newest()),
+        };
+        if let Some(place) = place {
+            prefetch_lines(self.chunks().resolve(place));
         }
     }
 
-    /// Bytes that the index of newest entries holds, beside the memtable's own.
+    #[inline]
+    fn node_of(&self, tag: KeyTag, key: &[u8]) -> Option<Node<'_>> {
+        let place = self.keys.find(tag, |place| self.node_at(place).key() == key)?;
+        Some(self.node_at(place))
+    }
+
+    /// Bytes that the index of keys holds, beside the memtable's own.
     pub fn index_bytes(&self) -> usize {
-        self.newest.bytes()
+        self.keys.bytes()
     }
 
     /// Another end that reads.
@@ -118,47 +145,79 @@ impl Writer {
         Reader::of(&self.table)
     }
 
-    /// Inserts an entry of `key` as of `version`. Visible to every reader when it returns. Copies key and value.
+    /// Inserts an entry of `key` as of `version`. Visible to every reader when it returns, with the entry that it supersedes.
+    /// Copies key and value.
     ///
     /// # Errors
     /// [`InsertRefused`]; nothing has changed then.
-    pub fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Result<(), InsertRefused> {
-        if key.len() > KEY_BYTES_MAX {
+    #[inline]
+    pub fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Result<Option<Found<'_>>, InsertRefused> {
+        if key.len() > KEY_BYTES_MAX || version > VERSION_MAX {
             return Err(InsertRefused::TooLarge);
         }
-        let position = Position::new(key, version);
-        let next = self.locate(&position);
-        if self.is_present(&position, next, version) {
-            return Err(InsertRefused::Present);
+        let tag = KeyTag::of(key);
+        let known = self.keys.find(tag, |place| self.node_at(place).key() == key);
+        match known {
+            Some(first) => self.supersede(first, version, entry).map(Some),
+            None => self.begin(tag, Draft { key, version, entry, links: Links::Tower(&[]) }).map(|()| None),
         }
-        let draft = Draft { key, version, entry, height: self.draw_height() };
+    }
+
+    /// Hangs a later entry on the node at `first`.
+    fn supersede(&mut self, first: Place, version: u64, entry: Entry<'_>) -> Result<Found<'_>, InsertRefused> {
+        let node = self.node_at(first);
+        let older_place = node.newest().unwrap_or(first);
+        let older = self.node_at(older_place);
+        if older.version() >= version {
+            return Err(InsertRefused::NotNewer);
+        }
+        let chain = self.chain_behind(older_place);
+        let draft = Draft { key: &[], version, entry, links: Links::Chain(chain) };
+        let place = self.write(&draft)?;
+        self.node_at(first).set_newest(place);
+        self.account();
+        let (node, older) = (self.node_at(first), self.node_at(older_place));
+        Ok(Found { key: node.key(), version: older.version(), entry: older.entry() })
+    }
+
+    /// What an entry hangs on that comes after the one at `older`.
+    fn chain_behind(&self, older: Place) -> Chain {
+        let number = 1 + self.node_at(older).chain().map_or(0, |chain| chain.number);
+        // The number before has all bits set below the lowest one of this: each leap clears the lowest of them.
+        let mut leap = older;
+        for _ in 0..number.trailing_zeros() {
+            leap = self.node_at(leap).chain().map_or(leap, |chain| chain.leap);
+        }
+        Chain { number, older, leap }
+    }
+
+    /// Links the node of a key that has none.
+    fn begin(&mut self, tag: KeyTag, draft: Draft<'_>) -> Result<(), InsertRefused> {
+        let position = Position::new(draft.key);
+        self.locate(&position);
+        let height = self.draw_height();
+        let mut links = [LinkWord::END; HEIGHT_MAX];
+        for (level, link) in links[..height].iter_mut().enumerate() {
+            *link = self.trail_node(level).follow_own(level);
+        }
+        let place = self.write(&Draft { links: Links::Tower(&links[..height]), ..draft })?;
+        self.link(LinkWord::new(position.prefix, place), height);
+        self.keys.add(tag, place);
+        self.raise(height);
+        self.account();
+        Ok(())
+    }
+
+    /// Writes a node that nobody can reach yet.
+    fn write(&mut self, draft: &Draft<'_>) -> Result<Place, InsertRefused> {
         let node_bytes = draft.node_bytes();
         if node_bytes > self.node_bytes_max {
             return Err(InsertRefused::TooLarge);
         }
         let (start, memory) = self.space.take(self.table.chunks(), node_bytes).ok_or(InsertRefused::Full)?;
-
-        let mut links = [LinkWord::END; HEIGHT_MAX];
-        for (level, link) in links[..draft.height].iter_mut().enumerate() {
-            *link = self.trail_node(level).follow_own(level);
-        }
         // SAFETY: `take` gave this memory to us alone, that long and aligned to units; it lives as long as the table.
-        unsafe { draft.write(memory, &links[..draft.height]) };
-        let place = start.advanced(draft.tower_bytes());
-        self.link(LinkWord::new(position.prefix, place), draft.height);
-        self.account(draft.height);
-        self.index(key, version, place);
-        Ok(())
-    }
-
-    /// Notes the node at `place`, which is linked, as its key's newest, unless a newer one is known.
-    fn index(&mut self, key: &[u8], version: u64, place: Place) {
-        let tag = tag_of(key);
-        let known = self.newest.find(tag, |place| self.linked_node(place).key() == key);
-        if known.is_some_and(|known| self.linked_node(known).version() > version) {
-            return;
-        }
-        self.newest.put(tag, place, |slot| Some(slot) == known);
+        unsafe { draft.write(memory) };
+        Ok(start.advanced(draft.tower_bytes()))
     }
 
     /// Makes the node reachable, level 0 first.
@@ -169,68 +228,51 @@ impl Writer {
         }
     }
 
-    fn account(&self, height: usize) {
+    fn account(&self) {
         let table = &*self.table;
-        // Relaxed, all of these: figures for accounting and a hint for searches, which order nothing; see `Memtable`.
+        // Relaxed, both: figures for accounting, which order nothing; see `Memtable`.
         table.entry_count.store(table.entry_count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         table.held_bytes.store(self.space.held_bytes, Ordering::Relaxed);
-        if height > table.height.load(Ordering::Relaxed) {
-            table.height.store(height, Ordering::Relaxed);
+    }
+
+    fn raise(&self, height: usize) {
+        // Relaxed, both: a hint for searches.
+        if height > self.table.height.load(Ordering::Relaxed) {
+            self.table.height.store(height, Ordering::Relaxed);
         }
     }
 
-    /// Brings the trail to `position`; returns the word that leads to the first node not before it.
-    fn locate(&mut self, position: &Position<'_>) -> LinkWord {
-        if let Some(word) = self.next_on_trail(position) {
-            return word;
+    /// Brings the trail to `position`.
+    fn locate(&mut self, position: &Position<'_>) {
+        if self.is_trail_before(position) {
+            return;
         }
         let (table, trail) = (&*self.table, &mut self.trail);
         let mut last = Place::HEAD;
         table.descend(position, (table.head(), table.top_level()), |level, _, led_here| {
             last = led_here.map_or(last, LinkWord::place);
             trail[level] = last;
-        })
+        });
     }
 
-    /// Where the trail leads, if `position` is right behind it. Then the trail is right on every level: what
-    /// follows it there lies behind the successor on level 0.
-    fn next_on_trail(&self, position: &Position<'_>) -> Option<LinkWord> {
+    /// Whether `position` is right behind the trail. Then the trail is right on every level: what follows it there
+    /// lies behind the successor on level 0.
+    fn is_trail_before(&self, position: &Position<'_>) -> bool {
         let last = self.trail_node(0);
         if !last.is_head() && !position.is_after(last) {
-            return None;
+            return false;
         }
         let word = last.follow_own(0);
         match position.verdict(word) {
-            Verdict::Before => None,
-            Verdict::After => Some(word),
-            Verdict::Unknown => {
-                let is_before = self.table.node(word).is_some_and(|next| position.is_after(next));
-                (!is_before).then_some(word)
-            }
+            Verdict::Before => false,
+            Verdict::After => true,
+            Verdict::Unknown => !self.table.node(word).is_some_and(|next| position.is_after(next)),
         }
     }
 
     fn trail_node(&self, level: usize) -> Node<'_> {
         let place = self.trail[level];
-        if place == Place::HEAD { self.table.head() } else { self.linked_node(place) }
-    }
-
-    /// The node at a place of the trail or of the index.
-    #[inline(always)]
-    fn linked_node(&self, place: Place) -> Node<'_> {
-        // SAFETY: trail and index hold places of nodes that this writer has linked, or read from links; the memory of
-        // a node lives as long as the table, which `self` holds.
-        unsafe { Node::at(self.table.chunks().resolve(place)) }
-    }
-
-    /// Whether `word`, which leads to the first node not before `position`, leads to its key and this version.
-    fn is_present(&self, position: &Position<'_>, word: LinkWord, version: u64) -> bool {
-        match position.verdict(word) {
-            Verdict::Unknown => {
-                self.table.node(word).is_some_and(|next| next.version() == version && next.key() == position.key)
-            }
-            Verdict::Before | Verdict::After => false,
-        }
+        if place == Place::HEAD { self.table.head() } else { self.node_at(place) }
     }
 
     /// 1 with a chance of a half, 2 with a quarter ... (for branching of 2); one more than the levels in use at most.

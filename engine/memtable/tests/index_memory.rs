@@ -18,7 +18,7 @@ fn a_key_of_24_bytes_takes_64_bytes_at_most_in_a_full_memtable() {
         for version in 1.. {
             random.fill(&mut key);
             match writer.insert(&key, version, Entry::Put(&[])) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(InsertRefused::Full) => break,
                 Err(error) => panic!("{error}"),
             }

@@ -52,7 +52,7 @@ fn fill(writer: &mut Writer, key_bytes: usize) -> usize {
         let mut key = vec![0; key_bytes];
         key[..8].copy_from_slice(&version_hash(version).to_be_bytes());
         match writer.insert(&key, version, Entry::Put(&[])) {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(refused) => {
                 assert_eq!(refused, InsertRefused::Full);
                 return usize::try_from(version).expect("bounded by memory");

@@ -3,7 +3,7 @@
 
 use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Merge, Writer};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 type Oracle = BTreeMap<(Vec<u8>, Reverse<u64>), Option<Vec<u8>>>;
@@ -108,13 +108,14 @@ fn insert_random(writer: &mut Writer, oracle: &mut Oracle, (keys, version): (Key
     let key = random_key(keys, random);
     let value = (random.u8(..5) > 0).then(|| (0..random.usize(..40)).map(|_| random.u8(..)).collect::<Vec<u8>>());
     let entry = value.as_deref().map_or(Entry::Tombstone, Entry::Put);
-    let result = writer.insert(&key, version, entry);
-    match oracle.entry((key, Reverse(version))) {
-        btree_map::Entry::Occupied(_) => assert_eq!(result, Err(InsertRefused::Present)),
-        btree_map::Entry::Vacant(vacant) => {
-            assert_eq!(result, Ok(()));
-            vacant.insert(value);
-        }
+    let result = writer.insert(&key, version, entry).map(|superseded| superseded.map(flat));
+    let exact = KeySpan { lower: Bound::Included(&key), upper: Bound::Included(&key) };
+    let newest = expected(oracle, exact, u64::MAX).pop();
+    if newest.as_ref().is_some_and(|(_, newest, _)| *newest >= version) {
+        assert_eq!(result, Err(InsertRefused::NotNewer));
+    } else {
+        assert_eq!(result, Ok(newest));
+        oracle.insert((key, Reverse(version)), value);
     }
     assert_eq!(writer.len(), oracle.len());
 }
@@ -195,6 +196,19 @@ fn check_merge(readers: &[memtable::Reader], oracle: &Oracle, keys: Keys, random
 
         expect.retain(|(_, _, value)| value.is_some());
         assert_eq!(merge().live().map(flat).collect::<Vec<_>>(), expect);
+    }
+}
+
+#[test]
+fn every_version_of_a_key_is_found_as_of_any_time() {
+    let (mut writer, reader) = Memtable::new(MemtableOptions { bytes_max: 1 << 20, seed: 1 });
+    for number in 1..=1000_u64 {
+        writer.insert(b"key", number * 2, Entry::Put(&number.to_be_bytes())).unwrap();
+    }
+    assert_eq!(reader.find(b"key", 1), None);
+    for at in 2..=2001 {
+        let found = reader.find(b"key", at).unwrap();
+        assert_eq!((found.version, found.entry), (at / 2 * 2, Entry::Put(&(at / 2).to_be_bytes())));
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct FlushSet {
     pub(crate) content: Content,
     /// Newest first.
     pub(crate) tables: Vec<Reader>,
+    /// The records of versions in them that newer ones supersede.
+    pub(crate) superseded: DeadRecords,
     /// Whether files hold older versions: then deletions have to hide them.
     pub(crate) has_runs: bool,
 }
@@ -96,9 +98,9 @@ async fn write_set(
     dead: &mut DeadRecords,
     storage: &Storage,
 ) -> Result<(), StorageError> {
+    set.superseded.iter().for_each(|(segment, sum)| add_sum(dead, *segment, *sum));
     let tables = set.tables.iter().map(|table| &**table);
     for (number, found) in (0_usize..).zip(Merge::new(tables, KeySpan::ALL, NEWEST, Direction::Forward)) {
-        leave_superseded(set, found, dead);
         let content = file_content(set.content, found);
         if set.content == Content::Items && !matches!(content, FileContent::InJournal { .. }) {
             note_dead(dead, image_of(found).location);
@@ -129,20 +131,6 @@ fn file_content(content: Content, found: Found<'_>) -> FileContent<'_> {
         (_, Entry::Tombstone) => FileContent::Tombstone,
         (Content::Entries, Entry::Put(_)) => FileContent::BareKey { item_bytes: 0 },
         (Content::Values, Entry::Put(value)) => FileContent::Inline { item_bytes: 0, value },
-    }
-}
-
-/// Notes every version of a key but the newest.
-fn leave_superseded(set: &FlushSet, newest: Found<'_>, dead: &mut DeadRecords) {
-    if set.content != Content::Items {
-        return;
-    }
-    let mut version = newest.version;
-    for table in &set.tables {
-        while let Some(older) = version.checked_sub(1).and_then(|before| table.find(newest.key, before)) {
-            version = older.version;
-            note_dead(dead, image_of(older).location);
-        }
     }
 }
 

@@ -16,8 +16,9 @@ use crate::table_set::TableSet;
 use crate::throughput::Throughput;
 use crate::{MemtablesOptions, Opening, PartitionError, Statistics};
 use journal::{GroupId, Journal, SegmentId};
+use memtable::{KeyTag, PrefetchStep};
 use model::table::{HashRange, PartitionId};
-use model::{Access, EncodedKey, ItemRef, TableDefinition};
+use model::{Access, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
 use sstable::{FileId, Table};
 use std::collections::BTreeSet;
@@ -193,10 +194,10 @@ impl Partition {
         is_applied && !self.files.is_changing() && self.group.waits_for().is_none()
     }
 
-    /// Asks for the memory that an operation on the key looks at. Whoever has several of them asks for all, then for all
-    /// again with `is_second`, and then executes them.
-    pub fn prefetch(&self, key: &EncodedKey, is_second: bool) {
-        self.items.set().prefetch(key, is_second);
+    /// Asks for the memory that an operation on the key with this tag looks at. Whoever has several of them takes each step for all,
+    /// and then executes them.
+    pub fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
+        self.items.set().prefetch(tag, step);
     }
 
     /// Hands new entries of the group to the journal, which makes them durable with those of all other groups.
@@ -231,7 +232,8 @@ impl Partition {
         for id in self.set_ids() {
             let set = self.set_mut(id, snapshot.due_generation).expect("it has just been listed");
             let (content, has_runs) = (set.content(), !set.runs().is_empty());
-            sets.push(FlushSet { set: id, content, tables: set.begin_flush(), has_runs });
+            let (tables, superseded) = set.begin_flush();
+            sets.push(FlushSet { set: id, content, tables, superseded, has_runs });
         }
         self.items.note_flush();
         self.files.is_flushing = true;

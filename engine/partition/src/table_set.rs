@@ -8,12 +8,16 @@
 //! until that is flushed; a run has one version a key. Deliberately not here: the skiplist (`memtable`), files (`sstable`), what a
 //! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
+use crate::flush::{DeadRecords, add_sum, note_dead};
 use crate::image::image_of;
 use crate::reads::{FilesId, Missing, Progress, Reads};
 use crate::run::{Run, RunId};
 use crate::walk::Walk;
 use journal::{Location, SegmentId};
-use memtable::{Direction, Entry, Found, InsertRefused, KeySpan, Memtable, MemtableOptions, Reader, Writer};
+use memtable::{
+    Direction, Entry, Found, InsertRefused, KeySpan, KeyTag, Memtable, MemtableOptions, Merge, PrefetchStep, Reader,
+    Writer,
+};
 use model::table::PartitionId;
 use sstable::{JournalPlace, SoughtKey};
 
@@ -107,12 +111,16 @@ pub(crate) fn place_of(location: Location) -> JournalPlace {
 /// 1. Every version in `active` is newer than every version of the same key in `frozen`, those are newer than the ones in
 ///    `runs`, and of two runs the first is the newer one.
 /// 2. `frozen` is in the order of freezing, newest first; the last `flushing_count` of them are being flushed.
+/// 3. `superseded` are the records of items' versions that a newer one supersedes which no older flush will write, as is the version itself;
+///    `flushing_superseded` those among what is being flushed. So each record that never comes to a file is counted once.
 pub(crate) struct TableSet {
     content: Content,
     active: Writer,
     /// Nobody inserts into these any more; their writers stay for the owner's point reads.
     frozen: Vec<Writer>,
     flushing_count: usize,
+    superseded: DeadRecords,
+    flushing_superseded: DeadRecords,
     runs: Vec<Run>,
     /// One more with each change of `runs`.
     generation: u64,
@@ -122,7 +130,17 @@ pub(crate) struct TableSet {
 impl TableSet {
     pub(crate) fn new(content: Content, options: MemtablesOptions) -> Self {
         let active = options.create();
-        Self { content, active, frozen: Vec::new(), flushing_count: 0, runs: Vec::new(), generation: 0, options }
+        Self {
+            content,
+            active,
+            frozen: Vec::new(),
+            flushing_count: 0,
+            superseded: DeadRecords::new(),
+            flushing_superseded: DeadRecords::new(),
+            runs: Vec::new(),
+            generation: 0,
+            options,
+        }
     }
 
     /// What it holds.
@@ -171,20 +189,34 @@ impl TableSet {
         reads.keep_progress(files, key, Progress::Found(found));
     }
 
-    /// Asks for the memory that a read of the key looks at: first for all reads that are to come, then, with
-    /// `is_second`, for all of them again.
-    pub(crate) fn prefetch(&self, key: &[u8], is_second: bool) {
-        if is_second { self.active.prefetch_entry(key) } else { self.active.prefetch_slot(key) }
+    /// Asks for the memory that a read of the key looks at, one step of it.
+    pub(crate) fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
+        self.active.prefetch(tag, step);
     }
 
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
-        loop {
+        let is_superseding = loop {
             match self.active.insert(key, version, entry) {
-                Ok(()) => return,
-                Err(InsertRefused::Full | InsertRefused::Present) => self.freeze(),
+                Ok(superseded) => {
+                    let superseded = superseded.filter(|_| self.content == Content::Items);
+                    superseded.inspect(|older| note_dead(&mut self.superseded, image_of(*older).location));
+                    break superseded.is_some();
+                }
+                Err(InsertRefused::Full | InsertRefused::NotNewer) => self.freeze(),
                 Err(error) => panic!("an entry of at most 400 KB with a version of its own: {error}"),
             }
+        };
+        if !is_superseding && self.content == Content::Items {
+            self.note_superseded_in_frozen(key);
+        }
+    }
+
+    /// Notes the version of a key that a frozen memtable has, now that the active one has a newer.
+    fn note_superseded_in_frozen(&mut self, key: &[u8]) {
+        let waiting_count = self.frozen.len() - self.flushing_count;
+        if let Some(older) = self.frozen[..waiting_count].iter().find_map(|table| table.find_newest(key)) {
+            note_dead(&mut self.superseded, image_of(older).location);
         }
     }
 
@@ -222,27 +254,48 @@ impl TableSet {
         &self.runs
     }
 
-    /// Freezes what is in memory and gives it out to be flushed, newest first; nothing if there is nothing. One flush at a time.
-    pub(crate) fn begin_flush(&mut self) -> Vec<Reader> {
+    /// Freezes what is in memory and gives it out to be flushed, newest first, with the records of the versions in it that newer ones supersede; nothing if
+    /// there is nothing. One flush at a time.
+    pub(crate) fn begin_flush(&mut self) -> (Vec<Reader>, DeadRecords) {
         assert!(self.flushing_count == 0, "one flush at a time");
         if !self.active.is_empty() {
             self.freeze();
         }
         self.flushing_count = self.frozen.len();
-        self.frozen.iter().map(Writer::reader).collect()
+        self.flushing_superseded = std::mem::take(&mut self.superseded);
+        (self.frozen.iter().map(Writer::reader).collect(), self.flushing_superseded.clone())
     }
 
     /// What was frozen for the flush is in `run` now, or nothing of it had to stay.
     pub(crate) fn finish_flush(&mut self, run: Option<Run>) {
         self.frozen.truncate(self.frozen.len() - self.flushing_count);
         self.flushing_count = 0;
+        self.flushing_superseded.clear();
         self.runs.splice(0..0, run);
         self.generation += 1;
     }
 
     /// The flush has failed: what was frozen is flushed with the next one.
     pub(crate) fn abandon_flush(&mut self) {
+        self.note_superseded_in_flushing();
         self.flushing_count = 0;
+        for (segment, sum) in std::mem::take(&mut self.flushing_superseded) {
+            add_sum(&mut self.superseded, segment, sum);
+        }
+    }
+
+    /// Notes the versions in what is being flushed that newer ones supersede, which will now be flushed with them.
+    fn note_superseded_in_flushing(&mut self) {
+        if self.content != Content::Items {
+            return;
+        }
+        let (waiting, flushing) = self.frozen.split_at(self.frozen.len() - self.flushing_count);
+        let newer = || waiting.iter().chain([&self.active]);
+        for older in newest_of(flushing) {
+            if newer().any(|table| table.find_newest(older.key).is_some()) {
+                note_dead(&mut self.superseded, image_of(older).location);
+            }
+        }
     }
 
     /// Gives out the newest runs, so many, to be merged.
@@ -299,6 +352,11 @@ impl TableSet {
     }
 }
 
+/// The newest version of each key in some memtables.
+fn newest_of(tables: &[Writer]) -> impl Iterator<Item = Found<'_>> {
+    Merge::new(tables.iter().map(|table| &**table), KeySpan::ALL, NEWEST, Direction::Forward)
+}
+
 /// The version of the key that a run has.
 fn find_in_run(run: &Run, sought: &SoughtKey<'_>, reads: &mut Reads) -> Result<Option<FileVersion>, Missing> {
     let key = sought.bytes();
@@ -322,5 +380,55 @@ fn visit_versions(table: &Memtable, visit: &mut dyn FnMut(Found<'_>)) {
             versions.push(older);
         }
         versions.iter().rev().for_each(|found| visit(*found));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Image;
+
+    const KEY_COUNT: u8 = 20;
+
+    /// A set of items' versions, each with a record of 8 bytes of its own.
+    struct Versions {
+        set: TableSet,
+        next: u64,
+    }
+
+    impl Versions {
+        fn insert(&mut self, random: &mut fastrand::Rng) {
+            let location = Location { segment: SegmentId(random.u32(..4)), offset: 0, len: 8 };
+            let mut value = Vec::new();
+            Image { location, item: None, item_bytes: 0 }.encode(&mut value);
+            self.next += 1;
+            self.set.insert(&[random.u8(..KEY_COUNT)], self.next, Entry::Put(&value));
+        }
+    }
+
+    fn count(dead: &DeadRecords) -> usize {
+        dead.values().map(|sum| usize::try_from(sum.count).expect("few")).sum()
+    }
+
+    /// What a flush writes of these tables is one version a key; all others are superseded.
+    fn superseded_count(tables: &[Reader]) -> usize {
+        let merge = Merge::new(tables.iter().map(|table| &**table), KeySpan::ALL, NEWEST, Direction::Forward);
+        tables.iter().map(|table| table.len()).sum::<usize>() - merge.count()
+    }
+
+    #[test]
+    fn every_version_that_no_file_will_hold_is_counted_once_whatever_becomes_of_flushes() {
+        for seed in 0..20 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let options = MemtablesOptions { table_bytes_max: 2 << 10, seed };
+            let mut versions = Versions { set: TableSet::new(Content::Items, options), next: 0 };
+            for _ in 0..30 {
+                (0..random.u32(..60)).for_each(|_| versions.insert(&mut random));
+                let (tables, superseded) = versions.set.begin_flush();
+                assert_eq!(count(&superseded), superseded_count(&tables), "seed {seed}");
+                (0..random.u32(..60)).for_each(|_| versions.insert(&mut random));
+                if random.bool() { versions.set.abandon_flush() } else { versions.set.finish_flush(None) }
+            }
+        }
     }
 }
