@@ -398,13 +398,15 @@ impl Engine {
 
 /// The segments to empty so that about `goal` bytes come free, those with the least to move first; and how many bytes that are.
 fn victims(usage: &[SegmentUsage], goal: u64) -> (BTreeSet<SegmentId>, u64) {
-    let is_worth_it = |usage: &&SegmentUsage| usage.live_bytes * 100 <= usage.used_bytes * VICTIM_PERCENT;
+    // What is superseded need not be moved: the same pass that would come to it leaves it behind.
+    let left_bytes = |usage: &SegmentUsage| usage.live_bytes - usage.superseded_bytes;
+    let is_worth_it = |usage: &&SegmentUsage| left_bytes(usage) * 100 <= usage.used_bytes * VICTIM_PERCENT;
     let mut candidates: Vec<_> = usage.iter().filter(|usage| !usage.is_visited).filter(is_worth_it).collect();
-    candidates.sort_by_key(|usage| (usage.live_bytes * 1_000 / usage.used_bytes, usage.segment));
+    candidates.sort_by_key(|usage| (left_bytes(usage) * 1_000 / usage.used_bytes, usage.segment));
     let mut reclaimed = 0;
     let chosen = candidates.into_iter().take_while(|usage| {
         let is_needed = reclaimed < goal;
-        reclaimed += if is_needed { usage.used_bytes - usage.live_bytes } else { 0 };
+        reclaimed += if is_needed { usage.used_bytes - left_bytes(usage) } else { 0 };
         is_needed
     });
     (chosen.map(|usage| usage.segment).collect(), reclaimed)
@@ -417,4 +419,30 @@ pub(crate) fn wake_later(runtime: &Runtime, signal: &Signal) {
         runtime_of_task.sleep(WAKE_DELAY).await;
         signal.notify();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(segment: u32, (live_bytes, superseded_bytes): (u64, u64), is_visited: bool) -> SegmentUsage {
+        SegmentUsage { segment: SegmentId(segment), live_bytes, superseded_bytes, used_bytes: 1_000, is_visited }
+    }
+
+    #[test]
+    fn the_segments_with_the_least_to_move_are_emptied_first_and_no_more_than_bring_the_space_down() {
+        let all = [
+            usage(1, (900, 0), false),
+            usage(2, (900, 400), false),
+            usage(3, (700, 0), false),
+            usage(4, (100, 0), true),
+            usage(5, (800, 790), false),
+        ];
+        let chosen = |goal| victims(&all, goal).0.iter().map(|segment| segment.0).collect::<Vec<_>>();
+        assert_eq!(chosen(0), [0; 0]);
+        assert_eq!(chosen(1), [5], "nearly all of it is superseded");
+        assert_eq!(chosen(991), [2, 5]);
+        assert_eq!(chosen(10_000), [2, 3, 5], "not one that is full, nor the log's");
+        assert_eq!(victims(&all, 10_000).1, 990 + 500 + 300);
+    }
 }

@@ -223,6 +223,19 @@ impl Journal {
         self.release_sum(location.segment, RecordSum::of_one(location.len));
     }
 
+    /// Releases records which [`Journal::note_superseded`] may have been told of.
+    pub fn release_superseded(&self, segment: SegmentId, sum: RecordSum) {
+        self.change(|state| {
+            state.liveness.forget_superseded(segment, sum);
+            state.release(segment, sum);
+        });
+    }
+
+    /// Says that the record at `location` is superseded: who owns it will release it later. An estimate for the choice of segments to empty.
+    pub fn note_superseded(&self, location: Location) {
+        self.change(|state| state.liveness.note_superseded(location));
+    }
+
     /// The same of several records of a segment at once.
     pub fn release_sum(&self, segment: SegmentId, sum: RecordSum) {
         self.change(|state| state.release(segment, sum));

@@ -40,6 +40,8 @@ pub(crate) struct Segment {
     pub(crate) flushes_end: FlushesEnd,
     /// Bytes of records that were not released.
     pub(crate) live_bytes: u64,
+    /// Of these about so many will be released when their owners come to it.
+    pub(crate) superseded_bytes: u64,
     /// Who wrote it, from which offset on: a part of its records' keys. By offset; most often one.
     pub(crate) openings: Vec<(u32, u64)>,
     /// Not of a segment that was in the store when the journal was opened, until one of its records is read.
@@ -70,6 +72,8 @@ pub struct SegmentUsage {
     pub segment: SegmentId,
     /// Bytes of records that are still live, their headers included.
     pub live_bytes: u64,
+    /// Of these, bytes of records that owners say are superseded and will be released: an estimate, which a start begins anew.
+    pub superseded_bytes: u64,
     /// Bytes used in the file, headers and padding included.
     pub used_bytes: u64,
     /// Whether it is visited at a start: part of the log, not of the store.
@@ -125,6 +129,20 @@ impl Liveness {
             }
             // All of it was released at once.
             None => assert!(last.is_some_and(|last| segment < last), "segment {segment} was never written"),
+        }
+    }
+
+    /// Says that of what was noted so many records of a segment are about to be released.
+    pub(crate) fn forget_superseded(&mut self, segment: SegmentId, sum: RecordSum) {
+        if let Some(found) = self.find_mut(segment) {
+            found.superseded_bytes = found.superseded_bytes.saturating_sub(sum.encoded_bytes());
+        }
+    }
+
+    /// Says that the record at `location` is superseded: it will be released, later. Only for the choice of segments to empty.
+    pub(crate) fn note_superseded(&mut self, location: Location) {
+        if let Some(found) = self.find_mut(location.segment) {
+            found.superseded_bytes += RecordSum::of_one(location.len).encoded_bytes();
         }
     }
 
@@ -197,6 +215,7 @@ impl Liveness {
         let usage = |segment: &Segment, is_visited| SegmentUsage {
             segment: segment.id,
             live_bytes: segment.live_bytes,
+            superseded_bytes: segment.superseded_bytes.min(segment.live_bytes),
             used_bytes: u64::from(segment.end.max(BLOCK_BYTES_U32)),
             is_visited,
         };

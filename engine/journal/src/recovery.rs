@@ -521,6 +521,7 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         durable_end: end,
         flushes_end: FlushesEnd::Durable,
         live_bytes: 0,
+        superseded_bytes: 0,
         openings: Vec::new(),
         are_openings_known: true,
     }

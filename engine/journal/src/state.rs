@@ -441,6 +441,7 @@ impl State {
             durable_end: 0,
             flushes_end: FlushesEnd::Durable,
             live_bytes: 0,
+            superseded_bytes: 0,
             openings: Vec::new(),
             are_openings_known: true,
         };

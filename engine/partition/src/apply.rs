@@ -24,6 +24,7 @@ impl Partition {
             }
         }
         self.committed = committed;
+        context.reads.take_superseded().for_each(|location| journal.note_superseded(location));
         self.advance_files(journal);
     }
 

@@ -244,7 +244,7 @@ impl Partition {
                     }
                     None => self.files.removable.extend(run.iter().flat_map(|run| &run.files).map(|file| file.id())),
                 }
-                release(journal, &dead);
+                dead.iter().for_each(|(segment, sum)| journal.release_superseded(*segment, *sum));
             }
         }
     }

@@ -6,7 +6,7 @@
 use crate::change::ChangeView;
 use crate::image::{Image, image_of};
 use crate::reads::{Missing, Reads};
-use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet};
+use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet, place_of};
 use crate::walk::{WalkEntry, WalkValue};
 use bytes::Bytes;
 use journal::{Location, LogIndex, SegmentId};
@@ -89,7 +89,7 @@ impl Items {
         }
     }
 
-    /// The size of the newest image of the key, as DynamoDB counts it: known without the item.
+    /// The size of the newest image of the key, as DynamoDB counts it: known without the item. For a write that takes its place.
     pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<usize>, Missing> {
         let size_of = |item: &[u8]| ItemRef::from_trusted(item).size_bytes();
         if let Some(found) = self.set.find_in_memory(key) {
@@ -106,7 +106,10 @@ impl Items {
         match found.value {
             FileValue::Deleted => Ok(None),
             FileValue::Inline(item) => Ok(Some(size_of(&item))),
-            FileValue::InJournal(_, item_bytes) => Ok(Some(item_bytes as usize)),
+            FileValue::InJournal(location, item_bytes) => {
+                reads.note_superseded(location);
+                Ok(Some(item_bytes as usize))
+            }
             FileValue::Bare => panic!("entries without items are not among the items"),
         }
     }
@@ -134,10 +137,12 @@ impl Items {
         value: &FileValue,
         reads: &mut Reads,
     ) -> Result<Option<Bytes>, Missing> {
+        let mut place = None;
         let item = match value {
             FileValue::Deleted => return Ok(None),
             FileValue::Inline(item) => item.clone(),
             FileValue::InJournal(location, _) => {
+                place = Some(place_of(*location));
                 let payload = reads.record(*location)?;
                 let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
                 assert_eq!(change.key, key, "the record of {location} is the key's");
@@ -145,7 +150,7 @@ impl Items {
             }
             FileValue::Bare => panic!("entries without items are not among the items"),
         };
-        reads.cache.insert_item(self.owner.0, key, version, item.clone());
+        reads.cache.insert_item(self.owner.0, key, (version, item.clone()), place);
         Ok(Some(item))
     }
 

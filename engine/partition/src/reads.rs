@@ -7,7 +7,7 @@
 //!
 //! Deliberately not here: when something is brought, and how much at one time (the engine).
 
-use crate::table_set::FileVersion;
+use crate::table_set::{FileVersion, location_of};
 use bytes::Bytes;
 use journal::{Journal, Location, ReadError};
 use model::table::PartitionId;
@@ -158,6 +158,7 @@ pub struct Reads {
     /// Of the operation that is being done.
     supplies: Supplies,
     needs: Vec<Need>,
+    superseded: Vec<Location>,
     entry_count: usize,
     /// Used again by each look ahead.
     ahead: Vec<BlockRef>,
@@ -170,6 +171,7 @@ impl Reads {
             cache: Cache::new(cache_bytes_max),
             supplies: Supplies::default(),
             needs: Vec::new(),
+            superseded: Vec::new(),
             entry_count: 0,
             ahead: Vec::new(),
         }
@@ -212,7 +214,19 @@ impl Reads {
 
     /// The item is otherwise from now on.
     pub(crate) fn forget_item(&mut self, owner: PartitionId, key: &[u8]) {
-        self.cache.remove_item(owner.0, key);
+        let place = self.cache.remove_item(owner.0, key);
+        self.superseded.extend(place.map(location_of));
+    }
+
+    /// A write is about to take the place of what this record carries, which a file names.
+    pub(crate) fn note_superseded(&mut self, location: Location) {
+        self.superseded.push(location);
+    }
+
+    /// Records whose items were overwritten: dead when the files that name them are merged. Those that were noticed, which are
+    /// nearly all.
+    pub(crate) fn take_superseded(&mut self) -> impl Iterator<Item = Location> + '_ {
+        self.superseded.drain(..)
     }
 
     /// How far the operation has looked for a key in these very files.

@@ -10,6 +10,7 @@ use model::{KeyType, TableDefinition};
 use runtime::simulated::Machine;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use world::{Owner, item, key, live, live_until_cut, number, options, table, text};
 
 const KEY_COUNT: u64 = 40;
@@ -147,4 +148,34 @@ fn what_is_flushed_is_read_from_files_and_the_log_is_short() {
             assert!(owner.merge_count > 3 && owner.cleaning_count > 3, "{} merges", owner.merge_count);
         });
     }
+}
+
+/// Bytes that the journal takes for superseded, over all segments.
+fn superseded_bytes(owner: &Owner) -> u64 {
+    owner.journal.usage().iter().map(|usage| usage.superseded_bytes).sum()
+}
+
+#[test]
+fn what_is_overwritten_in_a_file_is_known_to_be_superseded_before_a_merge_comes_to_it() {
+    live(&Machine::new(1), (&table(&[]), options()), async |owner| {
+        let large = |at: u64, letter: &str| item("a", at, &[("filler", text(&letter.repeat(1_000)))]);
+        // Few enough that nothing is flushed but where it says so.
+        for at in 0..2 {
+            owner.put(&large(at, "x")).await.unwrap();
+        }
+        owner.store().await;
+        assert_eq!(superseded_bytes(owner), 0);
+        owner.put(&large(0, "y")).await.unwrap();
+        let one = superseded_bytes(owner);
+        assert!((1_000..1_300).contains(&one), "{one} bytes: overwritten unread");
+        owner.item(&key("a", 1)).await.unwrap();
+        owner.put(&large(1, "y")).await.unwrap();
+        assert_eq!(superseded_bytes(owner), 2 * one, "overwritten out of the cache");
+        owner.put(&large(1, "z")).await.unwrap();
+        assert_eq!(superseded_bytes(owner), 2 * one, "that one is in no file");
+        owner.store().await;
+        let everything = Rc::new(owner.journal.usage().iter().map(|usage| usage.segment).collect());
+        owner.clean(&everything).await;
+        assert_eq!(superseded_bytes(owner), 0, "the merge has come to them");
+    });
 }

@@ -10,6 +10,7 @@
 //! blocks that it needs finds them. Items are found by their keys, so that what is read often costs one look, wherever it lies. Source: Yang et al., "FIFO Queues are All You Need for Cache Eviction", 2023.
 
 use crate::block::Block;
+use crate::entry::JournalPlace;
 use crate::ghosts::Ghosts;
 use crate::index_page::IndexPage;
 use crate::record::FileId;
@@ -45,6 +46,8 @@ pub struct CachedItem {
     key: Box<[u8]>,
     version: u64,
     item: Bytes,
+    /// Where it came from, if that is a record in the journal.
+    place: Option<JournalPlace>,
 }
 
 impl Piece {
@@ -203,17 +206,21 @@ impl Cache {
         }
     }
 
-    /// Takes in an item, in the place of an older version.
-    pub fn insert_item(&mut self, owner: u64, key: &[u8], version: u64, item: Bytes) {
-        let place = PieceKey::of_item(owner, key);
-        self.take_out(place);
-        self.put(place, Piece::Item(Rc::new(CachedItem { owner, key: key.into(), version, item })));
+    /// Takes in an item of that version, in the place of an older one; and the record that it was read from, if it was.
+    pub fn insert_item(&mut self, owner: u64, key: &[u8], (version, item): (u64, Bytes), place: Option<JournalPlace>) {
+        let piece_key = PieceKey::of_item(owner, key);
+        self.take_out(piece_key);
+        self.put(piece_key, Piece::Item(Rc::new(CachedItem { owner, key: key.into(), version, item, place })));
     }
 
-    /// Forgets the item of a key: it is otherwise from now on.
-    pub fn remove_item(&mut self, owner: u64, key: &[u8]) {
-        if !self.places.is_empty() {
-            self.take_out(PieceKey::of_item(owner, key));
+    /// Forgets the item of a key: it is otherwise from now on. Returns the record that it was read from.
+    pub fn remove_item(&mut self, owner: u64, key: &[u8]) -> Option<JournalPlace> {
+        if self.places.is_empty() {
+            return None;
+        }
+        match self.take_out(PieceKey::of_item(owner, key))? {
+            Piece::Item(held) if held.owner == owner && *held.key == *key => held.place,
+            Piece::Item(_) | Piece::Block(_) | Piece::Page(_) => None,
         }
     }
 
@@ -247,12 +254,12 @@ impl Cache {
     }
 
     /// Takes a piece out, wherever it stands.
-    fn take_out(&mut self, key: PieceKey) {
-        let Some(place) = self.places.remove(&key) else { return };
+    fn take_out(&mut self, key: PieceKey) -> Option<Piece> {
+        let place = self.places.remove(&key)?;
         let slot = &mut self.slots[place as usize];
-        slot.piece = None;
         let queue = if slot.is_main { &mut self.main } else { &mut self.small };
         queue.bytes -= std::mem::take(&mut slot.bytes);
+        slot.piece.take()
     }
 
     fn find(&mut self, key: PieceKey) -> Option<&Piece> {

@@ -4,7 +4,9 @@
 mod world;
 
 use fastrand::Rng;
-use sstable::{BlockRef, Cache, Direction, FileId, IndexPage, Needed, Piece, RangeStep, Span, TableRange};
+use sstable::{
+    BlockRef, Cache, Direction, FileId, IndexPage, JournalPlace, Needed, Piece, RangeStep, Span, TableRange,
+};
 use std::rc::Rc;
 use world::{machine_with, open, random_oracle};
 
@@ -127,20 +129,23 @@ fn is_in(cache: &mut Cache, (block, piece): &(BlockRef, Piece)) -> bool {
 fn an_item_is_found_by_owner_and_key_until_it_is_forgotten_or_driven_out() {
     let mut cache = Cache::new(64 << 10);
     let item = |byte: u8| bytes::Bytes::from(vec![byte; 100]);
-    cache.insert_item(1, b"key", 5, item(1));
-    cache.insert_item(2, b"key", 6, item(2));
+    cache.insert_item(1, b"key", (5, item(1)), None);
+    cache.insert_item(2, b"key", (6, item(2)), None);
     assert_eq!(cache.item(1, b"key"), Some((5, item(1))));
     assert_eq!(cache.item(2, b"key"), Some((6, item(2))));
     assert_eq!(cache.item(3, b"key"), None);
-    cache.insert_item(1, b"key", 7, item(3));
+    let place = JournalPlace { segment: 3, offset: 4_096, bytes: 120 };
+    cache.insert_item(1, b"key", (7, item(3)), Some(place));
     assert_eq!(cache.item(1, b"key"), Some((7, item(3))), "the newer version");
     let with_item = cache.memory_bytes();
-    cache.remove_item(1, b"key");
+    assert_eq!(cache.remove_item(1, b"key"), Some(place), "where it came from");
+    assert_eq!(cache.remove_item(1, b"key"), None);
+    assert_eq!(cache.remove_item(2, b"key"), None);
     assert_eq!(cache.item(1, b"key"), None);
     assert!(cache.memory_bytes() + 100 < with_item, "its bytes are counted no more");
     for round in 0..3_u64 {
         for number in 0..5_000_u64 {
-            cache.insert_item(9, &number.to_be_bytes(), round, item(9));
+            cache.insert_item(9, &number.to_be_bytes(), (round, item(9)), None);
             if number % 3 == 0 {
                 cache.remove_item(9, &number.to_be_bytes());
             }

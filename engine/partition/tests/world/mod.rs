@@ -262,15 +262,20 @@ impl Owner {
         if usage.len() > SEGMENT_COUNT_MAX {
             let victims: BTreeSet<SegmentId> =
                 usage.iter().filter(|usage| !usage.is_visited).map(|usage| usage.segment).take(2).collect();
-            if let Some(work) = self.partition.take_cleaning_work(&Rc::new(victims)) {
-                let merged = work.run(&self.storage).await.unwrap();
-                self.partition.finish_merge(merged);
-                self.cleaning_count += 1;
-                self.apply_all().await;
-            }
+            self.clean(&Rc::new(victims)).await;
         }
         if let Some(floor) = self.partition.floor() {
             self.journal.set_replay_start(floor);
+        }
+    }
+
+    /// Merges everything, and moves what lies in the victims.
+    pub(crate) async fn clean(&mut self, victims: &Rc<BTreeSet<SegmentId>>) {
+        if let Some(work) = self.partition.take_cleaning_work(victims) {
+            let merged = work.run(&self.storage).await.unwrap();
+            self.partition.finish_merge(merged);
+            self.cleaning_count += 1;
+            self.apply_all().await;
         }
     }
 
