@@ -11,11 +11,13 @@
 //!
 //! A place in the arena is a [`Place`]: 8 bits of chunk, 20 bits of unit within the chunk. The writer's end is
 //! [`Space`], which fills chunks; the shared end is [`Chunks`], which turns a place into a pointer. There is
-//! no free list: nothing is given back before the memtable is dropped.
+//! no free list: nothing is given back before the memtable is dropped. Chunks of the full size lie in huge pages where the kernel has some: a
+//! lookup goes anywhere in a memtable, and with pages of 4 KiB each step of it misses the processor's table of pages as well as its cache.
 //!
 //! Not here: what lies in the memory (`node.rs`), who may reach it (`memtable.rs`).
 
 use crate::sync::{AtomicPtr, Ordering};
+use rustix::mm::{Advice, madvise};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{self, NonNull};
 
@@ -148,6 +150,7 @@ impl Drop for Chunks {
             // ordered every use before this.
             let pointer = chunk.load(Ordering::Relaxed);
             if !pointer.is_null() {
+                advise(pointer, self.layout(number), Advice::LinuxNoHugepage);
                 // SAFETY: invariant 1: this memory came from `alloc` with this very layout, and is freed once: `drop`
                 // has the last reference.
                 unsafe { dealloc(pointer, self.layout(number)) };
@@ -193,6 +196,7 @@ impl Space {
         if pointer.is_null() {
             handle_alloc_error(layout);
         }
+        advise(pointer, layout, Advice::LinuxHugepage);
         // Relaxed: published by the Release in `Memtable::link` of the first node in this chunk.
         chunks.chunks[next].store(pointer, Ordering::Relaxed);
         self.chunk = next;
@@ -200,6 +204,15 @@ impl Space {
         self.chunk_bytes = layout.size();
         self.held_bytes += layout.size();
         Some(())
+    }
+}
+
+/// Says of a chunk of the full size whether huge pages are wanted: who has its memory next may use little of it.
+fn advise(chunk: *mut u8, layout: Layout, advice: Advice) {
+    if layout.size() == CHUNK_BYTES_MAX && cfg!(not(loom)) {
+        // SAFETY: the range is one allocation, at its own alignment of whole pages, and these pieces of advice change no content of it.
+        // A kernel without huge pages refuses: then it is as it was.
+        let _ = unsafe { madvise(chunk.cast(), layout.size(), advice) };
     }
 }
 
