@@ -14,6 +14,9 @@ use crate::{
     ShareClass, Signal, Sockets, StopReason, real, simulated,
 };
 
+/// How long a call on a thread takes in simulation.
+const SIMULATED_CALL: Duration = Duration::from_millis(1);
+
 /// One core of the machine, real or simulated.
 #[derive(Clone)]
 pub struct Runtime {
@@ -233,6 +236,33 @@ impl Runtime {
         match &self.backend {
             Backend::Real(_) => real::spawn_thread(name, work),
             Backend::Simulated(_) => panic!("a simulated core starts no threads"),
+        }
+    }
+
+    /// What `work` gives, which may block: a thread named `name` does it while this core goes on. In simulation this core does it itself, a moment
+    /// later, so there it must not block.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    ///
+    /// # Panics
+    /// If `work` does.
+    pub async fn call_on_thread<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, crate::StartError> {
+        match &self.backend {
+            Backend::Real(_) => {
+                let signal = Signal::new();
+                // Held until the answer is taken: the core forgets arrivals whose notifiers are gone.
+                let notifier = self.notifier(&signal);
+                real::call_on_thread(name, work, (&notifier, &signal)).await
+            }
+            Backend::Simulated(core) => {
+                core.sleep(SIMULATED_CALL).await;
+                Ok(work())
+            }
         }
     }
 }

@@ -298,3 +298,13 @@ fn tasks_are_dropped_with_their_node_and_with_the_machine() {
     drop(machine);
     assert_eq!(Rc::strong_count(&dropped), 1);
 }
+
+#[test]
+fn a_call_on_a_thread_is_done_by_the_simulated_core_in_its_own_time() {
+    let machine = Machine::new(1);
+    let runtime = machine.runtime();
+    let before = runtime.now();
+    let answer = machine.run(async { runtime.call_on_thread("a-clerk", || 7).await.unwrap() }).unwrap();
+    assert_eq!(answer, 7);
+    assert!(machine.runtime().now() > before);
+}

@@ -1,5 +1,6 @@
 //! Threads beside the cores: those that others ask for by name, and the one that hears the process's signals.
 
+use std::sync::mpsc::{TryRecvError, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
@@ -7,11 +8,43 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::ring::io_start_error;
-use crate::{Notifier, StartError};
+use crate::{Notifier, Signal, StartError};
 
 pub(crate) fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map(drop).map_err(|error| io_start_error("start of a thread", &error))
+}
+
+/// Does `work` on a thread of its own and waits for what it gives.
+pub(crate) async fn call_on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+    (notifier, signal): (&Notifier, &Signal),
+) -> Result<T, StartError> {
+    let (sender, receiver) = sync_channel(1);
+    let at_end = NotifyAtEnd(notifier.clone());
+    spawn_thread(name, move || {
+        // Dropped last, also if `work` panics: by then the channel says how it ended.
+        let _at_end = at_end;
+        let sender = sender;
+        // Whoever asked may be gone.
+        let _ = sender.send(work());
+    })?;
+    loop {
+        match receiver.try_recv() {
+            Ok(done) => return Ok(done),
+            Err(TryRecvError::Empty) => signal.wait().await,
+            Err(TryRecvError::Disconnected) => panic!("the work of thread {name} panicked"),
+        }
+    }
+}
+
+struct NotifyAtEnd(Notifier);
+
+impl Drop for NotifyAtEnd {
+    fn drop(&mut self) {
+        self.0.notify();
+    }
 }
 
 /// Who wants to know, and whether it has happened. One per process, as signals are.

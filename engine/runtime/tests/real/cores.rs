@@ -205,6 +205,24 @@ fn a_thread_reports_back() {
 }
 
 #[test]
+fn the_core_goes_on_while_a_call_on_a_thread_blocks() {
+    let answer = on_one_core(|runtime| async move {
+        let (release, released) = sync_channel::<()>(1);
+        let other = runtime.clone();
+        runtime.spawn(ShareClass::Foreground, async move {
+            other.yield_now().await;
+            release.send(()).unwrap();
+        });
+        let work = move || {
+            released.recv().unwrap();
+            std::thread::current().name().map(str::to_owned)
+        };
+        runtime.call_on_thread("a-clerk", work).await.unwrap()
+    });
+    assert_eq!(answer.as_deref(), Some("a-clerk"));
+}
+
+#[test]
 fn sigterm_is_heard_on_the_runtime() {
     on_one_core(|runtime| async move {
         let (sender, heard) = one_shot();
