@@ -23,7 +23,10 @@ impl fmt::Display for KeyringError {
         match self {
             KeyringError::NoKeyring => write!(formatter, "its first line is not `stator-keyring 1`"),
             KeyringError::Line(line) => {
-                write!(formatter, "line {line} is not `key` and 64 hexadecimal digits")
+                write!(
+                    formatter,
+                    "line {line} is neither `key` and 64 hexadecimal digits nor `kms`, an id, the name of a key and a wrapped key in base64"
+                )
             }
             KeyringError::Twice(line) => write!(formatter, "the key of line {line} stands in it twice"),
             KeyringError::Empty => write!(formatter, "it holds no key"),
@@ -33,6 +36,23 @@ impl fmt::Display for KeyringError {
 }
 
 impl std::error::Error for KeyringError {}
+
+/// What a key service has unwrapped is another key than the keyring says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongKey {
+    /// The key that was asked for.
+    pub expected: MasterKeyId,
+    /// The key that came.
+    pub found: MasterKeyId,
+}
+
+impl fmt::Display for WrongKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "it is master key {} when unwrapped, and not {}", self.found, self.expected)
+    }
+}
+
+impl std::error::Error for WrongKey {}
 
 /// Why bytes are not the table of data keys, or cannot be unwrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

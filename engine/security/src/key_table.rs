@@ -15,6 +15,8 @@ pub const KEY_TABLE_BYTES_MIN: usize = 4096;
 const MAGIC: u32 = u32::from_le_bytes(*b"STKY");
 const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 80;
+/// Where the id of the master key that wraps stands.
+const MASTER_OFFSET: usize = 48;
 const KEY_BYTES: usize = 72;
 
 /// See the front page.
@@ -130,13 +132,23 @@ impl KeyTable {
         out[16..24].copy_from_slice(&(length as u64).to_le_bytes());
         out[24..40].copy_from_slice(&self.file_id);
         out[40..48].copy_from_slice(&self.generation.to_le_bytes());
-        out[48..64].copy_from_slice(&self.master.0);
+        out[MASTER_OFFSET..64].copy_from_slice(&self.master.0);
         out[64..72].copy_from_slice(&self.last_group.to_le_bytes());
         out[72..76].copy_from_slice(&count_of(self.owners.len()).to_le_bytes());
         let checksum = xxh3_64(&out[8..]);
         out[..8].copy_from_slice(&checksum.to_le_bytes());
         out.resize(length.next_multiple_of(KEY_TABLE_BYTES_MIN), 0);
         out
+    }
+
+    /// Which master key wraps the keys of these bytes of its file.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn decode_master(bytes: &[u8]) -> Result<MasterKeyId, KeyFileError> {
+        let mut reader = Reader { bytes: check_frame(bytes)? };
+        reader.skip(MASTER_OFFSET)?;
+        reader.array().map(MasterKeyId)
     }
 
     /// Reads the bytes of its file, and unwraps every key.

@@ -1,8 +1,9 @@
 //! The keyring: master keys, as their text file holds them. The layout is `FORMAT.md`'s.
 //!
-//! One a node, on worker 0. It is what a key service would stand in for: everything else sees [`MasterKey`]s and not where they come from.
+//! One a node, on worker 0. A key stands in it in clear, or as a key service has wrapped it: that one is *locked* until the service has unwrapped it. Everything
+//! else sees [`MasterKey`]s and not where they come from.
 
-use crate::{KeyringError, Secret};
+use crate::{KeyringError, Secret, WrappedKey, WrongKey};
 use std::fmt;
 use std::fmt::Write;
 use zeroize::Zeroizing;
@@ -12,10 +13,14 @@ pub const KEYRING_BYTES_MAX: usize = 64 << 10;
 /// The most keys in one.
 const MASTER_KEY_COUNT_MAX: usize = 64;
 const FIRST_LINE: &str = "stator-keyring 1";
-/// What a new keyring tells whoever opens it.
-const EXPLANATION: &str =
+/// What a keyring with a key in clear tells whoever opens it.
+const CLEAR_EXPLANATION: &str =
     "# Master keys of Stator, newest last. Who has this file can read the data; without it nobody can, ever.
 # Keep a copy in a safe place, and this one apart from the data (stator serve --keyring FILE).
+";
+/// What one without tells.
+const WRAPPED_EXPLANATION: &str = "# Master keys of Stator, newest last, wrapped by a key service: only who may use its key can read the data with this file.
+# Without this file nobody can, ever. Keep a copy in a safe place.
 ";
 
 /// Tells master keys apart without telling them.
@@ -62,16 +67,31 @@ impl MasterKey {
 /// Master keys, newest last, at least one.
 #[derive(Clone, Debug)]
 pub struct Keyring {
-    keys: Vec<MasterKey>,
+    entries: Vec<Entry>,
+}
+
+/// Invariant: at least one of `wrapped` and `key` is there.
+#[derive(Clone, Debug)]
+struct Entry {
+    id: MasterKeyId,
+    /// `None`: it stands in the file in clear.
+    wrapped: Option<WrappedKey>,
+    /// `None`: it is locked.
+    key: Option<MasterKey>,
 }
 
 impl Keyring {
-    /// A keyring of one new key.
+    /// A keyring of one new key, which stands in it in clear.
     pub fn draw(random: &mut dyn FnMut(&mut [u8])) -> Keyring {
-        Keyring { keys: vec![MasterKey::new(Secret::draw(random))] }
+        Keyring { entries: vec![Entry::in_clear(Secret::draw(random))] }
     }
 
-    /// Reads a keyring's text.
+    /// A keyring of one key that a service has made.
+    pub fn of_wrapped(secret: Secret, wrapped: WrappedKey) -> Keyring {
+        Keyring { entries: vec![Entry::of_wrapped(secret, wrapped)] }
+    }
+
+    /// Reads a keyring's text. Wrapped keys are locked.
     ///
     /// # Errors
     /// [`KeyringError`], which names the line.
@@ -80,19 +100,17 @@ impl Keyring {
         if lines.next().is_none_or(|(line, _)| line != FIRST_LINE.as_bytes()) {
             return Err(KeyringError::NoKeyring);
         }
-        let mut keys: Vec<MasterKey> = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         for (line, number) in lines.filter(|(line, _)| !line.is_empty() && line[0] != b'#') {
-            let digits = line.strip_prefix(b"key ").ok_or(KeyringError::Line(number))?;
-            let secret = parse_secret(digits.trim_ascii()).ok_or(KeyringError::Line(number))?;
-            let key = MasterKey::new(secret);
-            if keys.iter().any(|known| known.id == key.id) {
+            let entry = Entry::parse(line).ok_or(KeyringError::Line(number))?;
+            if entries.iter().any(|known| known.id == entry.id) {
                 return Err(KeyringError::Twice(number));
             }
-            keys.push(key);
+            entries.push(entry);
         }
-        match keys.len() {
+        match entries.len() {
             0 => Err(KeyringError::Empty),
-            1..=MASTER_KEY_COUNT_MAX => Ok(Keyring { keys }),
+            1..=MASTER_KEY_COUNT_MAX => Ok(Keyring { entries }),
             _ => Err(KeyringError::TooMany),
         }
     }
@@ -103,51 +121,157 @@ impl Keyring {
         let mut text = Zeroizing::new(String::with_capacity(KEYRING_BYTES_MAX));
         text.push_str(FIRST_LINE);
         text.push('\n');
-        text.push_str(EXPLANATION);
-        for key in &self.keys {
-            text.push_str("key ");
-            key.secret
-                .bytes()
-                .iter()
-                .for_each(|byte| write!(text, "{byte:02x}").expect("writing to memory does not fail"));
-            text.push('\n');
-        }
+        text.push_str(self.explanation());
+        self.entries.iter().for_each(|entry| entry.write(&mut text));
         text
     }
 
+    /// Which key wraps.
+    pub fn newest_id(&self) -> MasterKeyId {
+        self.newest_entry().id
+    }
+
     /// The key that wraps.
+    ///
+    /// # Panics
+    /// If it is locked.
     pub fn newest(&self) -> &MasterKey {
-        self.keys.last().expect("a keyring holds at least one key")
+        self.newest_entry().key.as_ref().expect("the newest key is unlocked before it is used")
     }
 
-    /// The key of that id.
+    /// The service's key that wraps the newest key; `None` if that stands in the file in clear.
+    pub fn newest_service_key(&self) -> Option<&str> {
+        self.newest_entry().wrapped.as_ref().map(WrappedKey::service_key)
+    }
+
+    /// Whether the key of that id is in it, locked or not.
+    pub fn contains(&self, id: MasterKeyId) -> bool {
+        self.entries.iter().any(|entry| entry.id == id)
+    }
+
+    /// The key of that id, if it is not locked.
     pub fn find(&self, id: MasterKeyId) -> Option<&MasterKey> {
-        self.keys.iter().find(|key| key.id == id)
+        self.entries.iter().find(|entry| entry.id == id)?.key.as_ref()
     }
 
-    /// Adds a new key, which wraps from now on.
+    /// What is to be unwrapped before the key of that id can be used; `None` if nothing is.
+    pub fn locked(&self, id: MasterKeyId) -> Option<&WrappedKey> {
+        let entry = self.entries.iter().find(|entry| entry.id == id)?;
+        entry.wrapped.as_ref().filter(|_| entry.key.is_none())
+    }
+
+    /// Takes what a service has unwrapped for the key of that id.
+    ///
+    /// # Errors
+    /// [`WrongKey`] if it is another key.
+    ///
+    /// # Panics
+    /// If there is no key of that id.
+    pub fn unlock(&mut self, id: MasterKeyId, secret: Secret) -> Result<(), WrongKey> {
+        let key = MasterKey::new(secret);
+        if key.id != id {
+            return Err(WrongKey { expected: id, found: key.id });
+        }
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        entry.expect("a key that was found locked is there").key = Some(key);
+        Ok(())
+    }
+
+    /// Adds a new key, which stands in the file in clear and wraps from now on.
     ///
     /// # Errors
     /// [`KeyringError::TooMany`].
     pub fn add(&mut self, random: &mut dyn FnMut(&mut [u8])) -> Result<(), KeyringError> {
-        if self.keys.len() >= MASTER_KEY_COUNT_MAX {
+        self.push(Entry::in_clear(Secret::draw(random)))
+    }
+
+    /// Adds a key that a service has made, which wraps from now on.
+    ///
+    /// # Errors
+    /// [`KeyringError::TooMany`].
+    pub fn add_wrapped(&mut self, secret: Secret, wrapped: WrappedKey) -> Result<(), KeyringError> {
+        self.push(Entry::of_wrapped(secret, wrapped))
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<(), KeyringError> {
+        self.entries.push(entry);
+        let text_bytes: usize = self.entries.iter().map(Entry::line_bytes).sum();
+        let text_bytes = FIRST_LINE.len() + 1 + self.explanation().len() + text_bytes;
+        if self.entries.len() > MASTER_KEY_COUNT_MAX || text_bytes > KEYRING_BYTES_MAX {
+            self.entries.pop();
             return Err(KeyringError::TooMany);
         }
-        self.keys.push(MasterKey::new(Secret::draw(random)));
         Ok(())
+    }
+
+    fn newest_entry(&self) -> &Entry {
+        self.entries.last().expect("a keyring holds at least one key")
+    }
+
+    fn explanation(&self) -> &'static str {
+        let is_in_clear = self.entries.iter().any(|entry| entry.wrapped.is_none());
+        if is_in_clear { CLEAR_EXPLANATION } else { WRAPPED_EXPLANATION }
+    }
+}
+
+impl Entry {
+    fn in_clear(secret: Secret) -> Entry {
+        let key = MasterKey::new(secret);
+        Entry { id: key.id, wrapped: None, key: Some(key) }
+    }
+
+    fn of_wrapped(secret: Secret, wrapped: WrappedKey) -> Entry {
+        Entry { wrapped: Some(wrapped), ..Entry::in_clear(secret) }
+    }
+
+    fn parse(line: &[u8]) -> Option<Entry> {
+        if let Some(digits) = line.strip_prefix(b"key ") {
+            return Some(Entry::in_clear(parse_secret(digits.trim_ascii())?));
+        }
+        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let (word, id, service_key, blob) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        if word != b"kms" || fields.next().is_some() {
+            return None;
+        }
+        let wrapped = WrappedKey::parse(service_key, blob)?;
+        Some(Entry { id: MasterKeyId(parse_digits(id)?), wrapped: Some(wrapped), key: None })
+    }
+
+    fn write(&self, text: &mut String) {
+        match (&self.wrapped, &self.key) {
+            (Some(wrapped), _) => writeln!(text, "kms {} {}", self.id, wrapped.text()),
+            (None, Some(key)) => {
+                text.push_str("key ");
+                key.secret.bytes().iter().try_for_each(|byte| write!(text, "{byte:02x}")).and_then(|()| writeln!(text))
+            }
+            (None, None) => panic!("a key is there in clear or wrapped"),
+        }
+        .expect("writing to memory does not fail");
+    }
+
+    /// As many as `write` writes.
+    fn line_bytes(&self) -> usize {
+        match &self.wrapped {
+            Some(wrapped) => "kms ".len() + 2 * size_of::<MasterKeyId>() + " ".len() + wrapped.text().len() + 1,
+            None => "key ".len() + 2 * Secret::BYTES + 1,
+        }
     }
 }
 
 fn parse_secret(digits: &[u8]) -> Option<Secret> {
-    let mut bytes = Zeroizing::new([0_u8; Secret::BYTES]);
+    parse_digits(digits).map(|bytes| Secret::new(*Zeroizing::new(bytes)))
+}
+
+fn parse_digits<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = Zeroizing::new([0_u8; N]);
     let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.len() != Secret::BYTES || !rest.is_empty() {
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(pairs) {
         *byte = parse_digit(pair[0])? << 4 | parse_digit(pair[1])?;
     }
-    Some(Secret::new(*bytes))
+    Some(*bytes)
 }
 
 fn parse_digit(digit: u8) -> Option<u8> {

@@ -4,13 +4,13 @@
 //! reads back. Pure: bytes and chance are arguments. The bytes, and the proof that no nonce is used twice, are in `FORMAT.md`.
 //!
 //! ```text
-//! Keyring       master keys, as their file says             worker 0
+//! Keyring       master keys, as their file says: in clear, or wrapped by a key service   worker 0
 //!   KeyTable    data keys of all tables, as the file `keys` says, wrapped by the newest master key   worker 0
 //!     TableKeys data keys of one table                      shared by all cores
 //!       GroupKeys  group -> its table's keys; record keys and file keys derived from them   one per journal
 //! ```
 //!
-//! Deliberately not here: reading and replacing the two files (`engine`), and where a record's bytes stand (`journal`).
+//! Deliberately not here: reading and replacing the two files and asking a key service (`engine`), and where a record's bytes stand (`journal`).
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "audit")]
@@ -24,9 +24,10 @@ mod keyring;
 mod record_key;
 mod secret;
 mod table_keys;
+mod wrapped_key;
 
 pub use cipher::{Cipher, NONCE_BYTES, NotAuthentic, TAG_BYTES};
-pub use error::{KeyFileError, KeyLimit, KeyringError};
+pub use error::{KeyFileError, KeyLimit, KeyringError, WrongKey};
 pub use file_key::FileKey;
 pub use group_keys::{GroupKeys, NoKey};
 pub use key_table::{KEY_TABLE_BYTES_MIN, KeyTable};
@@ -34,3 +35,4 @@ pub use keyring::{KEYRING_BYTES_MAX, Keyring, MasterKey, MasterKeyId};
 pub use record_key::{KeyPlace, RecordKey, Sealing};
 pub use secret::Secret;
 pub use table_keys::{DATA_KEY_COUNT_MAX, KeyOwner, TableKeys, Wrapping};
+pub use wrapped_key::{NotWrapped, WrappedKey};

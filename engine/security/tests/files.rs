@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 use security::{
-    DATA_KEY_COUNT_MAX, GroupKeys, KeyFileError, KeyLimit, KeyOwner, KeyPlace, KeyTable, Keyring, KeyringError, NoKey,
-    Wrapping,
+    DATA_KEY_COUNT_MAX, GroupKeys, KEYRING_BYTES_MAX, KeyFileError, KeyLimit, KeyOwner, KeyPlace, KeyTable, Keyring,
+    KeyringError, NoKey, NotWrapped, Secret, WrappedKey, Wrapping,
 };
 
 /// Bytes that come once.
@@ -50,6 +50,93 @@ fn a_keyring_comes_back_however_it_is_padded() {
 }
 
 #[test]
+fn a_wrapped_key_is_locked_until_its_own_secret_comes() {
+    let mut random = counter();
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234";
+    let wrapped = |blob: &[u8]| WrappedKey::new(arn, blob).unwrap();
+    let mut keyring = Keyring::of_wrapped(Secret::new([1; 32]), wrapped(b"one"));
+    let first = keyring.newest().id();
+    assert!(keyring.text().contains("only who may use its key"), "{}", *keyring.text());
+    keyring.add(&mut random).unwrap();
+    let clear = keyring.newest().id();
+    assert!(keyring.text().contains("Who has this file can read the data"));
+    keyring.add_wrapped(Secret::new([2; 32]), wrapped(b"two")).unwrap();
+    let newest = keyring.newest().id();
+    let text = keyring.text();
+    assert!(!text.contains(&"02".repeat(32)) && !text.contains(&"01".repeat(32)), "wrapped keys are not in clear");
+
+    let mut again = Keyring::parse(text.as_bytes()).unwrap();
+    assert_eq!((again.newest_id(), again.newest_service_key()), (newest, Some(arn)));
+    assert!([first, clear, newest].iter().all(|id| again.contains(*id)));
+    assert_eq!((again.locked(first), again.locked(clear)), (Some(&wrapped(b"one")), None));
+    assert!(again.find(clear).is_some() && again.find(newest).is_none());
+    let wrong = again.unlock(newest, Secret::new([1; 32])).unwrap_err();
+    assert_eq!((wrong.expected, wrong.found), (newest, first));
+    again.unlock(newest, Secret::new([2; 32])).unwrap();
+    assert_eq!((again.newest().id(), again.locked(newest)), (newest, None));
+    assert_eq!(*again.text(), *text, "also with a key that is locked");
+}
+
+#[test]
+fn what_is_no_wrapped_key_is_refused() {
+    let id = "0123456789abcdef0123456789abcdef";
+    let check = |line: &str, is_taken: bool| {
+        let parsed = Keyring::parse(format!("stator-keyring 1\n{line}\n").as_bytes());
+        let expected = if is_taken { None } else { Some(KeyringError::Line(2)) };
+        assert_eq!(parsed.err(), expected, "{line}");
+    };
+    let base64 = |bytes: usize| format!("{}{}", "AAAA".repeat(bytes / 3), ["", "AA==", "AAA="][bytes % 3]);
+    check(&format!("kms {id} k AAAA"), true);
+    check(&format!("kms\t{id}   alias/x \tAA==\r"), true);
+    check(&format!("kms {id} k {}", base64(6144)), true);
+    check(&format!("kms {id} {} AAAA", "k".repeat(2048)), true);
+    for line in [
+        "kms".to_owned(),
+        format!("kms {id}"),
+        format!("kms {id} k"),
+        format!("kms {id} k AAAA AAAA"),
+        format!("kms{id} k AAAA"),
+        format!("KMS {id} k AAAA"),
+        format!("kms {}g k AAAA", &id[1..]),
+        format!("kms {id}00 k AAAA"),
+        format!("kms {} k AAAA", &id[2..]),
+        format!("kms {id} k AAA"),
+        format!("kms {id} k AB=="),
+        format!("kms {id} k A-_A"),
+        format!("kms {id} k ===="),
+        format!("kms {id} k\u{e9} AAAA"),
+        format!("kms {id} k\u{7f} AAAA"),
+        format!("kms {id} {} AAAA", "k".repeat(2049)),
+        format!("kms {id} k {}", base64(6145)),
+    ] {
+        check(&line, false);
+    }
+    let twice = format!("stator-keyring 1\nkms {id} k AAAA\nkms {id} l BBBB\n");
+    assert_eq!(Keyring::parse(twice.as_bytes()).err(), Some(KeyringError::Twice(3)));
+    let mut line = format!("stator-keyring 1\nkms {id} k AAAA\n").into_bytes();
+    line[30] = 0xff;
+    assert_eq!(Keyring::parse(&line).err(), Some(KeyringError::Line(2)), "no text at all");
+    assert_eq!(WrappedKey::new("", b"x"), Err(NotWrapped::Name));
+    assert_eq!(WrappedKey::new("two words", b"x"), Err(NotWrapped::Name));
+    assert_eq!(WrappedKey::new("k", b""), Err(NotWrapped::Blob(0)));
+}
+
+#[test]
+fn a_keyring_stays_within_its_length() {
+    let blob = vec![7; 6144];
+    let wrapped = || WrappedKey::new("k", &blob).unwrap();
+    let mut keyring = Keyring::of_wrapped(Secret::new([0; 32]), wrapped());
+    let added = (1..64).take_while(|number| keyring.add_wrapped(Secret::new([*number; 32]), wrapped()).is_ok()).count();
+    assert_eq!(added, 6, "8 KiB each");
+    assert!(keyring.text().len() <= KEYRING_BYTES_MAX);
+    assert_eq!(keyring.add_wrapped(Secret::new([9; 32]), wrapped()), Err(KeyringError::TooMany));
+    let mut random = counter();
+    let added = (0..200).take_while(|_| keyring.add(&mut random).is_ok()).count();
+    assert_eq!(added, 64 - 7);
+    assert_eq!(Keyring::parse(keyring.text().as_bytes()).unwrap().newest().id(), keyring.newest().id());
+}
+
+#[test]
 fn what_is_no_keyring_is_refused_by_its_line() {
     let key = "key 00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
     let check = |text: &str, expected| assert_eq!(Keyring::parse(text.as_bytes()).err(), expected, "{text}");
@@ -69,6 +156,7 @@ fn the_table_comes_back_and_every_flip_or_truncation_is_refused() {
     let table = small_table(&keyring, &mut random);
     let mut bytes = table.encode();
     assert_eq!(bytes.len(), 4096);
+    assert_eq!(KeyTable::decode_master(&bytes), Ok(keyring.newest().id()));
     let again = KeyTable::decode(&bytes, &keyring).unwrap();
     assert_eq!(again.encode(), bytes);
     assert_eq!((again.generation(), again.last_group(), again.master()), (4, 3, keyring.newest().id()));
@@ -81,6 +169,7 @@ fn the_table_comes_back_and_every_flip_or_truncation_is_refused() {
     let length = usize::try_from(u64::from_le_bytes(bytes[16..24].try_into().unwrap())).unwrap();
     for end in 0..length {
         assert!(KeyTable::decode(&bytes[..end], &keyring).is_err(), "truncation to {end} passes");
+        assert!(KeyTable::decode_master(&bytes[..end]).is_err(), "truncation to {end} passes");
     }
 }
 
