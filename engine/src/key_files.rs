@@ -1,14 +1,16 @@
 //! The keyring and the file `keys`: read at start, made at the first start, replaced whole.
 //!
 //! Used by worker 0 alone, through the runtime. What is in them, and what a crash may leave, is `security/FORMAT.md`. Deliberately not here: when
-//! keys come and go (`key_keeper.rs`).
+//! keys come and go (`key_keeper.rs`), and why they cannot be used (`keys_error.rs`).
 
+use crate::key_service::{self, KeyService};
+use crate::keys_error::KeysError;
 use crate::open::{EngineOptions, OpenError};
 use control::CATALOG_GROUP;
 use runtime::{Buffer, FileError, Runtime};
-use security::{KEY_TABLE_BYTES_MIN, KEYRING_BYTES_MAX, KeyFileError, KeyTable, Keyring, KeyringError, Wrapping};
-use std::fmt;
+use security::{KEY_TABLE_BYTES_MIN, KEYRING_BYTES_MAX, KeyTable, Keyring, MasterKeyId, Secret, WrappedKey, Wrapping};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const KEYRING_NAME: &str = "keyring";
@@ -18,113 +20,70 @@ const NEW_SUFFIX: &str = ".new";
 /// What stands in a journal's folder from its first start on.
 const IDENTITY_NAME: &str = "identity";
 
-/// Why the keys cannot be used. Each names the file, and says what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub enum KeysError {
-    /// There are keys and no keyring.
-    NoKeyring {
-        /// Where it was looked for.
-        keyring: PathBuf,
-        /// What it wraps.
-        keys: PathBuf,
-    },
-    /// The keyring is not one.
-    Keyring {
-        /// Which file.
-        keyring: PathBuf,
-        /// What is wrong with it.
-        cause: KeyringError,
-    },
-    /// There is data and no keys.
-    NoKeys {
-        /// Where they were looked for.
-        keys: PathBuf,
-        /// The data.
-        journal: PathBuf,
-    },
-    /// The keys cannot be unwrapped.
-    Keys {
-        /// Which file.
-        keys: PathBuf,
-        /// The keyring that was tried.
-        keyring: PathBuf,
-        /// What is wrong.
-        cause: KeyFileError,
-    },
-}
-
-impl fmt::Display for KeysError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoKeyring { keyring, keys } => write!(
-                out,
-                "the keyring {} is missing, and nothing can be read without the master keys that wrap {}: put it back, or name its place with --keyring",
-                keyring.display(),
-                keys.display()
-            ),
-            Self::Keyring { keyring, cause } => {
-                write!(out, "the keyring {} cannot be used: {cause}; restore it from its copy", keyring.display())
-            }
-            Self::NoKeys { keys, journal } => write!(
-                out,
-                "{} is missing, and the data in {} cannot be read without it: restore it from a copy; data of a version that did not encrypt is not read by this one",
-                keys.display(),
-                journal.display()
-            ),
-            Self::Keys { keys, keyring, cause: cause @ KeyFileError::NoMasterKey(_) } => write!(
-                out,
-                "{} cannot be used: {cause}, which is not in the keyring {}; put back the keyring that belongs to this data, or name its place with --keyring",
-                keys.display(),
-                keyring.display()
-            ),
-            Self::Keys { keys, cause: cause @ KeyFileError::Version(_), .. } => {
-                write!(out, "{} cannot be used: {cause}; use the program that wrote it", keys.display())
-            }
-            Self::Keys { keys, cause, .. } => {
-                write!(out, "{} cannot be used: {cause}; restore it from a copy", keys.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for KeysError {}
-
-/// Where the two files are.
+/// Where the two files are, and who unwraps what is wrapped in the first.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFiles {
     keyring: PathBuf,
     keys: PathBuf,
+    service: Option<Arc<dyn KeyService>>,
 }
 
 impl KeyFiles {
     pub(crate) fn new(options: &EngineOptions) -> KeyFiles {
-        KeyFiles::of(&options.data_directories[0], options.keyring.as_deref())
+        KeyFiles::of(&options.data_directories[0], options.keyring.as_deref(), options.key_service.clone())
     }
 
     /// Those of a node whose first data directory this is.
-    pub(crate) fn of(first: &Path, keyring: Option<&Path>) -> KeyFiles {
+    pub(crate) fn of(first: &Path, keyring: Option<&Path>, service: Option<Arc<dyn KeyService>>) -> KeyFiles {
         let keyring = keyring.map_or_else(|| first.join(KEYRING_NAME), Path::to_path_buf);
-        KeyFiles { keyring, keys: first.join(KEYS_NAME) }
+        KeyFiles { keyring, keys: first.join(KEYS_NAME), service }
     }
 
     /// Reads both for who looks at the data of a journal, and changes nothing: whatever master key of the keyring wraps will do.
     pub(crate) async fn read(&self, runtime: &Runtime, journal: &Path) -> Result<KeyTable, OpenError> {
-        let keyring = self.read_keyring(runtime).await?;
+        let mut keyring = self.read_keyring(runtime).await?;
         let Some(bytes) = read_blocks(runtime, &self.keys).await? else {
             return Err(KeysError::NoKeys { keys: self.keys.clone(), journal: journal.to_path_buf() }.into());
         };
-        self.decode(&bytes, keyring.as_ref())
+        self.decode(runtime, &bytes, keyring.as_mut()).await
     }
 
-    fn decode(&self, bytes: &[u8], keyring: Option<&Keyring>) -> Result<KeyTable, OpenError> {
-        let Some(master_keys) = keyring else {
+    /// Unlocks the master key that wraps, and no other.
+    async fn decode(
+        &self,
+        runtime: &Runtime,
+        bytes: &[u8],
+        keyring: Option<&mut Keyring>,
+    ) -> Result<KeyTable, OpenError> {
+        let Some(keyring) = keyring else {
             return Err(KeysError::NoKeyring { keyring: self.keyring.clone(), keys: self.keys.clone() }.into());
         };
-        let table = KeyTable::decode(bytes, master_keys).map_err(|cause| {
+        let refused = |cause| {
             let (keys, keyring) = (self.keys.clone(), self.keyring.clone());
             KeysError::Keys { keys, keyring, cause }
-        });
-        Ok(table?)
+        };
+        let master = KeyTable::decode_master(bytes).map_err(refused)?;
+        self.unlock(runtime, keyring, master).await?;
+        Ok(KeyTable::decode(bytes, keyring).map_err(refused)?)
+    }
+
+    /// Has the key service unwrap the master key of that id, if that is wrapped.
+    pub(crate) async fn unlock(
+        &self,
+        runtime: &Runtime,
+        keyring: &mut Keyring,
+        id: MasterKeyId,
+    ) -> Result<(), KeysError> {
+        let Some(wrapped) = keyring.locked(id) else { return Ok(()) };
+        let service_key = wrapped.service_key().to_owned();
+        let Some(service) = &self.service else {
+            return Err(KeysError::NoService { keyring: self.keyring.clone(), id, service_key });
+        };
+        let not_unwrapped = |cause| KeysError::NotUnwrapped { keyring: self.keyring.clone(), id, cause };
+        let secret = key_service::unwrap(service, runtime, wrapped).await;
+        let secret = secret.map_err(|error| not_unwrapped(error.to_string()))?;
+        let unlocked = keyring.unlock(id, secret);
+        unlocked.map_err(|wrong| not_unwrapped(format!("with {service_key} of the key service {wrong}")))
     }
 
     /// Reads both; at the first start, makes them.
@@ -134,41 +93,82 @@ impl KeyFiles {
         options: &EngineOptions,
     ) -> Result<(Keyring, KeyTable), OpenError> {
         remove_if_there(runtime, &with_suffix(&self.keys)).await?;
-        let keyring = self.read_keyring(runtime).await?;
+        let mut keyring = self.read_keyring(runtime).await?;
         let Some(bytes) = read_blocks(runtime, &self.keys).await? else {
             if let Some(journal) = find_journal(runtime, options).await? {
                 return Err(KeysError::NoKeys { keys: self.keys.clone(), journal }.into());
             }
             return self.make(runtime, keyring).await;
         };
-        let mut table = self.decode(&bytes, keyring.as_ref())?;
-        let keyring = keyring.expect("the keys were unwrapped by it");
-        if keyring.newest().id() != table.master() {
+        let mut table = self.decode(runtime, &bytes, keyring.as_mut()).await?;
+        let mut keyring = keyring.expect("the keys were unwrapped by it");
+        if keyring.newest_id() != table.master() {
             // A rotation that was cut short, or a key that somebody has added.
+            let newest = keyring.newest_id();
+            self.unlock(runtime, &mut keyring, newest).await?;
             table.rewrap(&mut Wrapping { master: keyring.newest(), random: &mut |out| runtime.fill_secret(out) });
             self.replace_keys(runtime, &table.encode()).await?;
             tracing::info!(master = %table.master(), "every data key is wrapped by the newest master key");
+        }
+        if self.makes_keys() && keyring.newest_service_key().is_none() {
+            tracing::warn!(
+                keyring = %self.keyring.display(),
+                "the master key stands in the keyring in clear; POST /keys/rotate?master has the key service make a new one"
+            );
         }
         Ok((keyring, table))
     }
 
     async fn make(&self, runtime: &Runtime, keyring: Option<Keyring>) -> Result<(Keyring, KeyTable), OpenError> {
-        let mut random = |out: &mut [u8]| runtime.fill_secret(out);
         let keyring = match keyring {
-            Some(keyring) => keyring,
-            None => {
-                let keyring = Keyring::draw(&mut random);
-                self.replace_keyring(runtime, &keyring).await?;
-                tracing::warn!(
-                    keyring = %self.keyring.display(),
-                    "made a master key; without this file the data can never be read again: keep a copy in a safe place"
-                );
+            Some(mut keyring) => {
+                let newest = keyring.newest_id();
+                self.unlock(runtime, &mut keyring, newest).await?;
                 keyring
             }
+            None => self.make_keyring(runtime).await?,
         };
+        let mut random = |out: &mut [u8]| runtime.fill_secret(out);
         let table = KeyTable::new(CATALOG_GROUP.0, &mut Wrapping { master: keyring.newest(), random: &mut random });
         self.replace_keys(runtime, &table.encode()).await?;
         Ok((keyring, table))
+    }
+
+    async fn make_keyring(&self, runtime: &Runtime) -> Result<Keyring, OpenError> {
+        let keyring = match self.make_by_service(runtime).await? {
+            Some((secret, wrapped)) => Keyring::of_wrapped(secret, wrapped),
+            None => Keyring::draw(&mut |out| runtime.fill_secret(out)),
+        };
+        self.replace_keyring(runtime, &keyring).await?;
+        tracing::warn!(
+            keyring = %self.keyring.display(),
+            key_service = keyring.newest_service_key(),
+            "made a master key; without this file the data can never be read again: keep a copy in a safe place"
+        );
+        Ok(keyring)
+    }
+
+    /// Adds a new master key to the keyring, and makes that durable.
+    pub(crate) async fn add_master(&self, runtime: &Runtime, keyring: &mut Keyring) -> Result<(), String> {
+        let made = self.make_by_service(runtime).await.map_err(|error| error.to_string())?;
+        let added = match made {
+            Some((secret, wrapped)) => keyring.add_wrapped(secret, wrapped),
+            None => keyring.add(&mut |out| runtime.fill_secret(out)),
+        };
+        added.map_err(|error| format!("the keyring {} takes no further key: {error}", self.keyring.display()))?;
+        let replaced = self.replace_keyring(runtime, keyring).await;
+        replaced.map_err(|error| format!("the keyring cannot be written: {error}; or add a key to it yourself"))
+    }
+
+    /// A new master key of the key service, if new ones are its to make.
+    async fn make_by_service(&self, runtime: &Runtime) -> Result<Option<(Secret, WrappedKey)>, KeysError> {
+        let Some(service) = self.service.as_ref().filter(|service| service.makes_keys()) else { return Ok(None) };
+        let made = key_service::make(service, runtime).await;
+        made.map(Some).map_err(|error| KeysError::NotMade { cause: error.to_string() })
+    }
+
+    fn makes_keys(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.makes_keys())
     }
 
     /// The keyring as it is now; `None` if there is no such file.
@@ -187,7 +187,7 @@ impl KeyFiles {
         &self.keyring
     }
 
-    pub(crate) async fn replace_keyring(&self, runtime: &Runtime, keyring: &Keyring) -> Result<(), FileError> {
+    async fn replace_keyring(&self, runtime: &Runtime, keyring: &Keyring) -> Result<(), FileError> {
         let mut text = keyring.text();
         // Whole blocks, for direct I/O, of bytes that mean nothing in a text.
         while !text.len().is_multiple_of(runtime::BLOCK_BYTES) {

@@ -189,14 +189,13 @@ async fn renew(runtime: &Runtime, files: &KeyFiles, wraps: MasterKeyId) -> Resul
     let path = files.keyring().display();
     let keyring = files.read_keyring(runtime).await.map_err(|error| error.to_string())?;
     let mut keyring = keyring.ok_or_else(|| format!("the keyring {path} is missing; put it back"))?;
-    if keyring.find(wraps).is_none() {
+    if !keyring.contains(wraps) {
         return Err(format!("the keyring {path} does not hold master key {wraps}, which wraps; put it back"));
     }
-    if keyring.newest().id() == wraps {
-        let mut random = |out: &mut [u8]| runtime.fill_secret(out);
-        keyring.add(&mut random).map_err(|error| format!("the keyring {path} takes no further key: {error}"))?;
-        let replaced = files.replace_keyring(runtime, &keyring).await;
-        replaced.map_err(|error| format!("the keyring cannot be written: {error}; or add a key to it yourself"))?;
+    if keyring.newest_id() == wraps {
+        files.add_master(runtime, &mut keyring).await?;
     }
+    let newest = keyring.newest_id();
+    files.unlock(runtime, &mut keyring, newest).await.map_err(|error| error.to_string())?;
     Ok(keyring)
 }

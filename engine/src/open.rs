@@ -15,8 +15,9 @@ use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::directories::{LostDirectory, check_directories};
 use crate::engine::Parts;
-use crate::key_files::KeysError;
 use crate::key_keeper::KeyKeeper;
+use crate::key_service::KeyService;
+use crate::keys_error::KeysError;
 use crate::message::{Batch, KeyGrant, Message};
 use crate::outbox::Outbox;
 use crate::submit::CATALOG_CORE;
@@ -52,6 +53,8 @@ pub struct EngineOptions {
     pub data_directories: Vec<PathBuf>,
     /// The file of the master keys; `None`: `keyring` in the first data directory.
     pub keyring: Option<PathBuf>,
+    /// Unwraps master keys of the keyring that are wrapped, and may make new ones; `None`: all of them stand there in clear.
+    pub key_service: Option<Arc<dyn KeyService>>,
     /// Size of a journal segment in bytes.
     pub segment_bytes: u64,
     /// Bytes of memory that all workers together may take.

@@ -45,6 +45,7 @@ async fn work(runtime: Runtime, ports: &MeshPorts<Batch>, options: &Options) -> 
     let engine_options = EngineOptions {
         data_directories: vec![options.directory.clone()],
         keyring: None,
+        key_service: None,
         segment_bytes: SEGMENT_BYTES,
         memory_bytes_max: options.memory_bytes,
         endpoint: Text::from_static("localhost"),

@@ -210,6 +210,7 @@ impl Experiment {
         EngineOptions {
             data_directories: (0..self.workload.directory_count).map(directory).collect(),
             keyring: None,
+            key_service: None,
             segment_bytes: self.workload.segment_bytes,
             memory_bytes_max: self.workload.memory_bytes,
             endpoint: Text::from("localhost:8000"),

@@ -16,6 +16,7 @@ fn try_live<T>(machine: &Machine, disks: [&str; 2], work: impl AsyncFnOnce(&Call
     let options = EngineOptions {
         data_directories: disks.iter().map(PathBuf::from).collect(),
         keyring: Some(PathBuf::from(KEYRING)),
+        key_service: None,
         segment_bytes: 64 << 10,
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),

@@ -19,6 +19,7 @@ fn options() -> EngineOptions {
     EngineOptions {
         data_directories: vec![PathBuf::from("/disk/data")],
         keyring: None,
+        key_service: None,
         segment_bytes: 256 << 10,
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),

@@ -30,6 +30,7 @@ fn engine_options() -> EngineOptions {
     EngineOptions {
         data_directories: inspect_options(2).data_directories,
         keyring: None,
+        key_service: None,
         segment_bytes: SEGMENT_BYTES,
         memory_bytes_max: MEMORY_BYTES,
         endpoint: Text::from("localhost:8000"),
@@ -41,7 +42,7 @@ fn engine_options() -> EngineOptions {
 
 fn inspect_options(directory_count: usize) -> InspectOptions {
     let directory = |number| PathBuf::from(format!("/disk-{number}/data"));
-    InspectOptions { data_directories: (0..directory_count).map(directory).collect(), keyring: None }
+    InspectOptions { data_directories: (0..directory_count).map(directory).collect(), keyring: None, key_service: None }
 }
 
 fn create(table: &str) -> Request {
@@ -312,6 +313,7 @@ fn what_cannot_be_looked_at_says_what_to_do() {
         let options = InspectOptions {
             data_directories: directories.iter().map(PathBuf::from).collect(),
             keyring: keyring.map(PathBuf::from),
+            key_service: None,
         };
         let opened = machine.run(async { Inspection::open(&machine.runtime(), &options).await.map(drop) });
         opened.unwrap().map_err(|error| error.to_string())

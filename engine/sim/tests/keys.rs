@@ -31,6 +31,7 @@ fn options() -> EngineOptions {
     EngineOptions {
         data_directories: vec![PathBuf::from("/disk-0/data"), PathBuf::from("/disk-1/data")],
         keyring: None,
+        key_service: None,
         segment_bytes: 64 << 10,
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),

@@ -26,6 +26,7 @@ fn live<T>(machine: &Machine, work: impl AsyncFnOnce(&Caller) -> T) -> T {
     let options = EngineOptions {
         data_directories: vec![PathBuf::from("/disk-0/data")],
         keyring: None,
+        key_service: None,
         segment_bytes: 64 << 10,
         memory_bytes_max: 64 << 20,
         endpoint: Text::from("localhost:8000"),

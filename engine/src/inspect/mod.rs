@@ -34,6 +34,7 @@ pub use verify::Verified;
 
 use crate::directories::check_directories;
 use crate::key_files::KeyFiles;
+use crate::key_service::KeyService;
 use crate::open::{JOURNAL_PREFIX, OpenError, SSTABLES_PREFIX};
 use control::TableEntry;
 use journal::{GroupId, JournalOptions, Survey};
@@ -52,6 +53,8 @@ pub struct InspectOptions {
     pub data_directories: Vec<PathBuf>,
     /// The file of the master keys; `None`: `keyring` in the first data directory.
     pub keyring: Option<PathBuf>,
+    /// Unwraps the master key of the keyring that wraps the data's keys, if that is wrapped.
+    pub key_service: Option<Arc<dyn KeyService>>,
 }
 
 /// See the front page.
@@ -87,7 +90,7 @@ impl Inspection {
         let cores = find_workers(runtime, directories).await?;
         let locks = lock(runtime, directories, &cores).await?;
         let journal = directories[0].join(format!("{JOURNAL_PREFIX}{}", cores[0].0));
-        let keys = KeyFiles::of(&directories[0], options.keyring.as_deref());
+        let keys = KeyFiles::of(&directories[0], options.keyring.as_deref(), options.key_service.clone());
         let keys = keys.read(runtime, &journal).await.map_err(InspectError::Open)?;
         let owners: Vec<_> = keys.owners().cloned().collect();
         let mut inspection = Inspection {

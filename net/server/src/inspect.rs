@@ -42,8 +42,11 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, String> {
 }
 
 async fn look(runtime: &Runtime, arguments: &InspectArguments) -> Result<ExitCode, InspectError> {
-    let options =
-        InspectOptions { data_directories: arguments.directories.clone(), keyring: arguments.keyring.clone() };
+    let options = InspectOptions {
+        data_directories: arguments.directories.clone(),
+        keyring: arguments.keyring.clone(),
+        key_service: None,
+    };
     let inspection = Inspection::open(runtime, &options).await?;
     let mut page = Page::new();
     let fault_count = if let Some(name) = arguments.segment {

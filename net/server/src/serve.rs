@@ -46,6 +46,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     let engine_options = EngineOptions {
         data_directories: options.data_directories,
         keyring: options.keyring,
+        key_service: None,
         segment_bytes: options.segment_bytes,
         memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
         endpoint: listeners.http.to_string().into(),

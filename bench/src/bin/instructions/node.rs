@@ -22,6 +22,7 @@ async fn work(runtime: Runtime, protocol: Protocol, operation: Operation, count:
     let options = EngineOptions {
         data_directories: vec![PathBuf::from("/disk/data")],
         keyring: None,
+        key_service: None,
         segment_bytes: 64 << 20,
         memory_bytes_max: 1 << 30,
         endpoint: Text::from("localhost:8000"),
