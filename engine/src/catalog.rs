@@ -209,7 +209,10 @@ impl Engine {
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
         let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");
-        let key = uuid_text(u128::from_be_bytes(owner.keys.master().0));
+        let key = match owner.keys.service_key() {
+            Some(service_key) => service_key.to_owned(),
+            None => uuid_text(u128::from_be_bytes(owner.keys.master().0)),
+        };
         let control = &mut owner.control;
         let (index, reply) = match request {
             Request::CreateTable(create) => {

@@ -69,6 +69,11 @@ impl KeyKeeper {
         self.table.master()
     }
 
+    /// The key of a key service that wraps it; `None` if none does.
+    pub(crate) fn service_key(&self) -> Option<&str> {
+        self.keyring.newest_service_key()
+    }
+
     /// Makes the keys those of the tables that there are: a crash may have come between the catalog and the file. Returns whether that changed
     /// anything.
     pub(crate) async fn reconcile(&mut self, tables: &[Arc<TableEntry>]) -> Result<bool, FileError> {

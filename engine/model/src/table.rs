@@ -178,9 +178,14 @@ pub fn table_arn(name: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}")
 }
 
-/// The ARN of a master key of that id.
-pub fn key_arn(id: &str) -> String {
-    format!("arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/{id}")
+/// The ARN of a master key: its own if a key service has given it one, else one made of its id.
+pub fn key_arn(key: &str) -> String {
+    if key.starts_with("arn:") { key.to_owned() } else { format!("arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/{key}") }
+}
+
+/// The id of a master key: what it is, or the end of its ARN.
+pub(crate) fn key_id(key: &str) -> &str {
+    if key.starts_with("arn:") { key.rsplit_once(":key/").map_or(key, |(_, id)| id) } else { key }
 }
 
 /// A random (version 4) UUID as text, from 128 random bits.

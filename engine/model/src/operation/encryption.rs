@@ -1,13 +1,13 @@
 //! `SSESpecification` as CreateTable and UpdateTable take it: whether a table's description names a key.
 //!
 //! In the way of a request: part of `validate()`, then of the definition that the request makes. Every table is encrypted with keys
-//! of its own, whatever is asked for; the key that wraps them is the node's own master key, the only one that can be named. Deliberately not
-//! here: keys (`security`).
+//! of its own, whatever is asked for; the key that wraps them is the node's own master key, or the key of a key service that wraps that one: the only
+//! one that can be named. Deliberately not here: keys (`security`).
 
 use super::constraint::Constraints;
 use super::refusal::check_refused;
 use super::{Choice, Parameter};
-use crate::table::key_arn;
+use crate::table::{key_arn, key_id};
 use crate::{Error, Text};
 
 /// What stands for the key that is there without being asked for.
@@ -54,7 +54,7 @@ impl EncryptionParameter {
         check_refused(operation, is_idle_key.then_some("SSESpecification.KMSMasterKeyId"))
     }
 
-    /// The id that the table's description names from now on. `own_key` is the id of the node's key.
+    /// The key that the table's description names from now on. `own_key` is the node's key: an id, or an ARN of a key service.
     ///
     /// # Errors
     /// Validation if another key is asked for.
@@ -63,7 +63,7 @@ impl EncryptionParameter {
             return Ok(None);
         }
         let asked = self.kms_master_key_id.as_deref().unwrap_or(DEFAULT_KEY);
-        let is_own = asked == DEFAULT_KEY || asked == own_key || asked == key_arn(own_key);
+        let is_own = [DEFAULT_KEY, key_id(own_key), &key_arn(own_key)].contains(&asked);
         check_refused(operation, (!is_own).then_some("SSESpecification.KMSMasterKeyId"))?;
         Ok(Some(own_key.to_owned()))
     }
@@ -73,15 +73,35 @@ impl EncryptionParameter {
 mod tests {
     use super::*;
 
-    /// The key that is named, or the parameter that is refused.
+    const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234";
+
+    /// The key that is named, or the parameter that is refused, where the node's own key is `own`.
     fn check(enabled: Option<bool>, sse_type: &str, key: Option<&str>, expect: Result<Option<&str>, &str>) {
+        check_of("own", (enabled, sse_type, key), expect);
+    }
+
+    fn check_of(
+        own: &str,
+        (enabled, sse_type, key): (Option<bool>, &str, Option<&str>),
+        expect: Result<Option<&str>, &str>,
+    ) {
         let sse_type = if sse_type.is_empty() { Choice::Absent } else { Choice::from_token(sse_type) };
         let parameter = EncryptionParameter { enabled, sse_type, kms_master_key_id: key.map(Text::from) };
-        let named = parameter.check("CreateTable").and_then(|()| parameter.key("CreateTable", "own"));
+        let named = parameter.check("CreateTable").and_then(|()| parameter.key("CreateTable", own));
         let told = named.as_ref().map(Option::as_deref).map_err(|error| error.message.to_string());
         let refusal =
             |name| format!("Stator does not support the parameter SSESpecification.{name} of CreateTable yet");
         assert_eq!(told, expect.map_err(refusal), "{parameter:?}");
+    }
+
+    #[test]
+    fn a_key_of_a_key_service_is_named_by_its_arn() {
+        for key in [None, Some(KMS_KEY), Some("1234"), Some("alias/aws/dynamodb")] {
+            check_of(KMS_KEY, (Some(true), "KMS", key), Ok(Some(KMS_KEY)));
+        }
+        let elsewhere = "arn:aws:kms:us-east-1:123456789012:key/1234";
+        check_of(KMS_KEY, (Some(true), "KMS", Some(elsewhere)), Err("KMSMasterKeyId"));
+        assert_eq!((key_arn(KMS_KEY).as_str(), key_arn("1234").as_str()), (KMS_KEY, elsewhere));
     }
 
     #[test]
