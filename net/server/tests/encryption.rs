@@ -4,70 +4,10 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 #![allow(clippy::disallowed_methods, reason = "a test reads the files that the server wrote")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod process;
+
+use process::{Server, command};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-struct Server {
-    process: Child,
-    http: String,
-    admin: String,
-}
-
-impl Server {
-    fn start(directory: &Path, keyring: &Path) -> Server {
-        let mut process = command(directory, keyring).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = |name: &str| {
-            let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-            found.unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned()
-        };
-        Server { process, http: address("http="), admin: address("admin=") }
-    }
-
-    fn call(&self, operation: &str, body: &str) -> String {
-        let answer = self.try_call(operation, body);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
-        answer
-    }
-
-    fn try_call(&self, operation: &str, body: &str) -> String {
-        let head = format!(
-            "X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=x\r\nX-Amz-Date: 20260101T000000Z"
-        );
-        ask(&self.http, "POST / HTTP/1.1", &head, body)
-    }
-
-    fn rotate(&self, what: &str, head: &str) -> String {
-        ask(&self.admin, &format!("POST /keys/rotate{what} HTTP/1.1"), head, "")
-    }
-
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-fn command(directory: &Path, keyring: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stator"));
-    let addresses =
-        ["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"];
-    command.arg("serve").args(addresses).args(["--cores", "1", "--segment-size", "4M", "--memory", "64M"]);
-    command.arg("--data-dir").arg(directory).arg("--keyring").arg(keyring);
-    command
-}
-
-fn ask(address: &str, line: &str, head: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    write!(stream, "{line}\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n\r\n{body}")
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
