@@ -3,6 +3,7 @@
 //! The engine gives typed facts; here they become lines on standard output. What cannot be looked at at all is one line on standard error. Exit
 //! code 0: looked at, nothing wrong; 1: something is wrong, and said. Whoever reads the lines may stop before the end (`| head`).
 
+use crate::kms;
 use crate::options::{InspectArguments, SegmentName};
 use engine::inspect::{
     Content, FileId, FileProperties, FileStep, InspectError, InspectOptions, Inspection, PartitionSummary,
@@ -27,12 +28,17 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, String> {
         stall_response: StallResponse::Call(Arc::new(|_| ())),
         ..RuntimeOptions::default()
     };
+    let inspect_options = InspectOptions {
+        data_directories: arguments.directories.clone(),
+        keyring: arguments.keyring.clone(),
+        key_service: kms::open(arguments.kms())?,
+    };
     let outcome = Arc::new(Mutex::new(None));
     let told = Arc::clone(&outcome);
     let machine = runtime::start(options, move |runtime| {
-        let (arguments, told) = (arguments.clone(), Arc::clone(&told));
+        let (options, arguments, told) = (inspect_options.clone(), arguments.clone(), Arc::clone(&told));
         async move {
-            let outcome = look(&runtime, &arguments).await.map_err(|error| error.to_string());
+            let outcome = look(&runtime, &options, &arguments).await.map_err(|error| error.to_string());
             *told.lock().expect("no holder of this lock panics") = Some(outcome);
         }
     });
@@ -41,13 +47,12 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, String> {
     outcome.expect("the core has ended")
 }
 
-async fn look(runtime: &Runtime, arguments: &InspectArguments) -> Result<ExitCode, InspectError> {
-    let options = InspectOptions {
-        data_directories: arguments.directories.clone(),
-        keyring: arguments.keyring.clone(),
-        key_service: None,
-    };
-    let inspection = Inspection::open(runtime, &options).await?;
+async fn look(
+    runtime: &Runtime,
+    options: &InspectOptions,
+    arguments: &InspectArguments,
+) -> Result<ExitCode, InspectError> {
+    let inspection = Inspection::open(runtime, options).await?;
     let mut page = Page::new();
     let fault_count = if let Some(name) = arguments.segment {
         print_segment(&inspection, name, &mut page).await?

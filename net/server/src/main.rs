@@ -1,8 +1,8 @@
 //! The binary `stator`: command line, configuration, start and stop.
 //!
 //! It joins the engine with the protocols; see `serve.rs` for how a node starts, `core.rs` for a
-//! core's loop, and `inspect.rs` for the look at data that no server has open. Errors go to standard
-//! error as one line that says what to do; the one line on standard output of a server says that it is ready.
+//! core's loop, `kms/` for the client of a key service, and `inspect.rs` for the look at data that no server has
+//! open. Errors go to standard error as one line that says what to do; the one line on standard output of a server says that it is ready.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ mod connection;
 mod core;
 mod in_flight;
 mod inspect;
+mod kms;
 mod listeners;
 mod metrics;
 mod options;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
             let options = ServeOptions::resolve(*flags, |path| fs::read_to_string(path));
             options.map_err(|error| error.to_string()).and_then(serve::serve).map(|()| ExitCode::SUCCESS)
         }
-        Command::Inspect(arguments) => inspect::inspect(arguments),
+        Command::Inspect(arguments) => inspect::inspect(*arguments),
     };
     match done {
         Ok(code) => code,

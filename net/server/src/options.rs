@@ -4,6 +4,7 @@
 //! reading the configuration file; whether an address or a directory is usable shows when the
 //! server opens it.
 
+use crate::kms::KmsArguments;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 use std::fmt;
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     /// Start the database.
     Serve(Box<ServeArguments>),
     /// Look at the data of a server that is not running: what is there, and whether all of it is as it was written. Writes nothing.
-    Inspect(InspectArguments),
+    Inspect(Box<InspectArguments>),
 }
 
 impl Default for Command {
@@ -90,6 +91,22 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
 
+    /// Key service (AWS KMS, or one that speaks its protocol) that unwraps master keys [default: AWS KMS in the region, if a key or a region is named]
+    #[arg(long, value_name = "URL")]
+    pub(crate) kms_endpoint: Option<String>,
+
+    /// Key of the key service, by id, ARN or alias, that wraps new master keys; without it new ones stand in the keyring in clear
+    #[arg(long, value_name = "KEY")]
+    pub(crate) kms_key_id: Option<String>,
+
+    /// Region of the key service [default: AWS_REGION in the environment, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) kms_region: Option<String>,
+
+    /// Milliseconds that one call of the key service may take; it is made up to three times [default: 5000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) kms_timeout_ms: Option<u64>,
+
     /// Size of one journal segment [default: 64M]
     #[arg(long, value_name = "BYTES")]
     pub(crate) segment_size: Option<ByteSize>,
@@ -122,6 +139,22 @@ pub(crate) struct InspectArguments {
     /// File of the master keys [default: `keyring` in the first data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
+
+    /// Key service that unwraps master keys, as the server is given it
+    #[arg(long, value_name = "URL")]
+    pub(crate) kms_endpoint: Option<String>,
+
+    /// Key of the key service, as the server is given it; nothing is made with it here
+    #[arg(long, value_name = "KEY")]
+    pub(crate) kms_key_id: Option<String>,
+
+    /// Region of the key service [default: AWS_REGION in the environment, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) kms_region: Option<String>,
+
+    /// Milliseconds that one call of the key service may take; it is made up to three times [default: 5000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) kms_timeout_ms: Option<u64>,
 
     /// Print the records of segment N of worker W
     #[arg(long, value_name = "W/N", conflicts_with_all = ["file", "verify"])]
@@ -175,6 +208,8 @@ pub(crate) struct ServeOptions {
     pub(crate) memory_bytes: Option<u64>,
     /// The file of the master keys, or `None` for `keyring` in the first data directory.
     pub(crate) keyring: Option<PathBuf>,
+    /// What names a key service.
+    pub(crate) kms: KmsArguments,
     /// Size of one journal segment.
     pub(crate) segment_bytes: u64,
     /// How long tables stay in the states between, in milliseconds.
@@ -192,6 +227,18 @@ pub(crate) struct OptionsError(pub(crate) String);
 impl fmt::Display for OptionsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+impl InspectArguments {
+    /// What names a key service.
+    pub(crate) fn kms(&self) -> KmsArguments {
+        KmsArguments {
+            endpoint: self.kms_endpoint.clone(),
+            key_id: self.kms_key_id.clone(),
+            region: self.kms_region.clone(),
+            timeout_ms: self.kms_timeout_ms,
+        }
     }
 }
 
@@ -228,6 +275,12 @@ impl ServeOptions {
             cores: flags.cores.or(file.cores),
             memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
             keyring: flags.keyring.or(file.keyring),
+            kms: KmsArguments {
+                endpoint: flags.kms_endpoint.or(file.kms_endpoint),
+                key_id: flags.kms_key_id.or(file.kms_key_id),
+                region: flags.kms_region.or(file.kms_region),
+                timeout_ms: flags.kms_timeout_ms.or(file.kms_timeout_ms),
+            },
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
@@ -424,6 +477,10 @@ mod tests {
         let keyring = |arguments: &[&str], file| resolve(arguments, file).unwrap().keyring;
         assert_eq!(keyring(&["--config", "x"], "keyring = \"/safe/ring\""), Some(PathBuf::from("/safe/ring")));
         assert_eq!((keyring(&["--keyring", "ring"], ""), keyring(&[], "")), (Some(PathBuf::from("ring")), None));
+        let file = "kms-endpoint = \"https://a\"\nkms-key-id = \"k\"\nkms-region = \"r\"\nkms-timeout-ms = 9\n";
+        let kms = resolve(&["--config", "x", "--kms-key-id", "alias/mine"], file).unwrap().kms;
+        assert_eq!((kms.endpoint.as_deref(), kms.key_id.as_deref()), (Some("https://a"), Some("alias/mine")));
+        assert_eq!((kms.region.as_deref(), kms.timeout_ms), (Some("r"), Some(9)));
         assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
         assert_eq!(resolve(&["--config", "x"], "ttl-delay-ms = 250").unwrap().ttl_delay_ms, 250);
         assert_eq!(resolve(&["--scrub-period-s", "60"], "").unwrap().scrub_period_s, 60);
@@ -452,7 +509,7 @@ mod tests {
         let parse = |arguments: &[&str]| {
             let line = CommandLine::try_parse_from([&["stator", "inspect"], arguments].concat());
             line.map_err(|error| error.to_string()).map(|line| match line.command {
-                Some(Command::Inspect(arguments)) => arguments,
+                Some(Command::Inspect(arguments)) => *arguments,
                 other => panic!("{other:?}"),
             })
         };

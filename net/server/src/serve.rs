@@ -9,6 +9,7 @@
 //! ```
 
 use crate::core::Core;
+use crate::kms;
 use crate::listeners::Listeners;
 use crate::metrics::CoreMetrics;
 use crate::options::{CoreChoice, ServeOptions};
@@ -46,7 +47,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     let engine_options = EngineOptions {
         data_directories: options.data_directories,
         keyring: options.keyring,
-        key_service: None,
+        key_service: kms::open(options.kms)?,
         segment_bytes: options.segment_bytes,
         memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
         endpoint: listeners.http.to_string().into(),
