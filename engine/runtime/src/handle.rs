@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::file::{DirectoryLockKind, FileKind};
 use crate::mesh::Arrival;
 use crate::{
-    CoreId, DirectoryEntry, DirectoryLock, File, FileError, FlushMethod, Instant, Mesh, MeshPorts, Notifier,
-    ShareClass, Signal, Sockets, StopReason, real, simulated,
+    Activity, CoreId, DirectoryEntry, DirectoryLock, File, FileError, FlushMethod, Instant, Mesh, MeshPorts, Notifier,
+    ShareClass, Signal, Sockets, StallFigures, StopReason, real, simulated,
 };
 
 /// How long a call on a thread takes in simulation.
@@ -82,6 +82,21 @@ impl Runtime {
     #[track_caller]
     pub fn spawn(&self, class: ShareClass, future: impl Future<Output = ()> + 'static) {
         either!(self, core => core.spawn(class, Box::pin(future)));
+    }
+
+    /// Tells what the task that runs now is at, until it is polled again; shown with a stall. In simulation nobody asks.
+    pub fn set_activity(&self, activity: &'static Activity) {
+        if let Backend::Real(core) = &self.backend {
+            core.set_activity(activity);
+        }
+    }
+
+    /// Stalls of this core; none unless they are looked for, and none in simulation.
+    pub fn stall_figures(&self) -> StallFigures {
+        match &self.backend {
+            Backend::Real(core) => core.stall_figures(),
+            Backend::Simulated(_) => StallFigures::default(),
+        }
     }
 
     /// Waits at least `duration`.

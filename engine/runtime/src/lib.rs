@@ -19,6 +19,7 @@ mod real;
 mod signal;
 pub mod simulated;
 mod sockets;
+mod stalls;
 mod start;
 mod worker;
 
@@ -31,5 +32,6 @@ pub use memory::memory_bytes;
 pub use mesh::{Mesh, MeshPorts, Notifier};
 pub use signal::{OneShot, OneShotSender, Signal, one_shot};
 pub use sockets::{ConnectionId, ListenerId, SocketError, SocketEvent, Sockets};
+pub use stalls::{Activity, StallDetection, StallFigures, StallListener, StallReport, StallTimes};
 pub use start::{Machine, RuntimeOptions, StallResponse, StartError, names_before_start, start};
 pub use worker::{CoreId, ShareClass, StopReason};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{CoreId, FileError, Runtime, real};
+use crate::{CoreId, FileError, Runtime, StallDetection, real};
 
 /// What to do when a core has not answered for `RuntimeOptions::stall_tick_count_max` ticks.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct RuntimeOptions {
     pub stall_tick_count_max: u32,
     /// What happens then.
     pub stall_response: StallResponse,
+    /// Whether, and how, turns are looked for that take too long. Neither at every tick of the watchdog nor by it.
+    pub stall_detection: Option<StallDetection>,
 }
 
 impl Default for RuntimeOptions {
@@ -45,6 +47,7 @@ impl Default for RuntimeOptions {
             stall_tick: Duration::from_secs(1),
             stall_tick_count_max: 30,
             stall_response: StallResponse::Abort,
+            stall_detection: None,
         }
     }
 }

@@ -12,7 +12,8 @@ const GENERATED: &[&str] = &["generated"];
 const BANNED_NAMES: &[&str] =
     &["utils", "util", "helpers", "helper", "common", "misc", "manager", "_v2", "_impl", "_inner"];
 
-/// Rooms in which `unsafe` may stand.
+/// Rooms in which `unsafe` may stand. In the runtime: its ring, the memory that the kernel is given, and the signal that takes a stalled core's stack
+/// (a handler has nothing but addresses to go by).
 const UNSAFE_ROOMS: &[&str] = &["engine/memtable/", "engine/runtime/", "loom-tests/"];
 
 #[test]

@@ -8,6 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use super::doorbell::Doorbell;
 use super::operations::{Operation, Operations, Payload};
 use super::ring::{Completion, Ring, Tag};
 use super::socket_table::SocketTable;
+use super::stalls::TurnWatch;
 use super::timers::{TimerId, Timers};
 use super::workers::Node;
 use crate::mesh::Arrival;
-use crate::{CoreId, Instant, RuntimeOptions, ShareClass, Signal, StartError, StopReason};
+use crate::{Activity, CoreId, Instant, RuntimeOptions, ShareClass, Signal, StallFigures, StartError, StopReason};
 
 /// How the core's time is split when both classes want all of it: four parts to one.
 const FOREGROUND_SHARES: usize = 1000;
@@ -55,6 +57,10 @@ pub(crate) struct Core {
     pub(super) driver_signal: Signal,
     /// Tasks that gave up their turn.
     pub(super) yielded: RefCell<Yielded>,
+    /// If stalls are looked for.
+    pub(super) turns: Option<&'static TurnWatch>,
+    /// The driver waits to be called: what runs now is a turn by itself.
+    pub(super) is_driver_asleep: Cell<bool>,
     /// Kept between turns for their memory.
     pub(super) completions: Cell<Vec<Completion>>,
     pub(super) due: Cell<Vec<Waker>>,
@@ -79,6 +85,7 @@ pub(super) struct Yielded {
 }
 
 struct Task {
+    spawned_at: &'static Location<'static>,
     future: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
 }
 
@@ -92,6 +99,10 @@ impl Core {
         let executor = glommio::executor();
         // Neither class names a latency: that would shorten the preemption timer, see `driver`.
         let queue = |shares, name| executor.create_task_queue(Shares::Static(shares), Latency::NotImportant, name);
+        let turns = node.turns.get(id.as_usize()).copied();
+        if let Some(turns) = turns {
+            turns.attach();
+        }
         Ok(Rc::new(Core {
             id,
             node,
@@ -106,6 +117,8 @@ impl Core {
             doorbell,
             driver_signal: Signal::new(),
             yielded: RefCell::default(),
+            turns,
+            is_driver_asleep: Cell::new(false),
             completions: Cell::default(),
             due: Cell::default(),
             polls_since_turn: Cell::new(0),
@@ -156,10 +169,11 @@ impl Core {
         }
     }
 
+    #[track_caller]
     pub(crate) fn spawn(self: &Rc<Self>, class: ShareClass, future: Pin<Box<dyn Future<Output = ()>>>) {
         let number = self.next_task.get();
         self.next_task.set(number + 1);
-        let task = Rc::new(Task { future: RefCell::new(Some(future)) });
+        let task = Rc::new(Task { spawned_at: Location::caller(), future: RefCell::new(Some(future)) });
         self.tasks.borrow_mut().insert(number, task.clone());
         // Weak: the executor may keep the task longer than the core lives.
         let core = Rc::downgrade(self);
@@ -170,6 +184,16 @@ impl Core {
         };
         let task = glommio::spawn_local_into(polled, queue).expect("the queue lives as long as the executor");
         task.detach();
+    }
+
+    pub(crate) fn set_activity(&self, activity: &'static Activity) {
+        if let Some(turns) = self.turns {
+            turns.set_activity(activity);
+        }
+    }
+
+    pub(crate) fn stall_figures(&self) -> StallFigures {
+        self.turns.map(TurnWatch::figures).unwrap_or_default()
     }
 
     pub(crate) async fn sleep(self: &Rc<Self>, duration: Duration) {
@@ -262,6 +286,9 @@ fn poll_task(
     context: &mut Context<'_>,
 ) -> Poll<()> {
     let Some(core) = core.upgrade() else { return Poll::Ready(()) };
+    if let Some(turns) = core.turns {
+        turns.enter_task(task.spawned_at);
+    }
     core.class.set(class);
     let polls = core.polls_since_turn.get() + 1;
     core.polls_since_turn.set(polls);
@@ -270,6 +297,14 @@ fn poll_task(
         core.call_driver();
         leave_queue(context);
     }
+    let outcome = poll_future(&core, number, task, context);
+    if let Some(turns) = core.turns.filter(|_| core.is_driver_asleep.get()) {
+        turns.end_turn(core.now());
+    }
+    outcome
+}
+
+fn poll_future(core: &Core, number: u64, task: &Task, context: &mut Context<'_>) -> Poll<()> {
     let mut place = task.future.borrow_mut();
     let Some(future) = place.as_mut() else { return Poll::Ready(()) };
     if future.as_mut().poll(context).is_pending() {

@@ -55,6 +55,9 @@ async fn drive(core: &Rc<Core>) {
     let mut slice_start = core.now();
     loop {
         let now = core.now();
+        if let Some(turns) = core.turns {
+            turns.begin_turn(now);
+        }
         if core.take_turn(now) {
             let is_slice_over = now.since(slice_start) >= FOREGROUND_SLICE;
             if is_slice_over {
@@ -62,7 +65,9 @@ async fn drive(core: &Rc<Core>) {
             }
             go_behind_the_others(is_slice_over).await;
         } else if core.can_sleep(now) {
+            core.is_driver_asleep.set(true);
             core.driver_signal.wait().await;
+            core.is_driver_asleep.set(false);
             core.wake_up();
             slice_start = core.now();
         }

@@ -9,6 +9,7 @@
 //! ring        the io_uring ring                         doorbell     wakes a sleeping core
 //! operations  what completes once: files, timers        threads      helper threads, process signals
 //! file, directory, flush_method                         timers       tasks that wait for a time
+//! stalls      turns that take too long, with their stack
 //! sockets, socket_table, connection, receive_pool       listeners, connections, buffers
 //! ```
 
@@ -24,6 +25,7 @@ mod receive_pool;
 mod ring;
 mod socket_table;
 mod sockets;
+mod stalls;
 mod threads;
 mod timers;
 mod watchdog;

@@ -19,6 +19,7 @@ use super::doorbell::Doorbell;
 use super::driver;
 use super::flush_method::FlushMethods;
 use super::ring::{self, io_start_error};
+use super::stalls::{Detector, TurnWatch};
 use super::watchdog::{CoreWatch, Watchdog};
 use crate::{CoreId, Runtime, RuntimeOptions, ShareClass, Signal, StartError, one_shot};
 
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     /// The watchdog's second way to wake a core.
     pub(super) heartbeats: Vec<Arc<OwnedFd>>,
     pub(super) watches: Vec<Arc<CoreWatch>>,
+    /// Of each core, if stalls are looked for.
+    pub(super) turns: Vec<&'static TurnWatch>,
     pub(super) available_cpus: Vec<usize>,
     pub(super) flush_methods: FlushMethods,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Workers {
     handles: Vec<ExecutorJoinHandle<()>>,
     node: Arc<Node>,
     watchdog: Watchdog,
+    detector: Option<Detector>,
 }
 
 impl Workers {
@@ -58,6 +62,9 @@ impl Workers {
             }
         }
         self.watchdog.stop();
+        if let Some(detector) = self.detector {
+            detector.stop();
+        }
         longest_silence(&self.node)
     }
 
@@ -116,10 +123,12 @@ where
     failure = failure.or(outcomes.into_iter().find_map(Result::err));
     if ready_count == core_count && failure.is_none() {
         let watchdog = Watchdog::start(node.clone(), &options)?;
+        let detection = options.stall_detection.clone();
+        let detector = detection.map(|detection| Detector::start(node.turns.clone(), detection)).transpose()?;
         for gate in gates {
             gate.send(()).expect("a ready core waits for this");
         }
-        return Ok(Workers { handles, node, watchdog });
+        return Ok(Workers { handles, node, watchdog, detector });
     }
     // The cores that are ready give up when their gates go away.
     drop(gates);
@@ -162,6 +171,9 @@ where
     core.spawn(ShareClass::Foreground, Box::pin(main));
     ended.await;
     watch.retire();
+    if let Some(turns) = core.turns {
+        turns.retire();
+    }
     core.shut_down();
 }
 
@@ -208,7 +220,14 @@ impl Node {
             heartbeats.push(Arc::new(heartbeat));
             watches.push(Arc::default());
         }
-        Ok(Node { doorbells, heartbeats, watches, available_cpus, flush_methods: FlushMethods::default() })
+        let turns = match &options.stall_detection {
+            // Leaked: a signal may find them at any time, and there is one set a process.
+            Some(detection) => {
+                options.cpus.iter().map(|_| &*Box::leak(Box::new(TurnWatch::new(detection.threshold)))).collect()
+            }
+            None => Vec::new(),
+        };
+        Ok(Node { doorbells, heartbeats, watches, turns, available_cpus, flush_methods: FlushMethods::default() })
     }
 }
 

@@ -5,5 +5,6 @@
 mod cores;
 mod files;
 mod sockets;
+mod stalls;
 mod stress;
 mod world;
