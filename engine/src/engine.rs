@@ -22,7 +22,7 @@ use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
 use partition::{Answer, Context, Operation, Outcome, Partition, ReplyToken, Storage, Supplies, Ticket, Waiter};
-use runtime::{CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
+use runtime::{Activity, CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,15 +184,24 @@ impl Engine {
     /// signal is notified, then take the replies.
     pub fn turn(&mut self) {
         self.context.now_us = self.runtime.wall_clock_ms() * 1_000;
+        self.runtime.set_activity(&Activity("messages of other cores"));
         self.drain_inbox();
+        self.runtime.set_activity(&Activity("applying what is durable"));
         self.apply_durable();
+        self.runtime.set_activity(&Activity("going on with what was read"));
         self.finish_reads();
         self.announce_changes();
+        self.runtime.set_activity(&Activity("storing"));
         self.store();
+        self.runtime.set_activity(&Activity("scrubbing"));
         self.scrub();
+        self.runtime.set_activity(&Activity("letting held writes go on"));
         self.release_held();
+        self.runtime.set_activity(&Activity("delivering outcomes"));
         self.deliver_outcomes();
+        self.runtime.set_activity(&Activity("expiring items"));
         self.expire_items();
+        self.runtime.set_activity(&Activity("collecting"));
         self.collect();
         if !self.outbox.send(&self.mesh) {
             wake_later(&self.runtime, &self.signal);

@@ -8,7 +8,9 @@ use crate::metrics::Figure;
 use crate::serve::Node;
 use crate::speech::Speech;
 use engine::{Engine, Replied, Rotated};
-use runtime::{ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets};
+use runtime::{
+    Activity, ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets,
+};
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
@@ -88,8 +90,10 @@ impl Core {
 
     fn turn(&mut self) {
         self.speech.codec.set_time(self.runtime.wall_clock_ms() / 1_000);
+        self.runtime.set_activity(&Activity("requests"));
         self.handle_events();
         self.engine.turn();
+        self.runtime.set_activity(&Activity("replies"));
         self.handle_replies();
         self.finish_touched();
         if self.tick.take() {
@@ -197,6 +201,11 @@ impl Core {
         metrics.set(Figure::ExpiredItems, counted.expired_count);
         metrics.set(Figure::ScrubbedBytes, counted.scrubbed_bytes);
         metrics.set(Figure::Corruptions, counted.corruption_count);
+        let stalls = self.runtime.stall_figures();
+        metrics.set(Figure::Stalls, stalls.count);
+        metrics.set(Figure::StallsOffCpu, stalls.off_cpu_count);
+        metrics.set(Figure::StallMicroseconds, stalls.total_us);
+        metrics.set(Figure::StallLongestMicroseconds, stalls.longest_us);
     }
 
     fn spawn_tick(&self) {

@@ -26,11 +26,15 @@ pub(crate) enum Figure {
     ExpiredItems,
     ScrubbedBytes,
     Corruptions,
+    Stalls,
+    StallsOffCpu,
+    StallMicroseconds,
+    StallLongestMicroseconds,
 }
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -46,6 +50,10 @@ impl Figure {
         Self::ExpiredItems,
         Self::ScrubbedBytes,
         Self::Corruptions,
+        Self::Stalls,
+        Self::StallsOffCpu,
+        Self::StallMicroseconds,
+        Self::StallLongestMicroseconds,
     ];
 
     /// Its name without the prefix `stator_`, and what it is.
@@ -68,6 +76,12 @@ impl Figure {
             Self::Corruptions => {
                 ("corruptions", "Reads, of operations and of the scrub, that did not bring what was written")
             }
+            Self::Stalls => ("stalls", "Turns that took longer than --stall-threshold-us"),
+            Self::StallsOffCpu => {
+                ("stalls_off_cpu", "Those of them in which somebody else had the CPU, as far as known")
+            }
+            Self::StallMicroseconds => ("stall_microseconds", "Microseconds that all stalls took together"),
+            Self::StallLongestMicroseconds => ("stall_longest_microseconds", "Microseconds of the longest stall"),
         }
     }
 
@@ -84,8 +98,15 @@ impl Figure {
             | Self::Merges
             | Self::ExpiredItems
             | Self::ScrubbedBytes
-            | Self::Corruptions => true,
-            Self::InFlight | Self::Connections | Self::MemoryBytes | Self::JournalWaitingBytes => false,
+            | Self::Corruptions
+            | Self::Stalls
+            | Self::StallsOffCpu
+            | Self::StallMicroseconds => true,
+            Self::InFlight
+            | Self::Connections
+            | Self::MemoryBytes
+            | Self::JournalWaitingBytes
+            | Self::StallLongestMicroseconds => false,
         }
     }
 }

@@ -33,6 +33,11 @@ const SCRUB_PERIOD_S: u64 = 24 * 60 * 60;
 /// Longest that it may take: what is not looked at for longer may have lost its last copy by then.
 pub(crate) const SCRUB_PERIOD_S_MAX: u64 = 90 * SCRUB_PERIOD_S;
 
+/// Least threshold of a stall: below it the detector has more to do than the cores.
+pub(crate) const STALL_THRESHOLD_US_MIN: u64 = 100;
+/// Largest one: past ten seconds the watchdog is about to end the process.
+pub(crate) const STALL_THRESHOLD_US_MAX: u64 = 10_000_000;
+
 /// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
@@ -122,6 +127,10 @@ pub(crate) struct ServeArguments {
     /// Seconds in which all that is on the disk is read and checked once, in the background [default: 86400, a day]
     #[arg(long, value_name = "S")]
     pub(crate) scrub_period_s: Option<u64>,
+
+    /// Microseconds that a turn of a core may take; longer ones are written to the log with the stack of the core's thread [default: not looked for]
+    #[arg(long, value_name = "US", num_args = 0..=1, default_missing_value = "1000")]
+    pub(crate) stall_threshold_us: Option<u64>,
 
     /// Configuration file (TOML) with these same names as keys
     #[arg(long, value_name = "FILE")]
@@ -218,6 +227,8 @@ pub(crate) struct ServeOptions {
     pub(crate) ttl_delay_ms: u64,
     /// How long the scrub takes to read all that is on the disk once, in seconds.
     pub(crate) scrub_period_s: u64,
+    /// How long a turn of a core may take, in microseconds, or `None` if stalls are not looked for.
+    pub(crate) stall_threshold_us: Option<u64>,
 }
 
 /// Why options cannot be used; the text says what to do.
@@ -285,6 +296,7 @@ impl ServeOptions {
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
             scrub_period_s: flags.scrub_period_s.or(file.scrub_period_s).unwrap_or(SCRUB_PERIOD_S),
+            stall_threshold_us: flags.stall_threshold_us.or(file.stall_threshold_us),
         };
         options.check()?;
         Ok(options)
@@ -313,6 +325,12 @@ impl ServeOptions {
         if !(1..=SCRUB_PERIOD_S_MAX).contains(&self.scrub_period_s) {
             return Err(OptionsError(format!(
                 "--scrub-period-s must be from 1 to {SCRUB_PERIOD_S_MAX}, which is 90 days"
+            )));
+        }
+        let stall_range = STALL_THRESHOLD_US_MIN..=STALL_THRESHOLD_US_MAX;
+        if self.stall_threshold_us.is_some_and(|threshold| !stall_range.contains(&threshold)) {
+            return Err(OptionsError(format!(
+                "--stall-threshold-us must be from {STALL_THRESHOLD_US_MIN} to {STALL_THRESHOLD_US_MAX}"
             )));
         }
         if self.memory_bytes.is_some_and(|bytes| bytes < MEMORY_BYTES_MIN) {
@@ -464,6 +482,7 @@ mod tests {
         assert_eq!(options.admin_address.to_string(), "127.0.0.1:8002");
         assert_eq!(options.cores, None);
         assert_eq!((options.table_delay_ms, options.ttl_delay_ms, options.scrub_period_s), (0, 0, 86_400));
+        assert_eq!(options.stall_threshold_us, None);
     }
 
     #[test]
@@ -484,6 +503,10 @@ mod tests {
         assert_eq!(resolve(&["--config", "x"], "table-delay-ms = 250").unwrap().table_delay_ms, 250);
         assert_eq!(resolve(&["--config", "x"], "ttl-delay-ms = 250").unwrap().ttl_delay_ms, 250);
         assert_eq!(resolve(&["--scrub-period-s", "60"], "").unwrap().scrub_period_s, 60);
+        let threshold = |arguments: &[&str], file| resolve(arguments, file).unwrap().stall_threshold_us;
+        assert_eq!(threshold(&["--stall-threshold-us"], ""), Some(1000));
+        assert_eq!(threshold(&["--stall-threshold-us", "5000"], ""), Some(5000));
+        assert_eq!(threshold(&["--config", "x"], "stall-threshold-us = 2000"), Some(2000));
     }
 
     #[test]
@@ -501,6 +524,7 @@ mod tests {
         check(&["--ttl-delay-ms", "2592000001"], "", "at most 2592000000");
         check(&["--scrub-period-s", "0"], "", "from 1 to");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
+        check(&["--stall-threshold-us", "10"], "", "from 100 to 10000000");
         check(&["--config", "x"], "unknown = 1", "not valid");
     }
 

@@ -14,12 +14,13 @@ use crate::listeners::Listeners;
 use crate::metrics::CoreMetrics;
 use crate::options::{CoreChoice, ServeOptions};
 use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
-use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass};
+use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass, StallDetection, StallListener};
 use std::fmt::Display;
 use std::io::Write;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the cores of a node share: how they were started, and how far they are with starting and stopping.
 pub(crate) struct Node {
@@ -64,7 +65,11 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         is_stopping: AtomicBool::new(false),
         notifiers: Mutex::new(Vec::new()),
     });
+    let stall_detection = options
+        .stall_threshold_us
+        .map(|threshold| StallDetection { threshold: Duration::from_micros(threshold), listener: StallListener::Log });
     let runtime_options = RuntimeOptions {
+        stall_detection,
         cpus: (0..worker_count).map(|worker| cpus[worker % cpus.len()]).collect(),
         ..RuntimeOptions::default()
     };
