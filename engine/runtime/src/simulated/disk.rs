@@ -65,6 +65,8 @@ impl From<NameError> for DiskError {
 #[derive(Debug)]
 struct InFlight {
     request: Request,
+    /// Of the file or directory.
+    path: PathBuf,
     /// A sync makes durable what had completed when it was begun: up to here.
     covered: Sequence,
     /// The file's length at that moment, in bytes.
@@ -84,6 +86,8 @@ pub(super) struct Disk {
     in_flight: BTreeMap<OperationId, InFlight>,
     faults: Vec<ArmedFault>,
     locks: BTreeSet<PathBuf>,
+    /// Directories whose medium is gone, with all below them.
+    lost: BTreeSet<PathBuf>,
     capacity_bytes: u64,
     last_sequence: Sequence,
     next_inode: InodeId,
@@ -100,6 +104,7 @@ impl Disk {
             in_flight: BTreeMap::new(),
             faults: Vec::new(),
             locks: BTreeSet::new(),
+            lost: BTreeSet::new(),
             capacity_bytes,
             last_sequence: Sequence(0),
             next_inode: InodeId(1),
@@ -134,6 +139,21 @@ impl Disk {
         self.capacity_bytes.saturating_sub(self.used_bytes())
     }
 
+    /// The medium of a directory is gone: everything at or below it fails and has no effect, what is on its way to it included. What is on
+    /// it stays as it is.
+    pub(super) fn lose(&mut self, directory: &Path) {
+        self.lost.insert(directory.to_path_buf());
+    }
+
+    /// It is back.
+    pub(super) fn bring_back(&mut self, directory: &Path) {
+        assert!(self.lost.remove(directory), "{} is not lost", directory.display());
+    }
+
+    pub(super) fn is_lost(&self, path: &Path) -> bool {
+        self.lost.iter().any(|directory| path.starts_with(directory))
+    }
+
     /// Takes the lock of a directory. False if it is held.
     pub(super) fn lock(&mut self, directory: &Path) -> bool {
         self.locks.insert(directory.to_path_buf())
@@ -152,13 +172,13 @@ impl Disk {
     }
 
     /// Accepts an operation. It has no effect before `complete`, unless the node goes down.
-    pub(super) fn begin(&mut self, operation: OperationId, request: Request) {
+    pub(super) fn begin(&mut self, operation: OperationId, path: &Path, request: Request) {
         let len_bytes = match request {
             Request::Sync { inode } => self.contents(inode).len_bytes(),
             _ => 0,
         };
         let fault = self.draw_fault(request.operation());
-        let in_flight = InFlight { request, covered: self.last_sequence, len_bytes, fault };
+        let in_flight = InFlight { request, path: path.to_path_buf(), covered: self.last_sequence, len_bytes, fault };
         let previous = self.in_flight.insert(operation, in_flight);
         assert!(previous.is_none(), "{operation:?} is in flight already");
     }
@@ -166,6 +186,9 @@ impl Disk {
     /// Gives an operation its effect. The caller has kept it in flight for its simulated time.
     pub(super) fn complete(&mut self, operation: OperationId) -> Outcome {
         let in_flight = self.in_flight.remove(&operation).expect("completed once, by its own event");
+        if self.is_lost(&in_flight.path) {
+            return Err(DiskError::Io);
+        }
         match in_flight.fault {
             None => self.perform(in_flight),
             Some(Fault::Lost) => Ok(Vec::new()),
@@ -305,6 +328,9 @@ impl Disk {
         landing.sort_by_key(|(_, write)| write.sequence);
         let in_flight = std::mem::take(&mut self.in_flight);
         for (_, operation) in in_flight {
+            if self.is_lost(&operation.path) {
+                continue;
+            }
             match operation.request {
                 Request::Write { inode, offset, bytes, .. } if operation.fault.is_none() => {
                     let write = UnsettledWrite::new(self.next_sequence(), offset, bytes);

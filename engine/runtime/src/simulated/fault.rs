@@ -1,6 +1,7 @@
 //! What a test can make go wrong at one chosen operation of a simulated disk.
 //!
-//! Faults are armed on a node's disk and fire once each. Power cuts are the machine's (`Machine::cut_power_at`).
+//! Faults are armed on a node's disk and fire once each. The loss of a whole directory is not of one operation (`NodeDisk::lose_directory`), and power
+//! cuts are the machine's (`Machine::cut_power_at`).
 
 /// The kinds of operation that faults are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

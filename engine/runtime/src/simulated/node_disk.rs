@@ -25,6 +25,16 @@ impl<'a> NodeDisk<'a> {
         self.world.with(|state| state.disk(self.node).arm(armed));
     }
 
+    /// The disk that `directory` is on is lost from now on: everything at or below it fails with EIO, until it is brought back. Outlives a restart.
+    pub fn lose_directory(&self, directory: &Path) {
+        self.world.with(|state| state.disk(self.node).lose(directory));
+    }
+
+    /// It is back, as it was when it was lost. Panics if it is not lost.
+    pub fn bring_back_directory(&self, directory: &Path) {
+        self.world.with(|state| state.disk(self.node).bring_back(directory));
+    }
+
     /// How many armed faults wait for their operation.
     pub fn armed_count(&self) -> usize {
         self.world.with(|state| state.disk(self.node).armed_count())

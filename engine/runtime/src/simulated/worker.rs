@@ -127,6 +127,9 @@ impl Core {
         self.pause().await;
         self.world.with(|state| {
             let disk = state.disk(self.origin.node);
+            if disk.is_lost(path) {
+                return Err(FileError::from_errno(path, "list directory", libc::EIO));
+            }
             if !disk.live().is_directory(path) {
                 return Err(FileError::NotFound { path: path.to_path_buf() });
             }
@@ -159,15 +162,24 @@ impl Core {
         self.submit(path, "sync of the directory", request).await.map(drop)
     }
 
-    pub(crate) async fn free_space_bytes(&self, _path: &Path) -> Result<u64, FileError> {
+    pub(crate) async fn free_space_bytes(&self, path: &Path) -> Result<u64, FileError> {
         self.pause().await;
-        Ok(self.world.with(|state| state.disk(self.origin.node).free_bytes()))
+        self.world.with(|state| {
+            let disk = state.disk(self.origin.node);
+            if disk.is_lost(path) {
+                return Err(FileError::from_errno(path, "statvfs", libc::EIO));
+            }
+            Ok(disk.free_bytes())
+        })
     }
 
     pub(crate) async fn lock_directory(&self, path: &Path) -> Result<DirectoryLock, FileError> {
         self.pause().await;
         self.world.with(|state| {
             let disk = state.disk(self.origin.node);
+            if disk.is_lost(path) {
+                return Err(FileError::from_errno(path, "lock", libc::EIO));
+            }
             if !disk.live().is_directory(path) {
                 return Err(FileError::NotFound { path: path.to_path_buf() });
             }
@@ -191,11 +203,14 @@ impl Core {
 
     pub(crate) async fn open_file(&self, path: &Path) -> Result<File, FileError> {
         self.pause().await;
-        self.world
-            .with(|state| {
-                let disk = state.disk(self.origin.node);
-                disk.live().file(path).map(|inode| (inode, disk.contents(inode).len_bytes()))
-            })
+        let found = self.world.with(|state| {
+            let disk = state.disk(self.origin.node);
+            if disk.is_lost(path) {
+                return Err(FileError::from_errno(path, "open", libc::EIO));
+            }
+            Ok(disk.live().file(path).map(|inode| (inode, disk.contents(inode).len_bytes())))
+        })?;
+        found
             .map(|(inode, len_bytes)| self.file(path, inode, len_bytes))
             .ok_or_else(|| FileError::NotFound { path: path.to_path_buf() })
     }
@@ -227,7 +242,7 @@ impl Core {
         operation: &'static str,
         request: Request,
     ) -> Result<Vec<u8>, FileError> {
-        let pending = self.world.with(|state| state.submit(self.origin, request));
+        let pending = self.world.with(|state| state.submit(self.origin, path, request));
         let outcome = Awaited::new(pending).await;
         outcome.map_err(|error| {
             let errno = match error {

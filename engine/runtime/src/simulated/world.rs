@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -296,7 +297,7 @@ impl State {
     }
 
     /// A file operation of a core. Without effect and for ever pending if that life of the node is over.
-    pub(super) fn submit(&mut self, origin: Origin, request: Request) -> Rc<Pending<Outcome>> {
+    pub(super) fn submit(&mut self, origin: Origin, path: &Path, request: Request) -> Rc<Pending<Outcome>> {
         let pending = Pending::new();
         if !self.is_alive(origin) {
             return pending;
@@ -306,7 +307,7 @@ impl State {
         self.trace.request(operation, &request);
         let is_boundary = request.operation() != FileOperation::Read;
         let duration_ns = self.timing.draw_operation_ns(&request);
-        self.disk(origin.node).begin(operation, request);
+        self.disk(origin.node).begin(operation, path, request);
         self.waiting.insert(operation, pending.clone());
         self.events.push(self.now_ns + duration_ns, Event::Complete { origin, operation });
         if is_boundary {
