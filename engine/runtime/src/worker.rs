@@ -36,7 +36,14 @@ pub enum StopReason {
 impl std::fmt::Display for StopReason {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            StopReason::FlushFailed(error) => write!(formatter, "a flush failed: {error}"),
+            StopReason::FlushFailed(error) => {
+                let directory = error.path().parent().unwrap_or(error.path()).display();
+                write!(
+                    formatter,
+                    "a flush failed: {error}; nothing is answered any more, for what the disk has got of it is unknown. See to the disk of \
+                     {directory} (is it mounted? what does the kernel's log say?) and start again: nothing that was acknowledged rests on this flush"
+                )
+            }
             StopReason::Corruption(what) => write!(formatter, "corrupt data: {what}"),
             StopReason::Other(what) => formatter.write_str(what),
         }
