@@ -13,13 +13,13 @@ use crate::block::Block;
 use crate::entry::JournalPlace;
 use crate::ghosts::Ghosts;
 use crate::index_page::IndexPage;
+use crate::places::{PieceKey, Places};
 use crate::record::FileId;
 use crate::seal::{BlockRef, UNIT_BYTES};
 use bytes::Bytes;
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
 use std::rc::Rc;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Share of the bytes that the small queue may have: one part in so many.
 const SMALL_SHARE: usize = 10;
@@ -27,6 +27,9 @@ const SMALL_SHARE: usize = 10;
 const FREQUENCY_MAX: u8 = 3;
 /// What a cached piece takes beside its bytes: slot, map, queue.
 const OVERHEAD_BYTES: usize = 96;
+
+/// Slots that are made at once.
+const SLOT_GROUP_COUNT: usize = 1 << 10;
 
 /// What the cache holds.
 #[derive(Clone, Debug)]
@@ -89,37 +92,6 @@ pub struct CacheUsage {
     pub eviction_count: u64,
 }
 
-/// Which piece: of this file, at this unit; or of this owner, with this hash of its key, marked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct PieceKey {
-    owner: u64,
-    place: u64,
-}
-
-/// Units have 32 bits: this tells the hashes of items from them.
-const ITEM_MARK: u64 = 1 << 63;
-
-impl PieceKey {
-    fn of_block(file: FileId, block: BlockRef) -> PieceKey {
-        PieceKey { owner: file.0, place: u64::from(block.unit) }
-    }
-
-    fn of_item(owner: u64, key: &[u8]) -> PieceKey {
-        PieceKey { owner, place: xxh3_64(key) | ITEM_MARK }
-    }
-
-    fn hash(self) -> u64 {
-        let mixed = (self.owner ^ self.place.rotate_left(32) ^ self.place).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed ^ (mixed >> 32)).wrapping_mul(0xFF51_AFD7_ED55_8CCD)
-    }
-}
-
-impl Hash for PieceKey {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u64(PieceKey::hash(*self));
-    }
-}
-
 struct Slot {
     key: PieceKey,
     /// `None` when it was taken out: its place in the queue is still to come to the front.
@@ -127,6 +99,40 @@ struct Slot {
     bytes: usize,
     frequency: u8,
     is_main: bool,
+}
+
+/// All slots, in groups: a new one moves none of those that are there, which takes milliseconds when there are many.
+#[derive(Default)]
+struct Slots {
+    groups: Vec<Vec<Slot>>,
+}
+
+impl Slots {
+    /// Adds a slot; returns which it is.
+    fn push(&mut self, slot: Slot) -> u32 {
+        if self.groups.last().is_none_or(|group| group.len() == SLOT_GROUP_COUNT) {
+            self.groups.push(Vec::with_capacity(SLOT_GROUP_COUNT));
+        }
+        let before = self.groups.len() - 1;
+        let group = &mut self.groups[before];
+        group.push(slot);
+        let place = before * SLOT_GROUP_COUNT + group.len() - 1;
+        u32::try_from(place).expect("fewer than 4 billion pieces in memory")
+    }
+}
+
+impl Index<u32> for Slots {
+    type Output = Slot;
+
+    fn index(&self, place: u32) -> &Slot {
+        &self.groups[place as usize / SLOT_GROUP_COUNT][place as usize % SLOT_GROUP_COUNT]
+    }
+}
+
+impl IndexMut<u32> for Slots {
+    fn index_mut(&mut self, place: u32) -> &mut Slot {
+        &mut self.groups[place as usize / SLOT_GROUP_COUNT][place as usize % SLOT_GROUP_COUNT]
+    }
 }
 
 /// One of the two queues: slots in the order of their coming.
@@ -142,8 +148,8 @@ struct Queue {
 /// 3. `small.bytes + main.bytes` is over `bytes_max` only while pinned pieces keep it there.
 pub struct Cache {
     bytes_max: usize,
-    places: HashMap<PieceKey, u32, PieceHashing>,
-    slots: Vec<Slot>,
+    places: Places,
+    slots: Slots,
     free: Vec<u32>,
     small: Queue,
     main: Queue,
@@ -156,8 +162,8 @@ impl Cache {
     pub fn new(bytes_max: usize) -> Cache {
         Cache {
             bytes_max,
-            places: HashMap::default(),
-            slots: Vec::new(),
+            places: Places::new(),
+            slots: Slots::default(),
             free: Vec::new(),
             small: Queue::default(),
             main: Queue::default(),
@@ -215,7 +221,7 @@ impl Cache {
 
     /// Forgets the item of a key: it is otherwise from now on. Returns the record that it was read from.
     pub fn remove_item(&mut self, owner: u64, key: &[u8]) -> Option<JournalPlace> {
-        if self.places.is_empty() {
+        if self.places.len() == 0 {
             return None;
         }
         match self.take_out(PieceKey::of_item(owner, key))? {
@@ -227,7 +233,7 @@ impl Cache {
     /// Takes in what was read. If another read was faster, what it brought stays.
     pub fn insert(&mut self, file: FileId, block: BlockRef, piece: Piece) {
         let key = PieceKey::of_block(file, block);
-        if !self.places.contains_key(&key) {
+        if self.places.get(key).is_none() {
             self.put(key, piece);
         }
     }
@@ -239,13 +245,10 @@ impl Cache {
         let slot = Slot { key, piece: Some(piece), bytes, frequency: 0, is_main };
         let place = match self.free.pop() {
             Some(place) => {
-                self.slots[place as usize] = slot;
+                self.slots[place] = slot;
                 place
             }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).expect("fewer than 4 billion pieces in memory")
-            }
+            None => self.slots.push(slot),
         };
         self.places.insert(key, place);
         let queue = if is_main { &mut self.main } else { &mut self.small };
@@ -255,22 +258,22 @@ impl Cache {
 
     /// Takes a piece out, wherever it stands.
     fn take_out(&mut self, key: PieceKey) -> Option<Piece> {
-        let place = self.places.remove(&key)?;
-        let slot = &mut self.slots[place as usize];
+        let place = self.places.remove(key)?;
+        let slot = &mut self.slots[place];
         let queue = if slot.is_main { &mut self.main } else { &mut self.small };
         queue.bytes -= std::mem::take(&mut slot.bytes);
         slot.piece.take()
     }
 
     fn find(&mut self, key: PieceKey) -> Option<&Piece> {
-        match self.places.get(&key) {
+        match self.places.get(key) {
             None => {
                 self.usage.miss_count += 1;
                 None
             }
             Some(place) => {
                 self.usage.hit_count += 1;
-                let slot = &mut self.slots[*place as usize];
+                let slot = &mut self.slots[place];
                 slot.frequency = (slot.frequency + 1).min(FREQUENCY_MAX);
                 slot.piece.as_ref()
             }
@@ -295,7 +298,7 @@ impl Cache {
     fn evict_small(&mut self) -> bool {
         for _ in 0..self.small.slots.len() {
             let place = self.small.slots.pop_front().expect("counted above");
-            let slot = &mut self.slots[place as usize];
+            let slot = &mut self.slots[place];
             let Some(piece) = &slot.piece else {
                 self.free.push(place);
                 continue;
@@ -322,7 +325,7 @@ impl Cache {
     fn evict_main(&mut self) -> bool {
         for _ in 0..self.main.slots.len() * (usize::from(FREQUENCY_MAX) + 1) {
             let Some(place) = self.main.slots.pop_front() else { return false };
-            let slot = &mut self.slots[place as usize];
+            let slot = &mut self.slots[place];
             let Some(piece) = &slot.piece else {
                 self.free.push(place);
                 continue;
@@ -340,39 +343,11 @@ impl Cache {
     }
 
     fn remove(&mut self, place: u32) {
-        let slot = &mut self.slots[place as usize];
+        let slot = &mut self.slots[place];
         slot.piece = None;
         let key = slot.key;
-        self.places.remove(&key);
+        self.places.remove(key);
         self.free.push(place);
         self.usage.eviction_count += 1;
-    }
-}
-
-/// Piece keys hash themselves.
-#[derive(Clone, Copy, Default)]
-struct PieceHashing;
-
-impl BuildHasher for PieceHashing {
-    type Hasher = PieceHasher;
-
-    fn build_hasher(&self) -> PieceHasher {
-        PieceHasher(0)
-    }
-}
-
-struct PieceHasher(u64);
-
-impl Hasher for PieceHasher {
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("a piece's key is one number");
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -43,6 +43,7 @@ mod ghosts;
 mod index_page;
 mod merge;
 mod page_builder;
+mod places;
 mod range;
 mod record;
 mod seal;
