@@ -18,8 +18,14 @@ pub(crate) fn admit(outbox_message_count: usize) -> Result<(), Error> {
 /// May a write be decided?
 ///
 /// # Errors
-/// ServiceUnavailable when the disk is full. (A disk that does not keep up is the partition's to notice.)
+/// ServiceUnavailable when the disk is full, InternalServerError when no data directory can be written. (A disk that does not keep up is the
+/// partition's to notice.)
 pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), Error> {
+    if journal.is_failing() {
+        return Err(Error::internal(
+            "No data directory can be written: writes are refused until one can, reads and deletes go on; the node's log says why",
+        ));
+    }
     if journal.is_full() || is_disk_full {
         return Err(Error::unavailable(
             "The disk is full: writes are refused until there is space again in the data directories, reads and deletes go on",
@@ -31,10 +37,15 @@ pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), E
 /// May a write be decided that takes something away? It may for as long as what is left of the journal's last segment holds it.
 ///
 /// # Errors
-/// ServiceUnavailable when that is used up too.
+/// ServiceUnavailable or InternalServerError, as for other writes, when that is used up too.
 pub(crate) fn admit_removal(journal: &Journal) -> Result<(), Error> {
     if journal.has_room_for_removals() {
         return Ok(());
+    }
+    if journal.is_failing() {
+        return Err(Error::internal(
+            "No data directory can be written: writes and deletes are refused until one can, reads go on; the node's log says why",
+        ));
     }
     Err(Error::unavailable(
         "The disk is full: writes and deletes are refused until there is space again in the data directories, reads go on",

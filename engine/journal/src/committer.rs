@@ -80,16 +80,14 @@ async fn create(shared: &Shared, number: u32, filling: Filling) {
         let state = shared.state.borrow();
         NewSpare { journal_id: state.journal_id, core: state.core, number, filling }
     };
-    match shared.directories.create_spare(&shared.runtime, spare).await {
-        Ok(spare) => {
-            shared.state.borrow_mut().handle_prepared(spare);
-            // What was refused for want of it can go on: appends, or a mark.
-            shared.announce_durable();
-            shared.announce_work();
-        }
-        Err(error) => {
-            shared.handle_not_prepared(&error);
-            shared.runtime.sleep(Duration::from_millis(PREPARE_RETRY_MS)).await;
-        }
+    let (spare, errors) = shared.directories.create_spare(&shared.runtime, spare).await;
+    let is_prepared = spare.is_some();
+    shared.handle_prepared(spare, errors);
+    if is_prepared {
+        // What was refused for want of it can go on: appends, or a mark.
+        shared.announce_durable();
+        shared.announce_work();
+    } else {
+        shared.runtime.sleep(Duration::from_millis(PREPARE_RETRY_MS)).await;
     }
 }

@@ -157,27 +157,27 @@ impl Directories {
         Ok(Identity { core, place, directory_count, journal_id })
     }
 
-    /// Creates a segment file with a spare header: in the directory whose turn it is, or in the next one with space.
-    pub(crate) async fn create_spare(&self, runtime: &Runtime, spare: NewSpare) -> Result<Spare, FileError> {
+    /// Creates a segment file with a spare header: in the directory whose turn it is, or in the next one that takes it. Tells why the others do not.
+    pub(crate) async fn create_spare(&self, runtime: &Runtime, spare: NewSpare) -> (Option<Spare>, Vec<FileError>) {
         let number = spare.number;
-        let mut first_error = None;
+        let mut errors = Vec::new();
         for step in 0..self.paths.len() {
             let directory = &self.paths[(number as usize + step) % self.paths.len()];
             let path = directory.join(format!("{SEGMENT_PREFIX}{number}"));
             match self.create_spare_at(runtime, &spare, &path).await {
-                Ok(spare) => return Ok(spare),
+                Ok(spare) => return (Some(spare), errors),
                 Err(error) => {
                     // A part may be there: it would only take space.
                     if let Err(error) = runtime.remove_file(&path).await
-                        && !matches!(error, FileError::NotFound { .. })
+                        && !error.is_of_disk()
                     {
                         tracing::warn!(%error, "an unfinished journal segment could not be removed");
                     }
-                    first_error.get_or_insert(error);
+                    errors.push(error);
                 }
             }
         }
-        Err(first_error.expect("there is at least one directory"))
+        (None, errors)
     }
 
     async fn create_spare_at(&self, runtime: &Runtime, spare: &NewSpare, path: &Path) -> Result<Spare, FileError> {

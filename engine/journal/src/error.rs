@@ -211,7 +211,7 @@ impl From<NotAuthentic> for Unopened {
 pub enum AppendRefused {
     /// All batch buffers are full: try again after the next flush (`Journal::on_durable`).
     Busy,
-    /// No room is left in the segment and none could be prepared: the disk is full.
+    /// No room is left in the segment and none could be prepared: `Journal::is_full` and `Journal::is_failing` say why.
     NoSpace,
     /// The payload is longer than `RECORD_PAYLOAD_BYTES_MAX`.
     TooLarge {
@@ -226,7 +226,7 @@ impl fmt::Display for AppendRefused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AppendRefused::Busy => write!(formatter, "the journal's buffers are full"),
-            AppendRefused::NoSpace => write!(formatter, "no disk space is left for the journal"),
+            AppendRefused::NoSpace => write!(formatter, "the journal has no room and no further segment"),
             AppendRefused::TooLarge { payload_bytes } => {
                 write!(formatter, "a record of {payload_bytes} bytes is too large for the journal")
             }

@@ -14,7 +14,7 @@ use crate::position::{GroupId, Location, Position, SegmentId};
 use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::scan::{Scan, ScannedRecord};
-use crate::state::State;
+use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
@@ -27,6 +27,9 @@ use std::sync::Arc;
 
 /// Bytes of a segment file, unless the options say otherwise.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
+
+/// Errors kept until somebody asks.
+const FILE_ERROR_COUNT_MAX: usize = 64;
 
 /// Where a journal is and how it is cut.
 #[derive(Clone, Debug)]
@@ -70,6 +73,8 @@ pub(crate) struct Shared {
     durable_signal: RefCell<Option<Signal>>,
     report: RecoveryReport,
     doubtful: RefCell<Vec<DoubtfulFile>>,
+    /// What segments could not be prepared for, until the owner asks; no more than `FILE_ERROR_COUNT_MAX`.
+    file_errors: RefCell<Vec<FileError>>,
 }
 
 impl Journal {
@@ -115,6 +120,7 @@ impl Journal {
             durable_signal: RefCell::new(None),
             report: recovered.report,
             doubtful: RefCell::new(recovered.doubtful),
+            file_errors: RefCell::default(),
         });
         committer::start(&shared);
         Ok(Journal { shared })
@@ -210,6 +216,18 @@ impl Journal {
     /// that free space; it becomes false by itself when there is space again.
     pub fn is_full(&self) -> bool {
         self.shared.state.borrow().is_full()
+    }
+
+    /// Whether no next segment could be prepared for another reason: no data directory can be written. It becomes false by itself
+    /// as well.
+    pub fn is_failing(&self) -> bool {
+        self.shared.state.borrow().is_failing()
+    }
+
+    /// Why segments could not be prepared since this was last asked, one for each directory that was tried: also if another had room, so that
+    /// nothing else tells of it.
+    pub fn take_file_errors(&self) -> Vec<FileError> {
+        self.shared.file_errors.take()
     }
 
     /// Whether there is room for records that free space, also when the disk is full.
@@ -413,11 +431,23 @@ impl Shared {
         }
     }
 
-    /// Notes that a segment could not be prepared.
-    pub(crate) fn handle_not_prepared(&self, error: &FileError) {
-        let was_full = std::mem::replace(&mut self.state.borrow_mut().is_disk_full, true);
-        if !was_full {
-            tracing::error!(%error, "no further journal segment can be prepared; writes will be refused");
+    /// Notes why a segment could not be prepared in some directories, and that it could in none if there is no `spare`.
+    pub(crate) fn handle_prepared(&self, spare: Option<Spare>, errors: Vec<FileError>) {
+        let mut state = self.state.borrow_mut();
+        match spare {
+            Some(spare) => state.handle_prepared(spare),
+            None => {
+                let error = errors.first().expect("there is at least one directory");
+                if state.unprepared.as_ref() != Some(error) {
+                    let is_first = state.unprepared.replace(error.clone()).is_none();
+                    if is_first {
+                        tracing::error!(%error, "no further journal segment can be prepared; writes will be refused");
+                    }
+                }
+            }
         }
+        let mut kept = self.file_errors.borrow_mut();
+        let room = FILE_ERROR_COUNT_MAX - kept.len();
+        kept.extend(errors.into_iter().take(room));
     }
 }

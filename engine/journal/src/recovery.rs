@@ -493,7 +493,10 @@ async fn write_mark(runtime: &Runtime, directories: &Directories, state: &mut St
         state.next_file_number += 1;
         let (journal_id, core) = (state.journal_id, state.core);
         let spare = NewSpare { journal_id, core, number, filling: Filling::Zeros };
-        let spare = directories.create_spare(runtime, spare).await?;
+        let (spare, errors) = directories.create_spare(runtime, spare).await;
+        let Some(spare) = spare else {
+            return Err(errors.into_iter().next().expect("there is at least one directory").into());
+        };
         state.handle_prepared(spare);
     }
 }

@@ -10,7 +10,7 @@ use crate::error::AppendRefused;
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
-use runtime::{Buffer, File};
+use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
 
@@ -94,7 +94,8 @@ pub(crate) struct State {
     appended: Position,
     durable: Position,
     wants_mark: bool,
-    pub(crate) is_disk_full: bool,
+    /// Why the last segment that was to be prepared could not be; `None` once there is a spare again.
+    pub(crate) unprepared: Option<FileError>,
     phase: Phase,
 }
 
@@ -122,7 +123,7 @@ impl State {
             appended: Position(0),
             durable: Position(0),
             wants_mark: true,
-            is_disk_full: false,
+            unprepared: None,
             phase: Phase::Running,
         }
     }
@@ -272,7 +273,7 @@ impl State {
 
     fn give_back(&mut self, spare: Spare) {
         if self.spares.len() < self.spare_count_max() && spare.file.len_bytes() == self.segment_bytes {
-            self.is_disk_full = false;
+            self.unprepared = None;
             self.spares.push_back(spare);
         } else {
             self.surplus.push(spare.file);
@@ -295,7 +296,7 @@ impl State {
     }
 
     pub(crate) fn handle_prepared(&mut self, spare: Spare) {
-        self.is_disk_full = false;
+        self.unprepared = None;
         self.spares.push_back(spare);
     }
 
@@ -315,14 +316,23 @@ impl State {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.is_disk_full && self.spares.is_empty()
+        self.obstacle().is_some_and(|error| matches!(error, FileError::NoSpace { .. }))
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.obstacle().is_some_and(|error| !matches!(error, FileError::NoSpace { .. }))
+    }
+
+    /// Why there is no next segment.
+    fn obstacle(&self) -> Option<&FileError> {
+        self.unprepared.as_ref().filter(|_| self.spares.is_empty())
     }
 
     /// Whether records that free space have room. Of the last segment a part is left for what the journal's owners need to go on: where the log of
     /// each begins, and which files there are.
     pub(crate) fn has_room_for_removals(&self) -> bool {
         let room = self.liveness.last().map_or(0, |last| last.file.len_bytes().saturating_sub(u64::from(last.end)));
-        !self.is_full() || room >= self.segment_bytes / REMOVAL_RESERVE_SHARE
+        self.obstacle().is_none() || room >= self.segment_bytes / REMOVAL_RESERVE_SHARE
     }
 
     pub(crate) fn appended(&self) -> Position {

@@ -6,6 +6,7 @@ use journal::{AppendRefused, JournalError, Tail};
 use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions, NodeId};
 use runtime::{CoreId, FileError, Signal, StopReason};
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use world::{Oracle, Owned, SEGMENT_BYTES, advance, append, flush, live, open, open_with, options};
@@ -191,4 +192,26 @@ fn a_failed_read_during_recovery_is_an_error_and_changes_nothing() {
         }
         machine.restart();
     }
+}
+
+/// A disk that fails is another thing than one that is full, for who is to do something about it.
+#[test]
+fn a_disk_that_fails_is_not_told_as_full() {
+    let machine = Machine::new(9);
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let (journal, _) = open(&runtime).await.expect("it opens");
+            // All of them: `open` has one.
+            machine.disk().lose_directory(Path::new("/data0"));
+            // The spare that is on its way fails, and so does each that is tried after it.
+            runtime.sleep(Duration::from_secs(3)).await;
+            assert!(journal.is_failing() && !journal.is_full());
+            let errors = journal.take_file_errors();
+            assert!(!errors.is_empty() && errors.iter().all(FileError::is_of_disk), "{errors:?}");
+            machine.disk().bring_back_directory(Path::new("/data0"));
+            runtime.sleep(Duration::from_secs(3)).await;
+            assert!(!journal.is_failing() && !journal.is_full());
+        })
+        .expect("nothing goes down");
 }

@@ -4,7 +4,7 @@
 //! not here: which files there are (`partition.rs`).
 
 use crate::pace::Pace;
-use journal::{GroupId, Journal};
+use journal::{GroupId, Journal, ReadError};
 use runtime::{FileError, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
 use std::fmt;
@@ -35,7 +35,7 @@ pub enum StorageError {
     /// A file that is read.
     Table(TableError),
     /// A record that a file points to.
-    Record(journal::ReadError),
+    Record(ReadError),
     /// The journal takes no copy of a record.
     Append(journal::AppendRefused),
     /// There is no key to seal with: the table is gone.
@@ -59,12 +59,17 @@ impl std::error::Error for StorageError {}
 impl StorageError {
     /// Whether there is no room on the disk.
     pub fn is_no_space(&self) -> bool {
-        matches!(
-            self,
-            Self::File(FileError::NoSpace { .. })
-                | Self::Table(TableError::File(FileError::NoSpace { .. }))
-                | Self::Append(journal::AppendRefused::NoSpace)
-        )
+        matches!(self.file_error(), Some(FileError::NoSpace { .. }))
+    }
+
+    /// What the disk said, if it was the disk.
+    pub fn file_error(&self) -> Option<&FileError> {
+        match self {
+            Self::File(error) | Self::Table(TableError::File(error)) | Self::Record(ReadError::File(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -74,6 +74,12 @@ impl FileError {
         FileError::from_errno(path, operation, error.raw_os_error().unwrap_or(libc::EIO))
     }
 
+    /// Whether the disk or its mount has failed or gone, as far as an operation can tell on a file that was there. Neither want of space nor a file
+    /// that is shorter than it was.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(self, FileError::Io { .. } | FileError::Permission { .. } | FileError::NotFound { .. })
+    }
+
     /// The file or directory that it is about.
     pub fn path(&self) -> &Path {
         match self {

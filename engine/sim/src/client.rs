@@ -476,7 +476,12 @@ fn condition(expression: &str, expression_attribute_values: Attributes) -> Condi
 
 /// Whether the node says that it has no room for a write at present.
 fn is_refusal(answer: &Result<Reply, Error>) -> bool {
-    let is_kind = |error: &Error| matches!(error.kind, ErrorKind::Throttling | ErrorKind::ServiceUnavailable);
+    let is_kind = |error: &Error| match error.kind {
+        ErrorKind::Throttling | ErrorKind::ServiceUnavailable => true,
+        // No other failure inside is one: of those nothing is known.
+        ErrorKind::InternalServer => error.to_string().contains("No data directory can be written"),
+        _ => false,
+    };
     answer.as_ref().is_err_and(is_kind)
 }
 
