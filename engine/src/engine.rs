@@ -4,6 +4,7 @@ use crate::admission::{admit_removal, admit_write};
 use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
+use crate::disks::Disks;
 use crate::expiring::Expiring;
 use crate::loading::{Loading, Work};
 use crate::message::{Batch, Message};
@@ -53,6 +54,7 @@ pub struct Engine {
     pub(crate) outbox: Outbox,
     pub(crate) metrics: Metrics,
     pub(crate) budget: Budget,
+    pub(crate) disks: Disks,
     pub(crate) loading: Loading,
     pub(crate) storing: Storing,
     pub(crate) expiring: Expiring,
@@ -113,6 +115,7 @@ pub(crate) struct Parts {
 impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
         Self {
+            disks: Disks::new(&parts.storage),
             storing: Storing::new(parts.storage, &parts.signal),
             loading: Loading::new(&parts.signal),
             budget: parts.budget,
@@ -160,6 +163,11 @@ impl Engine {
         &self.metrics
     }
 
+    /// Errors that the disk of each data directory has reported since the start, in the order in which the directories were given.
+    pub fn io_error_counts(&self) -> impl Iterator<Item = u64> {
+        self.disks.error_counts()
+    }
+
     /// Bytes that the data of this core takes in memory, the cache included, as of a moment ago.
     pub fn memory_bytes(&self) -> u64 {
         self.budget.bytes()
@@ -193,6 +201,7 @@ impl Engine {
         self.announce_changes();
         self.runtime.set_activity(&Activity("storing"));
         self.store();
+        self.metrics.io_error_count = self.disks.error_counts().sum();
         self.runtime.set_activity(&Activity("scrubbing"));
         self.scrub();
         self.runtime.set_activity(&Activity("letting held writes go on"));

@@ -15,6 +15,7 @@ mod budget;
 mod catalog;
 mod coordinate;
 mod directories;
+mod disks;
 mod engine;
 mod expiring;
 pub mod inspect;

@@ -13,7 +13,7 @@ use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
 use partition::{Brought, Need, NeedId, Operation, Supplies, Ticket};
-use runtime::{ShareClass, Signal};
+use runtime::{FileError, ShareClass, Signal};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -39,8 +39,16 @@ struct Parked {
     has_failed: bool,
 }
 
-/// What a read has come to; `None`: the disk does not hold it as it was written, which the log tells of.
-type Loaded = (Need, Option<Brought>);
+/// What a read has come to.
+type Loaded = (Need, Result<Brought, Unread>);
+
+/// Why a read has brought nothing.
+enum Unread {
+    /// The disk cannot be read.
+    Disk(FileError),
+    /// It does not hold what was written, which the log tells of.
+    Rot,
+}
 
 /// See the front page.
 pub(crate) struct Loading {
@@ -124,15 +132,18 @@ impl Engine {
             self.loading.in_flight_count -= 1;
             self.metrics.read_count += 1;
             match &brought {
-                Some(brought) => self.context.reads.keep(&need, brought),
-                None => self.metrics.corruption_count += 1,
+                Ok(brought) => self.context.reads.keep(&need, brought),
+                Err(Unread::Disk(error)) => {
+                    self.disks.note(error, "requests that need what is there fail", self.runtime.now());
+                }
+                Err(Unread::Rot) => self.metrics.corruption_count += 1,
             }
             let waiting = self.loading.waiting.remove(&need.id()).unwrap_or_default();
             for id in waiting {
                 let Some(parked) = self.loading.parked.get_mut(&id) else { continue };
                 match &brought {
-                    Some(brought) => parked.supplies.add(&need, brought),
-                    None => parked.has_failed = true,
+                    Ok(brought) => parked.supplies.add(&need, brought),
+                    Err(_) => parked.has_failed = true,
                 }
                 parked.missing_count -= 1;
                 if parked.missing_count == 0 {
@@ -176,13 +187,13 @@ impl Engine {
             let (journal, loaded, signal) =
                 (self.journal.clone(), Rc::clone(&self.loading.loaded), self.loading.signal.clone());
             self.runtime.spawn(ShareClass::Foreground, async move {
-                let brought = match need.load(&journal).await {
-                    Ok(brought) => Some(brought),
-                    Err(error) => {
+                let brought = need.load(&journal).await.map_err(|error| match error.file_error() {
+                    Some(disk) if disk.is_of_disk() => Unread::Disk(disk.clone()),
+                    _ => {
                         tracing::error!(%error, "what a request needs cannot be read");
-                        None
+                        Unread::Rot
                     }
-                };
+                });
                 loaded.borrow_mut().push((need, brought));
                 signal.notify();
             });

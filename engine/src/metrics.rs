@@ -23,6 +23,8 @@ pub struct Metrics {
     pub expired_count: u64,
     /// Bytes that the scrub has read and checked.
     pub scrubbed_bytes: u64,
-    /// Reads, of operations and of the scrub, that did not bring what was written. The same damage counts each time that it is met.
+    /// Reads, of operations and of the scrub, that did not bring what was written. A disk that cannot be read is not of them (`Engine::io_error_counts`). The same damage counts each time that it is met.
     pub corruption_count: u64,
+    /// Errors that the disks of all data directories have reported.
+    pub io_error_count: u64,
 }

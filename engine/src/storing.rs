@@ -163,6 +163,9 @@ impl Engine {
             return;
         }
         self.storing.turn_count = LOOK_TURN_COUNT;
+        for error in self.journal.take_file_errors().iter().filter(|error| error.is_of_disk()) {
+            self.disks.note(error, "the journal uses the other data directories, if there are any", self.runtime.now());
+        }
         self.budget.observe(&self.partitions, &mut self.context.reads);
         if !self.storing.is_resting {
             self.begin_flushes();
@@ -199,8 +202,8 @@ impl Engine {
             (Ok(flushed), None) => self.discard(|storage| async move { flushed.discard(&storage).await }),
             (Err(error), partition) => {
                 self.storing.is_disk_full = error.is_no_space();
-                tracing::error!(%error, "memtables could not be written to files; they stay in memory");
                 partition.into_iter().for_each(Partition::abandon_flush);
+                self.tell_not_stored(&error, "memtables could not be written to files; they stay in memory");
                 self.storing.rest(&self.runtime);
             }
         }
@@ -220,13 +223,21 @@ impl Engine {
                 self.discard(|storage| async move { merged.discard(&storage).await });
             }
             (Err(error), partition) => {
-                tracing::error!(%error, "files could not be merged; they stay as they are");
                 if let Some(partition) = partition {
                     partition.abandon_merge(&merge);
                 }
+                self.tell_not_stored(&error, "files could not be merged; they stay as they are");
                 self.storing.note_merge_failed(self.runtime.now());
                 self.storing.rest(&self.runtime);
             }
+        }
+    }
+
+    /// A disk that is lost fails everything, again and again: that is one thing to tell.
+    fn tell_not_stored(&mut self, error: &StorageError, consequence: &'static str) {
+        match error.file_error() {
+            Some(disk) if disk.is_of_disk() => self.disks.note(disk, consequence, self.runtime.now()),
+            _ => tracing::error!(%error, "{consequence}"),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::table_set::{FileVersion, location_of};
 use bytes::Bytes;
 use journal::{Journal, Location, ReadError};
 use model::table::PartitionId;
+use runtime::FileError;
 use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
 use std::fmt;
 use std::rc::Rc;
@@ -78,6 +79,16 @@ impl fmt::Display for NeedError {
 }
 
 impl std::error::Error for NeedError {}
+
+impl NeedError {
+    /// What the disk said, if it was the disk.
+    pub fn file_error(&self) -> Option<&FileError> {
+        match self {
+            Self::Table(TableError::File(error)) | Self::Record(ReadError::File(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl Need {
     /// What tells it apart.

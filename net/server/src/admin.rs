@@ -86,6 +86,11 @@ struct OfCore {
     core: u64,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfDirectory {
+    directory: String,
+}
+
 /// All figures of all cores in Prometheus' text form.
 fn metrics(node: &Node) -> String {
     let mut registry = Registry::with_prefix("stator");
@@ -106,6 +111,11 @@ fn metrics(node: &Node) -> String {
             registry.register(name, help, family);
         }
     }
+    let io_errors = Family::<OfDirectory, Counter>::default();
+    for (directory, count) in node.io_errors() {
+        io_errors.get_or_create(&OfDirectory { directory: directory.display().to_string() }).inc_by(count);
+    }
+    registry.register("io_errors", "Errors that the disk of a data directory has reported", io_errors);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).expect("writing to memory does not fail");
     text

@@ -201,6 +201,9 @@ impl Core {
         metrics.set(Figure::ExpiredItems, counted.expired_count);
         metrics.set(Figure::ScrubbedBytes, counted.scrubbed_bytes);
         metrics.set(Figure::Corruptions, counted.corruption_count);
+        for (place, count) in self.engine.io_error_counts().enumerate() {
+            metrics.set_io_errors(place, count);
+        }
         let stalls = self.runtime.stall_figures();
         metrics.set(Figure::Stalls, stalls.count);
         metrics.set(Figure::StallsOffCpu, stalls.off_cpu_count);

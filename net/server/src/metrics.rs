@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct CoreMetrics {
     figures: [AtomicU64; Figure::ALL.len()],
+    /// Of each data directory: errors that its disk has reported.
+    io_errors: Vec<AtomicU64>,
 }
 
 /// One figure of a core.
@@ -112,6 +114,21 @@ impl Figure {
 }
 
 impl CoreMetrics {
+    /// Nothing counted yet.
+    pub(crate) fn new(data_directory_count: usize) -> Self {
+        Self { io_errors: (0..data_directory_count).map(|_| AtomicU64::new(0)).collect(), ..Self::default() }
+    }
+
+    /// The disk of that data directory has reported so many errors.
+    pub(crate) fn set_io_errors(&self, data_directory: usize, count: u64) {
+        self.io_errors[data_directory].store(count, Ordering::Relaxed);
+    }
+
+    /// How many errors its disk had reported when last set.
+    pub(crate) fn io_errors(&self, data_directory: usize) -> u64 {
+        self.io_errors[data_directory].load(Ordering::Relaxed)
+    }
+
     /// The figure is now `value`.
     pub(crate) fn set(&self, figure: Figure, value: u64) {
         // Release: pairs with the Acquire in `read`, so that a stopping core sees what the others did before.

@@ -17,6 +17,7 @@ use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
 use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass, StallDetection, StallListener};
 use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,7 +59,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     };
     let node = Arc::new(Node {
         listeners,
-        metrics: (0..worker_count).map(|_| CoreMetrics::default()).collect(),
+        metrics: (0..worker_count).map(|_| CoreMetrics::new(engine_options.data_directories.len())).collect(),
         engine_options,
         ports: MeshPorts::new(worker_count, MESH_BATCH_COUNT_MAX),
         listening_count: AtomicUsize::new(0),
@@ -84,6 +85,13 @@ impl Node {
     pub(crate) fn is_stopping(&self) -> bool {
         // Acquire: pairs with the Release in `stop`.
         self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Each data directory, and errors that its disk has reported, to all cores.
+    pub(crate) fn io_errors(&self) -> impl Iterator<Item = (&Path, u64)> {
+        let errors = |place| self.metrics.iter().map(|metrics| metrics.io_errors(place)).sum();
+        let directories = self.engine_options.data_directories.iter().enumerate();
+        directories.map(move |(place, directory)| (directory.as_path(), errors(place)))
     }
 
     /// Whether no core has a request in flight.
