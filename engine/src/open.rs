@@ -189,7 +189,7 @@ impl Engine {
         let directories = create_folders(&runtime, &options.data_directories).await?;
         let storage =
             Storage { runtime: runtime.clone(), journal: journal.clone(), directories, pace: Pace::default() };
-        let budget = Budget::new(options.memory_bytes_max / core_count);
+        let budget = Budget::new(options.memory_bytes_max, core_count);
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
         let catalog = control.zip(keeper);

@@ -166,6 +166,11 @@ impl Engine {
         for error in self.journal.take_file_errors().iter().filter(|error| error.is_of_disk()) {
             self.disks.note(error, "the journal uses the other data directories, if there are any", self.runtime.now());
         }
+        if self.budget.wants_resident(self.runtime.now())
+            && let Some(resident_bytes) = self.runtime.resident_bytes()
+        {
+            self.budget.follow(resident_bytes);
+        }
         self.budget.observe(&self.partitions, &mut self.context.reads);
         if !self.storing.is_resting {
             self.begin_flushes();

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::file::{DirectoryLockKind, FileKind};
+use crate::memory::resident_bytes;
 use crate::mesh::Arrival;
 use crate::{
     Activity, CoreId, DirectoryEntry, DirectoryLock, File, FileError, FlushMethod, Instant, Mesh, MeshPorts, Notifier,
@@ -61,6 +62,14 @@ impl Runtime {
     /// Monotonic time. In simulation it moves only when the simulator moves it.
     pub fn now(&self) -> Instant {
         either!(self, core => core.now())
+    }
+
+    /// Bytes of memory that the process holds, all cores together. In simulation nobody knows.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        match &self.backend {
+            Backend::Real(_) => resident_bytes(),
+            Backend::Simulated(_) => None,
+        }
     }
 
     /// Milliseconds since 1970, as the machine's wall clock has it: may jump.
