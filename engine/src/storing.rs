@@ -30,11 +30,15 @@ const MERGE_COUNT_MAX: usize = 2;
 /// Segments that the log may have whatever the memory is.
 const LOG_SEGMENT_COUNT_MIN: u64 = 4;
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const CLEAN_PERCENT: u64 = 118;
-/// ... so many that this is what is left ...
-const CLEANED_PERCENT: u64 = 106;
+const CLEAN_PERCENT: u64 = 119;
+/// ... so many that this is what is left: a round takes space for copies before it gives any, so it is better a small one ...
+const CLEANED_PERCENT: u64 = 112;
 /// ... and segments that may be there besides.
 const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
+/// ... and not more at a time than one part in so many of what lives, however much is behind.
+const ROUND_SHARE: u64 = 12;
+/// A round that brings less than one part in so many is not worth a pass over the index.
+const ROUND_SHARE_MIN: u64 = 64;
 /// Live bytes per hundred used ones up to which a segment is worth emptying.
 const VICTIM_PERCENT: u64 = 80;
 /// Superseded items per hundred live ones that make it worth looking for dead space.
@@ -64,12 +68,11 @@ struct Round {
 
 /// The space of the journal, in bytes.
 struct Space {
+    live_bytes: u64,
     used_bytes: u64,
     /// More than this has segments emptied, until `goal_bytes` are left.
     bytes_max: u64,
     goal_bytes: u64,
-    /// What may be there besides anything that lives.
-    slack: u64,
 }
 
 /// See the front page. One a worker.
@@ -383,23 +386,23 @@ impl Engine {
         let log_count = self.journal.log_segment_count() as u64;
         let slack = (CLEAN_SLACK_SEGMENT_COUNT + log_count) * self.journal.segment_bytes();
         Space {
+            live_bytes,
             used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
             bytes_max: live_bytes * CLEAN_PERCENT / 100 + slack,
-            goal_bytes: live_bytes * CLEANED_PERCENT / 100 + slack / 2,
-            slack,
+            goal_bytes: live_bytes * CLEANED_PERCENT / 100 + slack,
         }
     }
 
     /// If there is too much dead space: which segments are to be emptied, and which partitions are to look for what is superseded in them.
     fn plan_cleaning(&self, space: &Space) -> Option<Round> {
-        let Space { used_bytes, bytes_max, goal_bytes, slack } = *space;
+        let Space { live_bytes, used_bytes, bytes_max, goal_bytes } = *space;
         if used_bytes <= bytes_max {
             return None;
         }
         let usage = self.journal.usage();
-        let goal = used_bytes.saturating_sub(goal_bytes);
+        let goal = used_bytes.saturating_sub(goal_bytes).min(live_bytes / ROUND_SHARE);
         let (victims, reclaimed) = victims(&usage, goal);
-        let is_worth_it = reclaimed >= slack / 2;
+        let is_worth_it = reclaimed >= live_bytes / ROUND_SHARE_MIN;
         let mut partitions: Vec<_> = self.partitions.values().filter(|partition| partition.has_files()).collect();
         partitions.retain(|partition| {
             let superseded = partition.superseded_count() * 100;

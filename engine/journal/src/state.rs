@@ -25,7 +25,7 @@ const SPARE_COUNT: usize = 1;
 /// Segment files kept for use again, if there are not many in use ...
 const SPARE_COUNT_MAX: usize = 4;
 /// ... and one in so many of those in use: cleaning gives them back in bursts. Further ones are removed.
-const SPARE_SHARE: usize = 16;
+const SPARE_SHARE: usize = 8;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
