@@ -63,6 +63,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
 
 #[test]
 fn many_lives_with_power_cuts_lose_nothing_acknowledged() {
+    let (mut seed_count, mut acknowledged_count) = (0, 0);
     for seed in seeds(0..12) {
         let mut experiment = Experiment::new(long(seed));
         let mut random = fastrand::Rng::with_seed(seed);
@@ -76,8 +77,11 @@ fn many_lives_with_power_cuts_lose_nothing_acknowledged() {
             experiment.restart();
         }
         assert_eq!(experiment.run_life(), Ok(()), "seed {seed}");
-        assert!(experiment.acknowledged_count() > 50, "seed {seed}");
+        seed_count += 1;
+        acknowledged_count += experiment.acknowledged_count();
     }
+    // One seed's cuts may all come early.
+    assert!(acknowledged_count > 100 * seed_count, "{acknowledged_count} of {seed_count} seeds");
 }
 
 #[test]
