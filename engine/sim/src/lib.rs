@@ -27,6 +27,6 @@ pub use client::Client;
 pub use create_table::create_table;
 pub use experiment::{Counted, Experiment, Workload, seeds};
 pub use index::Index;
-pub use node::{Caller, Node};
+pub use node::{Caller, Node, node_options};
 pub use oracle::{ItemKey, Oracle, Version};
 pub use verify::verify;

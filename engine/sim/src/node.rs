@@ -5,16 +5,32 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, Metrics, ReplyToken, Rotated, Rotation};
-use model::Error;
 use model::operation::{Reply, Request};
+use model::{Error, Text};
 use runtime::simulated::{Machine, NodeId};
 use runtime::{MeshPorts, OneShotSender, Runtime, Signal, one_shot};
 
 /// What comes back for a request.
 pub(crate) type Answer = Result<Reply, Error>;
+
+/// What a node in a test is usually given: small segments, no delays, no scrub.
+pub fn node_options(directories: &[&str]) -> EngineOptions {
+    EngineOptions {
+        data_directories: directories.iter().map(PathBuf::from).collect(),
+        keyring: None,
+        key_service: None,
+        segment_bytes: 64 << 10,
+        memory_bytes_max: 64 << 20,
+        endpoint: Text::from("localhost:8000"),
+        table_delay_ms: 0,
+        expiry_delay_ms: 0,
+        scrub_period_ms: 0,
+    }
+}
 
 /// The doors of a running node. Clones are the same node.
 #[derive(Clone)]

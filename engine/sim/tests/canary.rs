@@ -11,7 +11,7 @@ use engine::EngineOptions;
 use model::operation::{Attributes, DeleteItem, PutItem, Request};
 use model::{Item, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node, create_table, seeds};
+use sim::{Caller, Node, create_table, node_options, seeds};
 
 const TABLE: &str = "canary-table";
 const KEY: &str = "canary-key-name";
@@ -21,15 +21,9 @@ const ROUND_COUNT: usize = 30;
 
 fn options() -> EngineOptions {
     EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data"), PathBuf::from("/disk-1/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
         memory_bytes_max: 256 << 10,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
         scrub_period_ms: 100,
+        ..node_options(&["/disk-0/data", "/disk-1/data"])
     }
 }
 

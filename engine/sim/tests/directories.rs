@@ -5,25 +5,14 @@
 use std::path::PathBuf;
 
 use engine::EngineOptions;
-use model::Text;
 use model::operation::{ListTables, Reply, Request};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node, create_table};
+use sim::{Caller, Node, create_table, node_options};
 
 const KEYRING: &str = "/safe/keyring";
 
 fn try_live<T>(machine: &Machine, disks: [&str; 2], work: impl AsyncFnOnce(&Caller) -> T) -> Result<T, String> {
-    let options = EngineOptions {
-        data_directories: disks.iter().map(PathBuf::from).collect(),
-        keyring: Some(PathBuf::from(KEYRING)),
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
-    };
+    let options = EngineOptions { keyring: Some(PathBuf::from(KEYRING)), ..node_options(&disks) };
     let node = Node::start(machine, &options);
     let outcome = machine.run(async {
         node.opened().await?;

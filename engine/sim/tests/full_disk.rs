@@ -3,30 +3,19 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::EngineOptions;
 use model::operation::{Attributes, DeleteItem, GetItem, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Item, Text, Value};
 use runtime::simulated::Machine;
-use sim::{Caller, Node, create_table, seeds};
+use sim::{Caller, Node, create_table, node_options, seeds};
 
 const TABLE: &str = "things";
 const PUT_COUNT_MAX: usize = 4_000;
 
 fn options() -> EngineOptions {
-    EngineOptions {
-        data_directories: vec![PathBuf::from("/disk/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 256 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 60_000,
-    }
+    EngineOptions { segment_bytes: 256 << 10, scrub_period_ms: 60_000, ..node_options(&["/disk/data"]) }
 }
 
 fn attributes(number: usize, text: Option<&str>) -> Attributes {

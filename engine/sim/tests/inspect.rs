@@ -18,7 +18,7 @@ use model::operation::{
 use model::table::BillingMode;
 use model::{Item, KeyType, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
-use sim::{Caller, Experiment, Node, Workload, seeds};
+use sim::{Caller, Experiment, Node, Workload, node_options, seeds};
 
 const TABLE: &str = "things";
 const SEGMENT_BYTES: u64 = 64 << 10;
@@ -29,14 +29,9 @@ const KEY_COUNT: usize = 200;
 fn engine_options() -> EngineOptions {
     EngineOptions {
         data_directories: inspect_options(2).data_directories,
-        keyring: None,
-        key_service: None,
         segment_bytes: SEGMENT_BYTES,
         memory_bytes_max: MEMORY_BYTES,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
+        ..node_options(&[])
     }
 }
 

@@ -3,16 +3,15 @@
 
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine::inspect::{InspectOptions, Inspection};
 use engine::{EngineOptions, KeyService, KeyServiceError, Rotation};
-use model::Text;
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use security::{Keyring, MasterKey, MasterKeyId, Secret, WrappedKey};
-use sim::{Caller, Node, seeds};
+use sim::{Caller, Node, node_options, seeds};
 
 const KEYRING: &str = "/disk-0/data/keyring";
 const KEYS: &str = "/disk-0/data/keys";
@@ -83,15 +82,8 @@ fn machine(seed: u64) -> Machine {
 
 fn options(service: Option<&Arc<Turning>>) -> EngineOptions {
     EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data")],
-        keyring: None,
         key_service: service.map(|service| Arc::clone(service) as Arc<dyn KeyService>),
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
+        ..node_options(&["/disk-0/data"])
     }
 }
 

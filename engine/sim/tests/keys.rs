@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use engine::{EngineOptions, Rotation};
 use model::operation::{
@@ -16,7 +16,7 @@ use model::{Item, KeyType, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use runtime::{Buffer, Runtime};
 use security::{KeyOwner, KeyTable, Keyring};
-use sim::{Caller, Node, seeds};
+use sim::{Caller, Node, node_options, seeds};
 
 const TABLE: &str = "canary-table";
 const KEYRING: &str = "/disk-0/data/keyring";
@@ -28,17 +28,7 @@ fn machine(seed: u64) -> Machine {
 }
 
 fn options() -> EngineOptions {
-    EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data"), PathBuf::from("/disk-1/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
-    }
+    node_options(&["/disk-0/data", "/disk-1/data"])
 }
 
 /// Starts the node and does `work` on it; `Ok(Err)` if it cannot open.

@@ -1,10 +1,8 @@
 //! What a table's settings do to its items on a whole node of two cores: items expire, throughput is held to.
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::EngineOptions;
 use model::operation::{
     AttributeDefinitionParameter, Attributes, BatchGetItem, BatchWriteItem, Choice, CreateTable, GetItem, KeyRole,
     KeySchemaElement, KeysAndAttributes, PutItem, Reply, Request, Scan, ThroughputParameter, TimeToLiveSpecification,
@@ -13,7 +11,7 @@ use model::operation::{
 use model::table::BillingMode;
 use model::{Error, ErrorDetail, ErrorKind, Item, KeyType, Number, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node};
+use sim::{Caller, Node, node_options};
 
 const TABLE: &str = "things";
 
@@ -23,17 +21,7 @@ fn machine(seed: u64) -> Machine {
 
 /// Starts the node, does `work` on it, and cuts the power.
 fn live<T>(machine: &Machine, work: impl AsyncFnOnce(&Caller) -> T) -> T {
-    let options = EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
-    };
+    let options = node_options(&["/disk-0/data"]);
     let node = Node::start(machine, &options);
     let result = machine.run(async {
         node.opened().await.unwrap();

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use engine::EngineOptions;
@@ -13,7 +13,7 @@ use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Item, Text, Value};
 use runtime::StopReason;
 use runtime::simulated::{Halt, Machine, MachineOptions, NodeId};
-use sim::{Caller, Node, create_table, seeds};
+use sim::{Caller, Node, create_table, node_options, seeds};
 
 const TABLE: &str = "things";
 const ITEM_COUNT: usize = 200;
@@ -24,17 +24,7 @@ const WRITE_COUNT: usize = 400;
 type Known = BTreeMap<usize, (u32, Option<u32>)>;
 
 fn options(directories: &[&str]) -> EngineOptions {
-    EngineOptions {
-        data_directories: directories.iter().map(PathBuf::from).collect(),
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 256 << 10,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
-    }
+    EngineOptions { memory_bytes_max: 256 << 10, ..node_options(directories) }
 }
 
 fn live<T>(machine: &Machine, directories: &[&str], work: impl AsyncFnOnce(&Caller) -> T) -> Result<T, Halt> {

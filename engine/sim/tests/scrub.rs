@@ -12,7 +12,7 @@ use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
 use model::{ErrorKind, Item, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
-use sim::{Caller, Experiment, Node, Workload, create_table, seeds};
+use sim::{Caller, Experiment, Node, Workload, create_table, node_options, seeds};
 
 const TABLE: &str = "things";
 const PERIOD_MS: u64 = 1_000;
@@ -21,17 +21,7 @@ const TWO_PASSES: Duration = Duration::from_secs(6);
 const ITEM_COUNT: usize = 300;
 
 fn options(scrub_period_ms: u64) -> EngineOptions {
-    EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data"), PathBuf::from("/disk-1/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 256 << 10,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: 0,
-        expiry_delay_ms: 0,
-        scrub_period_ms,
-    }
+    EngineOptions { memory_bytes_max: 256 << 10, scrub_period_ms, ..node_options(&["/disk-0/data", "/disk-1/data"]) }
 }
 
 fn live<T>(machine: &Machine, scrub_period_ms: u64, work: impl AsyncFnOnce(&Caller) -> T) -> T {

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::EngineOptions;
@@ -16,7 +15,7 @@ use model::table::{TableStatus, table_arn};
 use model::{ErrorKind, Item, KeyType, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use runtime::{ShareClass, one_shot};
-use sim::{Caller, Node, seeds};
+use sim::{Caller, Node, node_options, seeds};
 
 const TABLE: &str = "things";
 const DELAY: Duration = Duration::from_secs(1);
@@ -26,17 +25,7 @@ fn machine(seed: u64) -> Machine {
 }
 
 fn options(delay: Duration) -> EngineOptions {
-    EngineOptions {
-        data_directories: vec![PathBuf::from("/disk-0/data")],
-        keyring: None,
-        key_service: None,
-        segment_bytes: 64 << 10,
-        memory_bytes_max: 64 << 20,
-        endpoint: Text::from("localhost:8000"),
-        table_delay_ms: u64::try_from(delay.as_millis()).unwrap(),
-        expiry_delay_ms: 0,
-        scrub_period_ms: 0,
-    }
+    EngineOptions { table_delay_ms: u64::try_from(delay.as_millis()).unwrap(), ..node_options(&["/disk-0/data"]) }
 }
 
 /// Starts the node and does `work` on it.
