@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 
 /// Bytes of a chunk: what a request's flush may have to wait behind.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Entries that complete a group.
-const GROUP_ENTRY_COUNT: usize = 16 << 10;
+/// Entries that complete a group: their filter is built in one piece, in less than a millisecond or so.
+const GROUP_ENTRY_COUNT: usize = 10 << 10;
 /// Blocks that complete a group.
 const GROUP_BLOCK_COUNT: usize = 1 << 10;
 /// Bytes of separators that complete a group.
