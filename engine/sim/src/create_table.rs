@@ -1,8 +1,9 @@
-//! The table that tests of whole nodes most often need.
+//! The table that tests of whole nodes most often need, and what goes into it.
 
 use model::operation::{AttributeDefinitionParameter, Choice, CreateTable, KeyRole, KeySchemaElement, Request};
 use model::table::BillingMode;
-use model::{KeyType, Text};
+use model::{Item, KeyType, Text, Value};
+use std::collections::BTreeMap;
 
 /// The creation of a table whose key is one string attribute.
 pub fn create_table(table: &str, key: &str) -> Request {
@@ -17,4 +18,14 @@ pub fn create_table(table: &str, key: &str) -> Request {
         billing_mode: Choice::Known(BillingMode::PayPerRequest),
         ..CreateTable::default()
     }))
+}
+
+/// An item of these attributes.
+///
+/// # Panics
+/// If they are none, by DynamoDB's rules.
+pub fn item_of(attributes: &[(&str, Value)]) -> Item {
+    let attributes: BTreeMap<String, Value> =
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Item::from_value_map(&attributes).expect("a test's items are valid")
 }

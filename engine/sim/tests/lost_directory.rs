@@ -13,7 +13,7 @@ use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Item, Text, Value};
 use runtime::StopReason;
 use runtime::simulated::{Halt, Machine, MachineOptions, NodeId};
-use sim::{Caller, Node, create_table, node_options, seeds};
+use sim::{Caller, Node, create_table, item_of, node_options, seeds};
 
 const TABLE: &str = "things";
 const ITEM_COUNT: usize = 200;
@@ -35,12 +35,6 @@ fn live<T>(machine: &Machine, directories: &[&str], work: impl AsyncFnOnce(&Call
     })
 }
 
-fn encode(attributes: &[(&str, Value)]) -> Item {
-    let attributes: BTreeMap<String, Value> =
-        attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    Item::from_value_map(&attributes).unwrap()
-}
-
 fn key(number: usize) -> Value {
     Value::S(format!("key {number}"))
 }
@@ -50,7 +44,7 @@ fn item(number: usize, version: u32) -> Item {
     let bytes = if number.is_multiple_of(3) { 50 } else { 1_000 + number * 37 % 2_000 };
     let mut random = fastrand::Rng::with_seed(number as u64 + u64::from(version) * 1_000);
     let filler = std::iter::repeat_with(|| random.u8(..)).take(bytes).collect();
-    encode(&[("pk", key(number)), ("filler", Value::B(filler))])
+    item_of(&[("pk", key(number)), ("filler", Value::B(filler))])
 }
 
 async fn put(caller: &Caller, number: usize, version: u32) -> Result<Reply, Error> {
@@ -64,7 +58,7 @@ async fn read_all(caller: &Caller, known: &RefCell<Known>) -> (usize, usize) {
     let (mut right_count, mut failed_count) = (0, 0);
     let numbers: Vec<usize> = known.borrow().keys().copied().collect();
     for number in numbers {
-        let key = Attributes::Valid(encode(&[("pk", key(number))]));
+        let key = Attributes::Valid(item_of(&[("pk", key(number))]));
         let get = GetItem { table_name: Some(Text::from(TABLE)), key, consistent_read: true, ..GetItem::default() };
         match caller.call(0, Request::GetItem(get)).await {
             Ok(Reply::GetItem(reply)) => {

@@ -12,7 +12,7 @@ use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
 use model::{ErrorKind, Item, Text, Value};
 use runtime::simulated::{Halt, Machine, MachineOptions};
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
-use sim::{Caller, Experiment, Node, Workload, create_table, node_options, seeds};
+use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
 
 const TABLE: &str = "things";
 const PERIOD_MS: u64 = 1_000;
@@ -34,12 +34,6 @@ fn live<T>(machine: &Machine, scrub_period_ms: u64, work: impl AsyncFnOnce(&Call
         .expect("nothing goes down")
 }
 
-fn encode(attributes: &[(&str, Value)]) -> Item {
-    let attributes: BTreeMap<String, Value> =
-        attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    Item::from_value_map(&attributes).unwrap()
-}
-
 fn key(number: usize) -> Value {
     Value::S(format!("key {number}"))
 }
@@ -49,7 +43,7 @@ fn item(number: usize) -> Item {
     let bytes = if number.is_multiple_of(3) { 50 } else { 1_000 + number * 37 % 4_000 };
     let mut random = fastrand::Rng::with_seed(number as u64);
     let filler = std::iter::repeat_with(|| random.u8(..)).take(bytes).collect();
-    encode(&[("pk", key(number)), ("filler", Value::B(filler))])
+    item_of(&[("pk", key(number)), ("filler", Value::B(filler))])
 }
 
 async fn put(caller: &Caller, number: usize) {
@@ -62,7 +56,7 @@ async fn put(caller: &Caller, number: usize) {
 async fn has(caller: &Caller, number: usize) -> Option<bool> {
     let get = GetItem {
         table_name: Some(Text::from(TABLE)),
-        key: Attributes::Valid(encode(&[("pk", key(number))])),
+        key: Attributes::Valid(item_of(&[("pk", key(number))])),
         consistent_read: true,
         ..GetItem::default()
     };
