@@ -15,7 +15,8 @@ impl Partition {
             let change = ChangeView::decode(&entry.change).expect("only `propose` writes to this log");
             self.apply_effects(entry.index, change.effects);
             let sizes = ChangeSizes::of(&change);
-            self.items.insert(change.key, entry.index, sizes.image(entry.location, change.image));
+            let superseded = self.items.insert(change.key, entry.index, sizes.image(entry.location, change.image));
+            superseded.inspect(|location| journal.note_superseded(*location));
             context.reads.forget_item(self.id(), change.key);
             self.statistics.apply(sizes, change.effects);
             self.in_flight.settle(entry.index, change.key);

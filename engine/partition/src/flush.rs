@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 /// Bytes of an item, in its stored encoding, up to which it is in the file itself: reading it takes one read and not two, and it is written twice, and again
 /// with each merge.
-const INLINE_BYTES_MAX: usize = 256;
+pub(crate) const INLINE_BYTES_MAX: usize = 256;
 /// Keys that are written before others have their turn.
 const STEP_KEY_COUNT: usize = 128;
 

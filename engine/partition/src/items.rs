@@ -154,11 +154,11 @@ impl Items {
         Ok(Some(item))
     }
 
-    /// Inserts the newest version of a key.
-    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, image: Image<'_>) {
+    /// Inserts the newest version of a key. The record of the version before it, if a file is about to name that.
+    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, image: Image<'_>) -> Option<Location> {
         self.unflushed_floor.get_or_insert(image.location.segment);
         image.encode(&mut self.value);
-        self.set.insert(key, index.0, Entry::Put(&self.value));
+        self.set.supersede(key, index.0, Entry::Put(&self.value))
     }
 
     /// Keeps the versions above `index` alone; calls `leave` with the records of the others.

@@ -8,7 +8,7 @@
 //! until that is flushed; a run has one version a key. Deliberately not here: the skiplist (`memtable`), files (`sstable`), what a
 //! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
-use crate::flush::{DeadRecords, add_sum, note_dead};
+use crate::flush::{DeadRecords, INLINE_BYTES_MAX, add_sum, note_dead};
 use crate::image::image_of;
 use crate::reads::{FilesId, Missing, Progress, Reads};
 use crate::run::{Run, RunId};
@@ -196,6 +196,12 @@ impl TableSet {
 
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
+        self.supersede(key, version, entry);
+    }
+
+    /// The same; tells the record of the version before it, if that is among what is being flushed and a file will name it: only a merge can leave it
+    /// behind.
+    pub(crate) fn supersede(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Option<Location> {
         let is_superseding = loop {
             match self.active.insert(key, version, entry) {
                 Ok(superseded) => {
@@ -207,17 +213,19 @@ impl TableSet {
                 Err(error) => panic!("an entry of at most 400 KB with a version of its own: {error}"),
             }
         };
-        if !is_superseding && self.content == Content::Items {
-            self.note_superseded_in_frozen(key);
-        }
+        if is_superseding || self.content != Content::Items { None } else { self.note_superseded_in_frozen(key) }
     }
 
-    /// Notes the version of a key that a frozen memtable has, now that the active one has a newer.
-    fn note_superseded_in_frozen(&mut self, key: &[u8]) {
-        let waiting_count = self.frozen.len() - self.flushing_count;
-        if let Some(older) = self.frozen[..waiting_count].iter().find_map(|table| table.find_newest(key)) {
-            note_dead(&mut self.superseded, image_of(older).location);
+    /// Notes the version of a key that a frozen memtable has, now that the active one has a newer. Its record, if a file will name it.
+    fn note_superseded_in_frozen(&mut self, key: &[u8]) -> Option<Location> {
+        let newest = self.frozen.iter().enumerate().find_map(|(place, table)| Some((place, table.find_newest(key)?)));
+        let (place, older) = newest?;
+        let image = image_of(older);
+        if place < self.frozen.len() - self.flushing_count {
+            note_dead(&mut self.superseded, image.location);
+            return None;
         }
+        Some(image.location).filter(|_| image.item.is_some_and(|item| item.len() > INLINE_BYTES_MAX))
     }
 
     /// The keys of a span that are there, in order or against it.
@@ -335,7 +343,11 @@ impl TableSet {
         let mut earlier = std::mem::replace(self, kept);
         self.runs = std::mem::take(&mut earlier.runs);
         earlier.visit_versions(&mut |found| {
-            if found.version > version { self.insert(found.key, found.version, found.entry) } else { leave(found) }
+            if found.version > version {
+                self.insert(found.key, found.version, found.entry);
+            } else {
+                leave(found);
+            }
         });
     }
 
@@ -430,5 +442,26 @@ mod tests {
                 if random.bool() { versions.set.abandon_flush() } else { versions.set.finish_flush(None) }
             }
         }
+    }
+
+    #[test]
+    fn a_version_that_a_file_is_about_to_name_is_told_when_a_newer_one_comes() {
+        let options = MemtablesOptions { table_bytes_max: 64 << 10, seed: 1 };
+        let mut set = TableSet::new(Content::Items, options);
+        let insert = |set: &mut TableSet, offset: u32, item: &[u8]| {
+            let location = Location { segment: SegmentId(1), offset, len: 8 };
+            let mut value = Vec::new();
+            Image { location, item: Some(item), item_bytes: 1 }.encode(&mut value);
+            set.supersede(b"key", u64::from(offset), Entry::Put(&value)).map(|location| location.offset)
+        };
+        let (small, large) = ([0; INLINE_BYTES_MAX], [0; INLINE_BYTES_MAX + 1]);
+        assert_eq!(insert(&mut set, 1, &large), None);
+        assert_eq!(insert(&mut set, 2, &large), None, "neither of them is in a file if this one is flushed");
+        set.begin_flush();
+        assert_eq!(insert(&mut set, 3, &small), Some(2));
+        assert_eq!(insert(&mut set, 4, &small), None, "told once");
+        set.finish_flush(None);
+        set.begin_flush();
+        assert_eq!(insert(&mut set, 5, &large), None, "the file has the item itself, and its record is dead");
     }
 }
