@@ -14,7 +14,7 @@ use std::time::Duration;
 const PREPARE_RETRY_MS: u64 = 1000;
 /// A log that uses up a segment in less than this time gets its next one reserved instead of zeroed: zeros would double all that is written, and nobody
 /// waits for such a log's single flushes. For others a flush into reserved space costs too much, for it has to note in the file system what is written.
-const FAST_SEGMENT: Duration = Duration::from_secs(1);
+const FAST_SEGMENT: Duration = Duration::from_secs(4);
 
 /// Starts both tasks. They end when the journal is closed.
 pub(crate) fn start(shared: &Rc<Shared>) {
