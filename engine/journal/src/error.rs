@@ -220,6 +220,8 @@ pub enum AppendRefused {
     },
     /// The journal is being closed.
     Closed,
+    /// There is no key to seal a copy with: its group is gone.
+    NoKey,
 }
 
 impl fmt::Display for AppendRefused {
@@ -231,6 +233,7 @@ impl fmt::Display for AppendRefused {
                 write!(formatter, "a record of {payload_bytes} bytes is too large for the journal")
             }
             AppendRefused::Closed => write!(formatter, "the journal is closed"),
+            AppendRefused::NoKey => write!(formatter, "no key of the table to seal a record with"),
         }
     }
 }

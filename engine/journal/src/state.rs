@@ -9,7 +9,7 @@ use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
-use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, encoded_bytes};
+use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes};
 use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
@@ -137,6 +137,10 @@ impl State {
         }
         if self.phase != Phase::Running {
             return Err(AppendRefused::Closed);
+        }
+        // Cleaning goes on beside the group, which may be deleted meanwhile.
+        if record.kind == RecordKind::Moved && !self.keys.knows(record.group.0) {
+            return Err(AppendRefused::NoKey);
         }
         if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
             self.complete_filling();

@@ -5,7 +5,7 @@
 
 mod world;
 
-use journal::{GroupId, Journal, JournalError, Location, ReadError, SegmentId, Unopened};
+use journal::{AppendRefused, GroupId, Journal, JournalError, Location, ReadError, RecordKind, SegmentId, Unopened};
 use runtime::Signal;
 use runtime::simulated::{Machine, NodeId};
 use security::{GroupKeys, KeyOwner, KeyTable, Keyring, NoKey, Wrapping};
@@ -230,4 +230,21 @@ fn a_record_that_was_changed_while_the_journal_is_open_is_not_read() {
     journal.forget_keys(GroupId(1));
     let reason = Unopened::NoKey(NoKey::Shredded);
     assert_eq!(read(2), Err(ReadError::Sealed { path: segment(), location: location(2), reason }));
+}
+
+#[test]
+fn a_copy_for_a_group_whose_keys_are_gone_is_refused_and_the_next_record_is_not() {
+    let machine = Machine::new(5);
+    let work = async {
+        let (journal, _) = open(&machine.runtime()).await.expect("it opens");
+        let signal = Signal::new();
+        journal.on_durable(signal.clone());
+        let copy = Owned { group: u64::MAX, ..Owned::new(1, 1, PAYLOAD) };
+        let refused = journal.append(journal::Record { kind: RecordKind::Moved, ..copy.record() });
+        assert_eq!(refused, Err(AppendRefused::NoKey));
+        append(&journal, &signal, &Owned { group: 1, ..Owned::new(1, 1, PAYLOAD) }).await;
+        flush(&journal, &signal).await;
+        journal.close().await;
+    };
+    machine.run(work).expect("nothing goes down");
 }

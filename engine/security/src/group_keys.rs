@@ -77,6 +77,11 @@ impl GroupKeys {
         self.groups.remove(&group);
     }
 
+    /// Whether the group has keys.
+    pub fn knows(&self, group: u64) -> bool {
+        self.groups.contains_key(&group)
+    }
+
     /// What seals the group's next record, if that lies at `place`.
     pub fn sealing(&mut self, group: u64, place: KeyPlace) -> Option<Sealing<'_>> {
         let GroupSlot { table, sealing } = self.groups.get_mut(&group)?;
