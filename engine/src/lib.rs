@@ -13,6 +13,7 @@
 mod admission;
 mod budget;
 mod catalog;
+mod cleaning;
 mod coordinate;
 mod directories;
 mod disks;

@@ -3,7 +3,7 @@
 //! ```text
 //! look (now and then)   memtables too large, or the log too long: flush a partition         at most two at a time
 //!                       too many runs: merge them                                         at most one small and one large at a time
-//!                       too much dead space: merge all runs of a partition, moving records out of the victims
+//!                       too much dead space: a round of cleaning (`cleaning.rs`)
 //!                       all that is needed lies further on: the log begins there
 //! turn                  what background tasks have done is named in a checkpoint
 //! ```
@@ -12,12 +12,11 @@
 //! here: how a flush and a merge go (`partition`), what a segment holds (`journal`).
 
 use crate::Engine;
-use journal::{SegmentId, SegmentUsage};
+use crate::cleaning::{self, Round, Space};
 use model::table::PartitionId;
-use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
+use partition::{Cleaning, CleaningWork, Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,20 +28,6 @@ const FLUSH_COUNT_MAX: usize = 2;
 const MERGE_COUNT_MAX: usize = 2;
 /// Segments that the log may have whatever the memory is.
 const LOG_SEGMENT_COUNT_MIN: u64 = 4;
-/// Bytes of the journal per hundred live ones at which segments are emptied ...
-const CLEAN_PERCENT: u64 = 119;
-/// ... so many that this is what is left: a round takes space for copies before it gives any, so it is better a small one ...
-const CLEANED_PERCENT: u64 = 112;
-/// ... and segments that may be there besides.
-const CLEAN_SLACK_SEGMENT_COUNT: u64 = 6;
-/// ... and not more at a time than one part in so many of what lives, however much is behind.
-const ROUND_SHARE: u64 = 12;
-/// A round that brings less than one part in so many is not worth a pass over the index.
-const ROUND_SHARE_MIN: u64 = 64;
-/// Live bytes per hundred used ones up to which a segment is worth emptying.
-const VICTIM_PERCENT: u64 = 80;
-/// Superseded items per hundred live ones that make it worth looking for dead space.
-const SUPERSEDED_PERCENT: u64 = 10;
 /// How long a turn waits that another core's full inbox made necessary.
 const WAKE_DELAY: Duration = Duration::from_millis(1);
 /// How long to wait after something has failed.
@@ -58,23 +43,6 @@ enum Finished {
     Retry,
 }
 
-/// The emptying of some segments: the partitions of the worker move what they have in them, one after the other.
-struct Round {
-    victims: Rc<BTreeSet<SegmentId>>,
-    partitions: VecDeque<PartitionId>,
-    /// One of them is at it.
-    is_merging: bool,
-}
-
-/// The space of the journal, in bytes.
-struct Space {
-    live_bytes: u64,
-    used_bytes: u64,
-    /// More than this has segments emptied, until `goal_bytes` are left.
-    bytes_max: u64,
-    goal_bytes: u64,
-}
-
 /// See the front page. One a worker.
 pub(crate) struct Storing {
     pub(crate) storage: Storage,
@@ -83,6 +51,8 @@ pub(crate) struct Storing {
     flushing_count: usize,
     merging_count: usize,
     cleaning: Option<Round>,
+    /// No round was worth it: none is looked for before this.
+    plans_rest_until: Option<Instant>,
     turn_count: u32,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
@@ -102,6 +72,7 @@ impl Storing {
             flushing_count: 0,
             merging_count: 0,
             cleaning: None,
+            plans_rest_until: None,
             turn_count: 0,
             is_resting: false,
             failed_merge_count: 0,
@@ -230,10 +201,10 @@ impl Engine {
                 self.storing.note_merged(merged.is_cleaning());
                 self.discard(|storage| async move { merged.discard(&storage).await });
             }
-            (Err(error), partition) => {
-                if let Some(partition) = partition {
-                    partition.abandon_merge(&merge);
-                }
+            // Whatever it was: of a table that is gone.
+            (Err(_), None) => self.storing.cleaning = None,
+            (Err(error), Some(partition)) => {
+                partition.abandon_merge(&merge);
                 self.tell_not_stored(&error, "files could not be merged; they stay as they are");
                 self.storing.note_merge_failed(self.runtime.now());
                 self.storing.rest(&self.runtime);
@@ -336,18 +307,35 @@ impl Engine {
     fn begin_merges(&mut self) {
         let space = self.weigh_space();
         // The backlog decides how much the merges do beside requests.
-        self.storing.storage.pace.set_behind((space.used_bytes * 100 / space.bytes_max.max(1)).saturating_sub(100));
-        if self.storing.cleaning.is_none() {
-            self.storing.cleaning = self.plan_cleaning(&space);
-            if let Some(Round { victims, partitions, .. }) = &self.storing.cleaning {
-                let (victim_count, partition_count) = (victims.len(), partitions.len());
-                tracing::debug!(victim_count, partition_count, "segments of the journal are emptied");
-            }
+        self.storing.storage.pace.set_behind(space.behind());
+        if self.storing.cleaning.is_none() && space.is_too_much() {
+            self.plan_cleaning(space);
         }
         while self.storing.merging_count < MERGE_COUNT_MAX {
             let Some((id, work)) = self.next_merge() else { return };
             self.begin_merge(id, work);
         }
+    }
+
+    /// Begins a round of cleaning if one is worth it. One that brings no space itself is not followed by another for a while.
+    fn plan_cleaning(&mut self, space: Space) {
+        let now = self.runtime.now();
+        if self.storing.plans_rest_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.storing.cleaning = cleaning::plan(space, &self.journal.usage(), self.partitions.values());
+        let Space { used_bytes, live_bytes, .. } = space;
+        match self.storing.cleaning.as_ref().map(|round| &round.cleaning) {
+            Some(Cleaning::Empty(victims)) => {
+                self.storing.plans_rest_until = None;
+                let victim_count = victims.len();
+                tracing::debug!(victim_count, used_bytes, live_bytes, "segments of the journal are emptied");
+                return;
+            }
+            Some(Cleaning::Thorough) => tracing::debug!(used_bytes, live_bytes, "dead space is looked for"),
+            None => {}
+        }
+        self.storing.plans_rest_until = Some(now + RETRY_DELAY);
     }
 
     /// Merges that keep reads short go first.
@@ -360,11 +348,16 @@ impl Engine {
             return due;
         }
         let round = self.storing.cleaning.as_mut().filter(|round| !round.is_merging)?;
-        while let Some(id) = round.partitions.pop_front() {
-            let Some(partition) = self.partitions.get_mut(&id) else { continue };
-            if let Some(work) = partition.take_cleaning_work(&round.victims) {
-                round.is_merging = true;
-                return Some((id, work));
+        while let Some(id) = round.partitions.front().copied() {
+            let partition = self.partitions.get_mut(&id);
+            match partition.map_or(CleaningWork::Nothing, |partition| partition.take_cleaning_work(&round.cleaning)) {
+                CleaningWork::Later => return None,
+                CleaningWork::Nothing => drop(round.partitions.pop_front()),
+                CleaningWork::Merge(work) => {
+                    round.partitions.pop_front();
+                    round.is_merging = true;
+                    return Some((id, work));
+                }
             }
         }
         self.storing.cleaning = None;
@@ -380,55 +373,14 @@ impl Engine {
         });
     }
 
-    /// How much space the journal takes, and how much it should.
     fn weigh_space(&self) -> Space {
-        let live_bytes: u64 = self.partitions.values().map(Partition::live_bytes).sum();
-        let log_count = self.journal.log_segment_count() as u64;
-        let slack = (CLEAN_SLACK_SEGMENT_COUNT + log_count) * self.journal.segment_bytes();
         Space {
-            live_bytes,
+            live_bytes: self.partitions.values().map(Partition::live_bytes).sum(),
             used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
-            bytes_max: live_bytes * CLEAN_PERCENT / 100 + slack,
-            goal_bytes: live_bytes * CLEANED_PERCENT / 100 + slack,
+            log_segment_count: self.journal.log_segment_count() as u64,
+            segment_bytes: self.journal.segment_bytes(),
         }
     }
-
-    /// If there is too much dead space: which segments are to be emptied, and which partitions are to look for what is superseded in them.
-    fn plan_cleaning(&self, space: &Space) -> Option<Round> {
-        let Space { live_bytes, used_bytes, bytes_max, goal_bytes } = *space;
-        if used_bytes <= bytes_max {
-            return None;
-        }
-        let usage = self.journal.usage();
-        let goal = used_bytes.saturating_sub(goal_bytes).min(live_bytes / ROUND_SHARE);
-        let (victims, reclaimed) = victims(&usage, goal);
-        let is_worth_it = reclaimed >= live_bytes / ROUND_SHARE_MIN;
-        let mut partitions: Vec<_> = self.partitions.values().filter(|partition| partition.has_files()).collect();
-        partitions.retain(|partition| {
-            let superseded = partition.superseded_count() * 100;
-            is_worth_it || superseded >= partition.statistics().item_count * SUPERSEDED_PERCENT
-        });
-        // In an order that the map's does not decide.
-        partitions.sort_by_key(|partition| (std::cmp::Reverse(partition.superseded_count()), partition.id()));
-        let partitions: VecDeque<_> = partitions.into_iter().map(Partition::id).collect();
-        (!partitions.is_empty()).then_some(Round { victims: Rc::new(victims), partitions, is_merging: false })
-    }
-}
-
-/// The segments to empty so that about `goal` bytes come free, those with the least to move first; and how many bytes that are.
-fn victims(usage: &[SegmentUsage], goal: u64) -> (BTreeSet<SegmentId>, u64) {
-    // What is superseded need not be moved: the same pass that would come to it leaves it behind.
-    let left_bytes = |usage: &SegmentUsage| usage.live_bytes - usage.superseded_bytes;
-    let is_worth_it = |usage: &&SegmentUsage| left_bytes(usage) * 100 <= usage.used_bytes * VICTIM_PERCENT;
-    let mut candidates: Vec<_> = usage.iter().filter(|usage| !usage.is_visited).filter(is_worth_it).collect();
-    candidates.sort_by_key(|usage| (left_bytes(usage) * 1_000 / usage.used_bytes, usage.segment));
-    let mut reclaimed = 0;
-    let chosen = candidates.into_iter().take_while(|usage| {
-        let is_needed = reclaimed < goal;
-        reclaimed += if is_needed { usage.used_bytes - left_bytes(usage) } else { 0 };
-        is_needed
-    });
-    (chosen.map(|usage| usage.segment).collect(), reclaimed)
 }
 
 /// Makes sure that another turn comes soon.
@@ -438,30 +390,4 @@ pub(crate) fn wake_later(runtime: &Runtime, signal: &Signal) {
         runtime_of_task.sleep(WAKE_DELAY).await;
         signal.notify();
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usage(segment: u32, (live_bytes, superseded_bytes): (u64, u64), is_visited: bool) -> SegmentUsage {
-        SegmentUsage { segment: SegmentId(segment), live_bytes, superseded_bytes, used_bytes: 1_000, is_visited }
-    }
-
-    #[test]
-    fn the_segments_with_the_least_to_move_are_emptied_first_and_no_more_than_bring_the_space_down() {
-        let all = [
-            usage(1, (900, 0), false),
-            usage(2, (900, 400), false),
-            usage(3, (700, 0), false),
-            usage(4, (100, 0), true),
-            usage(5, (800, 790), false),
-        ];
-        let chosen = |goal| victims(&all, goal).0.iter().map(|segment| segment.0).collect::<Vec<_>>();
-        assert_eq!(chosen(0), [0; 0]);
-        assert_eq!(chosen(1), [5], "nearly all of it is superseded");
-        assert_eq!(chosen(991), [2, 5]);
-        assert_eq!(chosen(10_000), [2, 3, 5], "not one that is full, nor the log's");
-        assert_eq!(victims(&all, 10_000).1, 990 + 500 + 300);
-    }
 }

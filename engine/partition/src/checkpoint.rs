@@ -3,10 +3,13 @@
 
 use crate::Statistics;
 use crate::effect::SetId;
+use journal::SegmentId;
 use model::operation::IndexSize;
 use sstable::TableRecord;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Its runs have no emptied segments.
+const VERSION_BEFORE_EMPTIED: u8 = 1;
 const FLAG_DUE_TIMES_COMPLETE: u8 = 1;
 
 /// What a checkpoint says.
@@ -19,7 +22,16 @@ pub struct Checkpoint {
     /// Whether every item has been looked at for that.
     pub is_due_complete: bool,
     /// The runs of each set that has any: newest first, each with its files in the order of their keys.
-    pub sets: Vec<(SetId, Vec<Vec<TableRecord>>)>,
+    pub sets: Vec<(SetId, Vec<RunRecord>)>,
+}
+
+/// What a checkpoint says of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRecord {
+    /// In the order of their keys.
+    pub files: Vec<TableRecord>,
+    /// Segments in which its files name records that are not there any more: each of their keys is in a newer run. Ascending.
+    pub emptied: Vec<SegmentId>,
 }
 
 impl Checkpoint {
@@ -42,9 +54,12 @@ impl Checkpoint {
         for (set, runs) in &self.sets {
             out.extend_from_slice(&[set.code(), 0]);
             out.extend_from_slice(&count(runs.len()).to_le_bytes());
-            for files in runs {
+            for RunRecord { files, emptied } in runs {
+                let emptied_count = u32::try_from(emptied.len()).expect("segments are counted in 32 bits");
                 out.extend_from_slice(&count(files.len()).to_le_bytes());
+                out.extend_from_slice(&emptied_count.to_le_bytes());
                 files.iter().for_each(|file| file.encode(&mut out));
+                emptied.iter().for_each(|segment| out.extend_from_slice(&segment.0.to_le_bytes()));
             }
         }
         out
@@ -54,7 +69,7 @@ impl Checkpoint {
     pub fn decode(payload: &[u8]) -> Option<Self> {
         let mut rest = payload;
         let [version, flags] = *take(&mut rest)?;
-        if version != VERSION || flags & !FLAG_DUE_TIMES_COMPLETE != 0 {
+        if !(VERSION_BEFORE_EMPTIED..=VERSION).contains(&version) || flags & !FLAG_DUE_TIMES_COMPLETE != 0 {
             return None;
         }
         let set_count = take_u16(&mut rest)?;
@@ -73,9 +88,7 @@ impl Checkpoint {
             let [code, _] = *take(&mut rest)?;
             let mut runs = Vec::new();
             for _ in 0..take_u16(&mut rest)? {
-                let file_count = take_u16(&mut rest)?;
-                let files = (0..file_count).map(|_| TableRecord::decode(&mut rest));
-                runs.push(files.collect::<Option<Vec<_>>>().filter(|files| !files.is_empty())?);
+                runs.push(take_run(&mut rest, version)?);
             }
             sets.push((SetId::of_code(code)?, runs));
         }
@@ -83,6 +96,15 @@ impl Checkpoint {
         let is_due_complete = flags & FLAG_DUE_TIMES_COMPLETE != 0;
         rest.is_empty().then_some(Self { statistics, due_attribute, is_due_complete, sets })
     }
+}
+
+fn take_run(rest: &mut &[u8], version: u8) -> Option<RunRecord> {
+    let file_count = take_u16(rest)?;
+    let emptied_count = if version > VERSION_BEFORE_EMPTIED { take_u32(rest)? } else { 0 };
+    let files = (0..file_count).map(|_| TableRecord::decode(rest));
+    let files = files.collect::<Option<Vec<_>>>().filter(|files| !files.is_empty())?;
+    let emptied = (0..emptied_count).map(|_| take_u32(rest).map(SegmentId)).collect::<Option<Vec<_>>>()?;
+    Some(RunRecord { files, emptied })
 }
 
 fn take<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
@@ -93,6 +115,10 @@ fn take<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
 
 fn take_u16(bytes: &mut &[u8]) -> Option<u16> {
     take(bytes).map(|bytes| u16::from_le_bytes(*bytes))
+}
+
+fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    take(bytes).map(|bytes| u32::from_le_bytes(*bytes))
 }
 
 fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
@@ -117,6 +143,8 @@ mod tests {
             first_key: first.to_vec(),
             last_key: last.to_vec(),
         };
+        let run =
+            |files, emptied: &[u32]| RunRecord { files, emptied: emptied.iter().copied().map(SegmentId).collect() };
         let mut statistics = Statistics { item_count: 4, size_bytes: 5, ..Statistics::default() };
         statistics.local_indexes[4] = IndexSize { item_count: 1, size_bytes: u64::MAX };
         let checkpoint = Checkpoint {
@@ -124,8 +152,14 @@ mod tests {
             due_attribute: Some("when".to_owned()),
             is_due_complete: true,
             sets: vec![
-                (SetId::Items, vec![vec![file(1, b"a", b"b"), file(2, b"c", &[9; 3000])], vec![file(3, b"", b"z")]]),
-                (SetId::LocalIndex(3), vec![vec![file(4, b"k", b"k")]]),
+                (
+                    SetId::Items,
+                    vec![
+                        run(vec![file(1, b"a", b"b"), file(2, b"c", &[9; 3000])], &[]),
+                        run(vec![file(3, b"", b"z")], &[7, 1 << 30]),
+                    ],
+                ),
+                (SetId::LocalIndex(3), vec![run(vec![file(4, b"k", b"k")], &[])]),
             ],
         };
         let payload = checkpoint.encode();

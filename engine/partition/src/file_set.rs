@@ -8,17 +8,16 @@
 //! written (`flush.rs`, `merge.rs`), and when they are removed (the engine).
 
 use crate::Statistics;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, RunRecord};
 use crate::effect::SetId;
-use crate::flush::{DeadRecords, Flushed};
-use crate::merge::Merged;
+use crate::flush::{Flushed, RecordSums};
+use crate::merge::{Aim, Merged};
 use crate::partition::Partition;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunFiles, RunId};
 use crate::table_set::TableSet;
 use journal::{AppendRefused, GroupId, Journal, Location, LogIndex, Position, Record, RecordKind, SegmentId};
-use sstable::{FileId, Table, TableRecord};
-use std::collections::VecDeque;
-use std::rc::Rc;
+use sstable::FileId;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What a partition was when its memtables were frozen.
 #[derive(Clone, Debug, Default)]
@@ -176,8 +175,7 @@ impl Partition {
     }
 
     /// The files of all sets once the change has happened.
-    fn sets_after(&self, change: &FileChange) -> Vec<(SetId, Vec<Vec<TableRecord>>)> {
-        let records = |files: &[Rc<Table>]| files.iter().map(|file| file.record().clone()).collect::<Vec<_>>();
+    fn sets_after(&self, change: &FileChange) -> Vec<(SetId, Vec<RunRecord>)> {
         let mut sets = Vec::new();
         for (id, set) in self.sets() {
             let mut runs = Vec::new();
@@ -185,16 +183,18 @@ impl Partition {
                 && (id != SetId::DueTimes || flushed.snapshot.due_generation == self.due_generation())
             {
                 let new = flushed.outputs.iter().find(|(set, _)| *set == id).map(|(_, files)| files);
-                runs.extend(new.filter(|files| !files.is_empty()).map(|files| records(files)));
+                runs.extend(new.and_then(record_of_new));
             }
             for run in set.runs() {
                 match change {
                     FileChange::Merge(merged) if merged.set == id && merged.runs.contains(&run.id) => {
-                        if merged.runs.first() == Some(&run.id) && !merged.output.is_empty() {
-                            runs.push(records(&merged.output));
+                        let is_first = merged.runs.first() == Some(&run.id);
+                        runs.extend(record_of_new(&merged.output).filter(|_| is_first));
+                        if let Aim::Empty(victims) = &merged.aim {
+                            runs.push(record_of(run, victims));
                         }
                     }
-                    _ => runs.push(records(&run.files)),
+                    _ => runs.push(record_of(run, &BTreeSet::new())),
                 }
             }
             if !runs.is_empty() {
@@ -216,7 +216,7 @@ impl Partition {
             FileChange::Renew => {}
             FileChange::Flush(Flushed { snapshot, outputs, dead }) => {
                 for (id, files) in outputs {
-                    let run = (!files.is_empty()).then(|| Run { id: self.files.next_run(), files, is_merging: false });
+                    let run = (!files.tables.is_empty()).then(|| Run::new(self.files.next_run(), files));
                     match self.set_mut(id, snapshot.due_generation) {
                         Some(set) => set.finish_flush(run),
                         // Of an expiry that was switched off meanwhile.
@@ -230,19 +230,21 @@ impl Partition {
                 self.files.is_flushing = false;
                 release(journal, &dead);
             }
-            FileChange::Merge(Merged { set: id, runs, output, dead, .. }) => {
-                let run =
-                    (!output.is_empty()).then(|| Run { id: self.files.next_run(), files: output, is_merging: false });
+            FileChange::Merge(Merged { set: id, runs, aim, output, dead, .. }) => {
+                let run = (!output.tables.is_empty()).then(|| Run::new(self.files.next_run(), output));
                 let due_generation = self.due_generation();
                 let replaced = self.set_mut(id, due_generation).filter(|set| set.has_runs(&runs));
-                match replaced {
-                    Some(set) => {
+                match (replaced, aim) {
+                    (Some(set), Aim::Empty(victims)) => set.empty_segments(&runs, &victims, run),
+                    (Some(set), Aim::Replace) => {
                         let files = set.runs().iter().filter(|run| runs.contains(&run.id)).flat_map(|run| &run.files);
                         let removable: Vec<FileId> = files.map(|file| file.id()).collect();
                         set.replace_runs(&runs, run);
                         self.files.removable.extend(removable);
                     }
-                    None => self.files.removable.extend(run.iter().flat_map(|run| &run.files).map(|file| file.id())),
+                    (None, _) => {
+                        self.files.removable.extend(run.iter().flat_map(|run| &run.files).map(|file| file.id()))
+                    }
                 }
                 dead.iter().for_each(|(segment, sum)| journal.release_superseded(*segment, *sum));
             }
@@ -250,8 +252,22 @@ impl Partition {
     }
 }
 
+/// What a checkpoint says of files that are to be a run; nothing if there are none.
+fn record_of_new(files: &RunFiles) -> Option<RunRecord> {
+    let records: Vec<_> = files.tables.iter().map(|file| file.record().clone()).collect();
+    (!records.is_empty()).then_some(RunRecord { files: records, emptied: Vec::new() })
+}
+
+/// What a checkpoint says of a run once `victims` are emptied.
+fn record_of(run: &Run, victims: &BTreeSet<SegmentId>) -> RunRecord {
+    let emptied = run.named_of(victims).map(|(segment, _)| segment).chain(run.emptied.iter().copied());
+    let mut emptied: Vec<SegmentId> = emptied.collect();
+    emptied.sort_unstable();
+    RunRecord { files: run.files.iter().map(|file| file.record().clone()).collect(), emptied }
+}
+
 /// Tells the journal of dead records.
-pub(crate) fn release(journal: &Journal, dead: &DeadRecords) {
+pub(crate) fn release(journal: &Journal, dead: &RecordSums) {
     dead.iter().for_each(|(segment, sum)| journal.release_sum(*segment, *sum));
 }
 

@@ -12,13 +12,13 @@
 use crate::effect::SetId;
 use crate::file_set::Snapshot;
 use crate::image::image_of;
+use crate::run::RunFiles;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{Content, NEWEST, place_of};
 use journal::{GroupId, Location, RecordSum, SegmentId};
 use memtable::{Direction, Entry, Found, KeySpan, Merge, Reader};
-use sstable::{Content as FileContent, Table};
+use sstable::Content as FileContent;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// Bytes of an item, in its stored encoding, up to which it is in the file itself: reading it takes one read and not two, and it is written twice, and again
 /// with each merge.
@@ -26,8 +26,8 @@ pub(crate) const INLINE_BYTES_MAX: usize = 256;
 /// Keys that are written before others have their turn.
 const STEP_KEY_COUNT: usize = 128;
 
-/// Records that are dead, by segment.
-pub(crate) type DeadRecords = BTreeMap<SegmentId, RecordSum>;
+/// Sums of records, by segment.
+pub(crate) type RecordSums = BTreeMap<SegmentId, RecordSum>;
 
 /// A flush that is to be done.
 pub struct FlushWork {
@@ -43,7 +43,7 @@ pub(crate) struct FlushSet {
     /// Newest first.
     pub(crate) tables: Vec<Reader>,
     /// The records of versions in them that newer ones supersede.
-    pub(crate) superseded: DeadRecords,
+    pub(crate) superseded: RecordSums,
     /// Whether files hold older versions: then deletions have to hide them.
     pub(crate) has_runs: bool,
 }
@@ -51,9 +51,9 @@ pub(crate) struct FlushSet {
 /// A flush that is done, and not in a checkpoint yet.
 pub struct Flushed {
     pub(crate) snapshot: Snapshot,
-    pub(crate) outputs: Vec<(SetId, Vec<Rc<Table>>)>,
+    pub(crate) outputs: Vec<(SetId, RunFiles)>,
     /// Once the checkpoint is durable.
-    pub(crate) dead: DeadRecords,
+    pub(crate) dead: RecordSums,
 }
 
 impl FlushWork {
@@ -62,7 +62,7 @@ impl FlushWork {
     /// # Errors
     /// If one cannot be written; then none is there.
     pub async fn run(self, storage: &Storage) -> Result<Flushed, StorageError> {
-        let mut flushed = Flushed { snapshot: self.snapshot, outputs: Vec::new(), dead: DeadRecords::new() };
+        let mut flushed = Flushed { snapshot: self.snapshot, outputs: Vec::new(), dead: RecordSums::new() };
         for set in &self.sets {
             let mut writer = RunWriter::new(storage, self.group);
             let written = write_set(set, &mut writer, &mut flushed.dead, storage).await;
@@ -86,7 +86,7 @@ impl FlushWork {
 impl Flushed {
     /// It is of no use: its files go.
     pub async fn discard(self, storage: &Storage) {
-        for table in self.outputs.iter().flat_map(|(_, files)| files) {
+        for table in self.outputs.iter().flat_map(|(_, files)| &files.tables) {
             storage.remove(table.id()).await;
         }
     }
@@ -95,7 +95,7 @@ impl Flushed {
 async fn write_set(
     set: &FlushSet,
     writer: &mut RunWriter,
-    dead: &mut DeadRecords,
+    dead: &mut RecordSums,
     storage: &Storage,
 ) -> Result<(), StorageError> {
     set.superseded.iter().for_each(|(segment, sum)| add_sum(dead, *segment, *sum));
@@ -135,12 +135,12 @@ fn file_content(content: Content, found: Found<'_>) -> FileContent<'_> {
 }
 
 /// Notes a record.
-pub(crate) fn note_dead(dead: &mut DeadRecords, location: Location) {
+pub(crate) fn note_dead(dead: &mut RecordSums, location: Location) {
     add_sum(dead, location.segment, RecordSum::of_one(location.len));
 }
 
 /// Notes several records of a segment.
-pub(crate) fn add_sum(sums: &mut DeadRecords, segment: SegmentId, sum: RecordSum) {
+pub(crate) fn add_sum(sums: &mut RecordSums, segment: SegmentId, sum: RecordSum) {
     let known = sums.entry(segment).or_default();
     known.count += sum.count;
     known.payload_bytes += sum.payload_bytes;

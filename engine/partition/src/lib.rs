@@ -42,12 +42,12 @@ mod walk;
 mod write;
 
 pub use change::{Cause, Change, ChangeError, ChangeView};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, RunRecord};
 pub use context::Context;
 pub use effect::{Effects, SetId};
 pub use expiry::Expired;
 pub use flush::{FlushWork, Flushed};
-pub use merge::{MergeId, MergeWork, Merged};
+pub use merge::{Cleaning, CleaningWork, MergeId, MergeWork, Merged};
 pub use opening::{Opening, PartitionError};
 pub use operation::{Answer, Operation, Outcome, QueryWork, ScanPart, ScanStretch};
 pub use pace::Pace;

@@ -1,24 +1,23 @@
-//! Merging runs of a set into one: superseded versions stay behind, deletions too where nothing older is left, and records that lie in
-//! segments which are mostly dead are moved.
+//! Merging runs of a set: into one, in which superseded versions stay behind, and deletions too where nothing older is left; or to empty segments of the
+//! journal that are mostly dead.
 //!
 //! ```text
-//! inputs, by pieces of the key space -> newest version a key -> (record in a victim? copied to the end of the log) -> output run
+//! inputs, by pieces of the key space -> newest version a key -> output run, in place of the inputs
+//!                                                            -> record in a victim? copied to the end of the log -> output run, above the inputs
 //! ```
 //!
-//! Runs in the background beside the owner. So cleaning goes in the order of the keys, and a copy is named by the very file that is being
-//! written: it never has to be looked for in the log. The owner may change the key meanwhile: its newer version hides the copy, as it
-//! hides the original. Deliberately not here: which runs (`merge_policy.rs`), which segments and when (the engine).
+//! Runs in the background beside the owner. So cleaning goes in the order of the keys, writes of the files only what it has moved, and a copy is named by the
+//! very file that is being written: it never has to be looked for in the log. The owner may change the key meanwhile: its newer version hides the copy,
+//! as it hides the original. Deliberately not here: which runs (`merge_policy.rs`), which segments and when (the engine).
 
 use crate::effect::SetId;
-use crate::flush::{DeadRecords, add_sum};
-use crate::run::{Run, RunId};
+use crate::flush::{RecordSums, add_sum};
+use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
 use journal::{AppendRefused, GroupId, Location, ReadError, RecordKind, RecordSum, ScannedRecord, SegmentId};
 use runtime::{ShareClass, Signal};
-use sstable::{
-    Block, BlockRef, Content, Direction, Entry, JournalPlace, Merge, MergeStep, Needed, Span, Table, TableRange,
-};
+use sstable::{Block, BlockRef, Content, Direction, Entry, JournalPlace, Merge, MergeStep, Needed, Span, TableRange};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -42,10 +41,36 @@ pub struct MergeWork {
     pub(crate) runs: Vec<Run>,
     /// Whether no older run is left.
     pub(crate) drops_deletions: bool,
-    /// Segments that are to be emptied.
-    pub(crate) victims: Rc<BTreeSet<SegmentId>>,
+    pub(crate) aim: Aim,
     /// Whether it was begun to find dead space.
     pub(crate) is_cleaning: bool,
+}
+
+/// What a merge is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Aim {
+    /// One run in the place of several.
+    Replace,
+    /// These segments are to be emptied: what the inputs name in them is superseded, or is moved and named by the output. The inputs stay.
+    Empty(Rc<BTreeSet<SegmentId>>),
+}
+
+/// How dead space is to be found.
+pub enum Cleaning {
+    /// By emptying these segments.
+    Empty(Rc<BTreeSet<SegmentId>>),
+    /// By merging all runs: that finds whatever is superseded.
+    Thorough,
+}
+
+/// What a partition can do for a cleaning.
+pub enum CleaningWork {
+    /// This.
+    Merge(MergeWork),
+    /// Something, when a merge that is under way is done.
+    Later,
+    /// It names nothing in the victims.
+    Nothing,
 }
 
 /// Which merge it is.
@@ -59,26 +84,21 @@ pub struct MergeId {
 pub struct Merged {
     pub(crate) set: SetId,
     pub(crate) runs: Vec<RunId>,
-    pub(crate) output: Vec<Rc<Table>>,
+    pub(crate) aim: Aim,
+    pub(crate) output: RunFiles,
     /// Once the checkpoint is durable.
-    pub(crate) dead: DeadRecords,
+    pub(crate) dead: RecordSums,
     /// Of what was moved.
-    pub(crate) copies: DeadRecords,
+    pub(crate) copies: RecordSums,
     is_cleaning: bool,
 }
 
-/// An entry on its way to the output.
+/// An entry whose record is to be moved.
 struct Pending {
     key: Vec<u8>,
     version: u64,
-    value: PendingValue,
-}
-
-enum PendingValue {
-    Tombstone,
-    Bare(u32),
-    Inline(u32, Box<[u8]>),
-    InJournal(u32, JournalPlace),
+    item_bytes: u32,
+    place: JournalPlace,
 }
 
 impl MergeWork {
@@ -98,14 +118,14 @@ impl MergeWork {
             writer: RunWriter::new(storage, self.group),
             pending: Vec::new(),
             ahead: HashMap::new(),
-            copies: DeadRecords::new(),
+            copies: RecordSums::new(),
         };
         let merged = merging.merge().await;
         let Merging { writer, copies, .. } = merging;
         match merged {
             Ok((output, dead)) => {
                 let runs = self.runs.iter().map(|run| run.id).collect();
-                Ok(Merged { set: self.set, runs, output, dead, copies, is_cleaning: self.is_cleaning })
+                Ok(Merged { set: self.set, runs, aim: self.aim, output, dead, copies, is_cleaning: self.is_cleaning })
             }
             Err(error) => {
                 writer.discard().await;
@@ -125,7 +145,7 @@ impl Merged {
     /// It is of no use: its files and its copies go.
     pub async fn discard(self, storage: &Storage) {
         self.copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));
-        for table in &self.output {
+        for table in &self.output.tables {
             storage.remove(table.id()).await;
         }
     }
@@ -138,11 +158,11 @@ struct Merging<'w> {
     pending: Vec<Pending>,
     /// Blocks that were read and not needed yet.
     ahead: HashMap<(u64, u32), Rc<Block>>,
-    copies: DeadRecords,
+    copies: RecordSums,
 }
 
 impl Merging<'_> {
-    async fn merge(&mut self) -> Result<(Vec<Rc<Table>>, DeadRecords), StorageError> {
+    async fn merge(&mut self) -> Result<(RunFiles, RecordSums), StorageError> {
         let mut lower: Option<&[u8]> = None;
         loop {
             let begin = lower.map_or(Bound::Unbounded, Bound::Excluded);
@@ -161,9 +181,9 @@ impl Merging<'_> {
             }
             lower = end;
         }
-        self.write_pending().await?;
+        self.move_pending().await?;
         let output = self.writer.finish().await?;
-        let dead = self.dead(&output).await?;
+        let dead = self.dead(&output);
         Ok((output, dead))
     }
 
@@ -178,10 +198,7 @@ impl Merging<'_> {
                 MergeStep::End => return Ok(()),
                 MergeStep::Needs => self.supply(&mut merge).await?,
                 MergeStep::Entry => {
-                    let entry = merge.entry();
-                    if entry.content != Content::Tombstone || !work.drops_deletions {
-                        self.take(merge.key(), entry).await?;
-                    }
+                    self.take(merge.key(), merge.entry()).await?;
                     key_count += 1;
                     if key_count >= self.storage.pace.key_count() {
                         key_count = 0;
@@ -216,45 +233,36 @@ impl Merging<'_> {
         Ok(())
     }
 
-    /// An entry of the output, at once if no record has to be moved before.
+    /// An entry that is the newest of its key.
     async fn take(&mut self, key: &[u8], entry: Entry<'_>) -> Result<(), StorageError> {
-        if self.work.victims.is_empty() {
-            return self.writer.push(key, entry).await;
+        let victims = match &self.work.aim {
+            Aim::Replace if entry.content == Content::Tombstone && self.work.drops_deletions => return Ok(()),
+            Aim::Replace => return self.writer.push(key, entry).await,
+            Aim::Empty(victims) => victims,
+        };
+        if let Content::InJournal { item_bytes, place } = entry.content
+            && victims.contains(&SegmentId(place.segment))
+        {
+            self.pending.push(Pending { key: key.to_vec(), version: entry.version, item_bytes, place });
         }
-        self.pending.push(Pending::of(key, entry));
-        if self.pending.len() >= BATCH_ENTRY_COUNT { self.write_pending().await } else { Ok(()) }
+        if self.pending.len() >= BATCH_ENTRY_COUNT { self.move_pending().await } else { Ok(()) }
     }
 
-    /// Moves the records of pending entries that lie in victims, and writes all of them.
-    async fn write_pending(&mut self) -> Result<(), StorageError> {
+    /// Moves the records of pending entries, and writes where they are now.
+    async fn move_pending(&mut self) -> Result<(), StorageError> {
         let mut pending = std::mem::take(&mut self.pending);
-        self.move_records(&mut pending).await?;
-        for Pending { key, version, value } in &pending {
-            self.writer.push(key, Entry { version: *version, content: value.content() }).await?;
+        for entries in pending.chunks(self.storage.pace.record_count()) {
+            let locations: Vec<Location> = entries.iter().map(|entry| location_of(entry.place)).collect();
+            let records = read_records(self.storage, &locations).await?;
+            for (Pending { key, version, item_bytes, .. }, record) in entries.iter().zip(records) {
+                let copy = self.append(&record).await?;
+                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+                let content = Content::InJournal { item_bytes: *item_bytes, place: place_of(copy) };
+                self.writer.push(key, Entry { version: *version, content }).await?;
+            }
         }
         pending.clear();
         self.pending = pending;
-        Ok(())
-    }
-
-    async fn move_records(&mut self, pending: &mut [Pending]) -> Result<(), StorageError> {
-        let victims = &self.work.victims;
-        let mut moving: Vec<&mut JournalPlace> = pending
-            .iter_mut()
-            .filter_map(|entry| match &mut entry.value {
-                PendingValue::InJournal(_, place) if victims.contains(&SegmentId(place.segment)) => Some(place),
-                _ => None,
-            })
-            .collect();
-        for places in moving.chunks_mut(self.storage.pace.record_count()) {
-            let locations: Vec<Location> = places.iter().map(|place| location_of(**place)).collect();
-            let records = read_records(self.storage, &locations).await?;
-            for (place, record) in places.iter_mut().zip(records) {
-                let copy = self.append(&record).await?;
-                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
-                **place = place_of(copy);
-            }
-        }
         Ok(())
     }
 
@@ -272,53 +280,27 @@ impl Merging<'_> {
         }
     }
 
-    /// What the inputs and the copies kept alive and the output does not.
-    async fn dead(&self, output: &[Rc<Table>]) -> Result<DeadRecords, StorageError> {
-        let mut dead = self.copies.clone();
-        for table in self.work.runs.iter().flat_map(|run| &run.files) {
-            for used in table.read_usage().await? {
-                add_sum(&mut dead, SegmentId(used.segment), sum_of(used));
+    /// What the inputs kept alive and does not have to be any more.
+    fn dead(&self, output: &RunFiles) -> RecordSums {
+        let mut dead = RecordSums::new();
+        match &self.work.aim {
+            Aim::Empty(victims) => {
+                let named = self.work.runs.iter().flat_map(|run| run.named_of(victims));
+                named.for_each(|(segment, sum)| add_sum(&mut dead, segment, sum));
+            }
+            Aim::Replace => {
+                let named = self.work.runs.iter().flat_map(|run| &*run.named);
+                named.for_each(|(segment, sum)| add_sum(&mut dead, *segment, *sum));
+                for (segment, sum) in &output.named {
+                    let known = dead.get_mut(segment).expect("the output names what its inputs do");
+                    known.count -= sum.count;
+                    known.payload_bytes -= sum.payload_bytes;
+                }
+                dead.retain(|_, sum| sum.count > 0);
             }
         }
-        for table in output {
-            for used in table.read_usage().await? {
-                let (segment, sum) = (SegmentId(used.segment), sum_of(used));
-                let known = dead.get_mut(&segment).expect("the output points to what its inputs do, and to copies");
-                known.count -= sum.count;
-                known.payload_bytes -= sum.payload_bytes;
-            }
-        }
-        dead.retain(|_, sum| sum.count > 0);
-        Ok(dead)
+        dead
     }
-}
-
-impl Pending {
-    fn of(key: &[u8], entry: Entry<'_>) -> Self {
-        let value = match entry.content {
-            Content::Tombstone => PendingValue::Tombstone,
-            Content::BareKey { item_bytes } => PendingValue::Bare(item_bytes),
-            Content::Inline { item_bytes, value } => PendingValue::Inline(item_bytes, value.into()),
-            Content::InJournal { item_bytes, place } => PendingValue::InJournal(item_bytes, place),
-        };
-        Self { key: key.to_vec(), version: entry.version, value }
-    }
-}
-
-impl PendingValue {
-    fn content(&self) -> Content<'_> {
-        match self {
-            Self::Tombstone => Content::Tombstone,
-            Self::Bare(item_bytes) => Content::BareKey { item_bytes: *item_bytes },
-            Self::Inline(item_bytes, value) => Content::Inline { item_bytes: *item_bytes, value },
-            Self::InJournal(item_bytes, place) => Content::InJournal { item_bytes: *item_bytes, place: *place },
-        }
-    }
-}
-
-/// What a file says that it keeps alive, as the journal counts.
-pub(crate) fn sum_of(used: sstable::SegmentUse) -> RecordSum {
-    RecordSum { count: u64::from(used.record_count), payload_bytes: used.payload_bytes }
 }
 
 /// A record, by its place among those that were asked for.

@@ -8,28 +8,27 @@
 //! One a group found in the log, while the journal is read. A change that a checkpoint covers is dead here: whether its record lives is for
 //! the files to say. So is a moved record: only files name those.
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, RunRecord};
 use crate::collections::Collections;
 use crate::due_times;
 use crate::effect::{Effects, SetId};
 use crate::file_set::{FileSet, Snapshot, release};
-use crate::flush::{DeadRecords, note_dead};
+use crate::flush::{RecordSums, note_dead};
 use crate::image::image_of;
 use crate::items::Items;
 use crate::local_indexes::LocalIndexes;
-use crate::merge::sum_of;
 use crate::partition::{Contents, TablePart};
 use crate::reads::{Reads, Supplies};
-use crate::run::Run;
+use crate::run::{Run, RunFiles};
 use crate::statistics::ChangeSizes;
 use crate::storage::Storage;
 use crate::table_set::{Content, TableSet};
 use crate::{ChangeView, Partition, PartitionOptions, Statistics};
-use journal::{GroupId, Journal, Liveness, Location, LogIndex, Record, RecordKind, SegmentId};
+use journal::{GroupId, Journal, Liveness, Location, LogIndex, Record, RecordKind};
 use model::TableDefinition;
 use model::table::{HashRange, PartitionId};
 use replication::{Group, GroupOptions, MemberId, RecoveredGroup};
-use sstable::{TableError, TableRecord};
+use sstable::TableError;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -221,21 +220,20 @@ impl Opening {
     /// Opens the files of all sets.
     async fn open_sets(
         &mut self,
-        sets: Vec<(SetId, Vec<Vec<TableRecord>>)>,
+        sets: Vec<(SetId, Vec<RunRecord>)>,
         files: &mut FileSet,
         storage: &Storage,
     ) -> Result<(), PartitionError> {
         for (set, runs) in sets {
             let mut opened = Vec::new();
-            for records in runs {
-                let mut run = Run { id: files.next_run(), files: Vec::new(), is_merging: false };
+            for RunRecord { files: records, emptied } in runs {
+                let mut run = RunFiles::default();
                 for record in records {
                     let table = storage.open(GroupId(self.id.0), record).await.map_err(PartitionError::Table)?;
-                    for used in table.read_usage().await.map_err(PartitionError::Table)? {
-                        storage.journal.retain(SegmentId(used.segment), sum_of(used));
-                    }
-                    run.files.push(table);
+                    run.push(table).await.map_err(PartitionError::Table)?;
                 }
+                let run = Run::of_record(files.next_run(), run, &emptied);
+                run.named.iter().for_each(|(segment, sum)| storage.journal.retain(*segment, *sum));
                 opened.push(run);
             }
             match set {
@@ -272,7 +270,7 @@ impl Opening {
 
     /// No table owns it: the journal gets back the space of all its changes. Its files are removed by whoever finds them.
     pub fn release(self, journal: &Journal) {
-        let mut dead = DeadRecords::new();
+        let mut dead = RecordSums::new();
         self.items.set().visit_versions(&mut |found| note_dead(&mut dead, image_of(found).location));
         let own = self.recovered.into_locations().into_iter().chain(self.checkpoint.map(|(_, location, _)| location));
         own.for_each(|location| note_dead(&mut dead, location));

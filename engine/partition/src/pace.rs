@@ -14,20 +14,20 @@ const KEY_COUNT_MAX: usize = 1_536;
 const RECORD_COUNT_MIN: usize = 16;
 /// ... and at most.
 const RECORD_COUNT_MAX: usize = 96;
-/// Percent behind at which the most is done.
-const BEHIND_PERCENT_MAX: usize = 10;
+/// Thousandths behind at which the most is done.
+const BEHIND_MAX: usize = 40;
 
 /// See the front page. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
-    behind_percent: Rc<Cell<usize>>,
+    behind: Rc<Cell<usize>>,
 }
 
 impl Pace {
-    /// Says by how many percent of what may be there is more: 0 if nothing is behind.
-    pub fn set_behind(&self, percent: u64) {
-        let percent = usize::try_from(percent).unwrap_or(usize::MAX);
-        self.behind_percent.set(percent.min(BEHIND_PERCENT_MAX));
+    /// Says by how many thousandths of what may be there is more: 0 if nothing is behind.
+    pub fn set_behind(&self, thousandths: u64) {
+        let thousandths = usize::try_from(thousandths).unwrap_or(usize::MAX);
+        self.behind.set(thousandths.min(BEHIND_MAX));
     }
 
     /// Keys that are merged before others have their turn.
@@ -41,7 +41,7 @@ impl Pace {
     }
 
     fn between(&self, least: usize, most: usize) -> usize {
-        least + (most - least) * self.behind_percent.get() / BEHIND_PERCENT_MAX
+        least + (most - least) * self.behind.get() / BEHIND_MAX
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
         let pace = Pace::default();
         let of_engine = pace.clone();
         assert_eq!((pace.key_count(), pace.record_count()), (256, 16));
-        of_engine.set_behind(5);
+        of_engine.set_behind(20);
         assert_eq!((pace.key_count(), pace.record_count()), (896, 56));
         of_engine.set_behind(1_000);
         assert_eq!((pace.key_count(), pace.record_count()), (1_536, 96));

@@ -8,7 +8,7 @@ use crate::flush::{FlushSet, FlushWork, Flushed};
 use crate::in_flight::InFlight;
 use crate::items::{ItemBytes, Items};
 use crate::local_indexes::LocalIndexes;
-use crate::merge::{MergeId, MergeWork, Merged};
+use crate::merge::{Aim, Cleaning, CleaningWork, MergeId, MergeWork, Merged};
 use crate::merge_policy::runs_to_merge;
 use crate::reads::{Missing, Reads};
 use crate::run::Run;
@@ -21,7 +21,6 @@ use model::table::{HashRange, PartitionId};
 use model::{Access, ItemRef, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
 use sstable::{FileId, Table};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -273,27 +272,49 @@ impl Partition {
             let entry_counts: Vec<u64> = runs[..free_count].iter().map(Run::entry_count).collect();
             let count = runs_to_merge(&entry_counts);
             if count > 0 {
-                return Some(self.begin_merge(id, count, Rc::default()));
+                return Some(self.begin_merge(id, count, Aim::Replace));
             }
         }
         None
     }
 
-    /// A merge of all runs of the items, which finds what is superseded, and moves what lies in `victims`; `None` if there are none or one of them is
-    /// being merged.
-    pub fn take_cleaning_work(&mut self, victims: &Rc<BTreeSet<SegmentId>>) -> Option<MergeWork> {
+    /// A merge of the newest runs of the items, as many as name something in the victims, which moves that; or of all runs, which finds what is superseded.
+    pub fn take_cleaning_work(&mut self, cleaning: &Cleaning) -> CleaningWork {
         let runs = self.items.set().runs();
-        let count = runs.len();
-        let is_free = count > 0 && runs.iter().all(|run| !run.is_merging);
-        is_free.then(|| MergeWork { is_cleaning: true, ..self.begin_merge(SetId::Items, count, Rc::clone(victims)) })
+        let is_needed = |run: &Run| match cleaning {
+            Cleaning::Empty(victims) => run.named_of(victims).next().is_some(),
+            Cleaning::Thorough => true,
+        };
+        let last = runs.iter().rposition(is_needed);
+        let Some(count) = last.map(|last| last + 1) else { return CleaningWork::Nothing };
+        if runs[..count].iter().any(|run| run.is_merging) {
+            return CleaningWork::Later;
+        }
+        let aim = match cleaning {
+            Cleaning::Empty(victims) => Aim::Empty(Rc::clone(victims)),
+            Cleaning::Thorough => Aim::Replace,
+        };
+        let work = self.begin_merge(SetId::Items, count, aim);
+        CleaningWork::Merge(MergeWork { is_cleaning: true, ..work })
     }
 
-    fn begin_merge(&mut self, id: SetId, count: usize, victims: Rc<BTreeSet<SegmentId>>) -> MergeWork {
+    /// For each segment in which files of items name records, and maybe more than once: bytes of the files that have to be read to empty it. The last says
+    /// the most.
+    pub fn cleaning_passes(&self) -> impl Iterator<Item = (SegmentId, u64)> {
+        let mut pass_bytes = 0;
+        self.items.set().runs().iter().flat_map(move |run| {
+            pass_bytes += run.file_bytes();
+            let pass_bytes = pass_bytes;
+            run.named.keys().map(move |segment| (*segment, pass_bytes))
+        })
+    }
+
+    fn begin_merge(&mut self, id: SetId, count: usize, aim: Aim) -> MergeWork {
         let generation = self.due_generation();
         let set = self.set_mut(id, generation).expect("it has just been listed");
         let drops_deletions = count == set.runs().len();
         let runs = set.begin_merge(count);
-        MergeWork { group: GroupId(self.id.0), set: id, runs, drops_deletions, victims, is_cleaning: false }
+        MergeWork { group: GroupId(self.id.0), set: id, runs, drops_deletions, aim, is_cleaning: false }
     }
 
     /// A merge is done: its run is to be named. The caller goes on with [`Partition::advance_files`].

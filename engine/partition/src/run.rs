@@ -2,7 +2,10 @@
 //!
 //! A flush makes one, a merge makes one out of several. In a set the newest run comes first.
 
-use sstable::Table;
+use crate::flush::{RecordSums, add_sum};
+use journal::{RecordSum, SegmentId};
+use sstable::{SegmentUse, Table, TableError};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -10,16 +13,80 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RunId(pub(crate) u64);
 
+/// What becomes a run once a checkpoint names it.
+#[derive(Clone, Default)]
+pub(crate) struct RunFiles {
+    /// In the order of their keys.
+    pub(crate) tables: Vec<Rc<Table>>,
+    /// Records that they name, by segment.
+    pub(crate) named: RecordSums,
+}
+
+impl RunFiles {
+    /// Adds the file behind the others.
+    pub(crate) async fn push(&mut self, table: Rc<Table>) -> Result<(), TableError> {
+        for used in table.read_usage().await? {
+            add_sum(&mut self.named, SegmentId(used.segment), sum_of(used));
+        }
+        self.tables.push(table);
+        Ok(())
+    }
+}
+
+/// What a file says that it keeps alive, as the journal counts.
+fn sum_of(used: SegmentUse) -> RecordSum {
+    RecordSum { count: u64::from(used.record_count), payload_bytes: used.payload_bytes }
+}
+
 /// See the front page.
+#[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) id: RunId,
     /// At least one.
     pub(crate) files: Vec<Rc<Table>>,
+    /// Records that they name, by segment, without those in `emptied`.
+    pub(crate) named: Rc<RecordSums>,
+    /// Segments that they name and that were emptied since: a newer run has another place or another version of each of these keys.
+    pub(crate) emptied: BTreeSet<SegmentId>,
     /// A merge reads it.
     pub(crate) is_merging: bool,
 }
 
 impl Run {
+    /// A run of these files, of which there is one at least.
+    pub(crate) fn new(id: RunId, files: RunFiles) -> Self {
+        let RunFiles { tables, named } = files;
+        Self { id, files: tables, named: Rc::new(named), emptied: BTreeSet::new(), is_merging: false }
+    }
+
+    /// The same of a run of which segments were emptied.
+    pub(crate) fn of_record(id: RunId, files: RunFiles, emptied: &[SegmentId]) -> Self {
+        let mut run = Self::new(id, files);
+        run.empty(&emptied.iter().copied().collect());
+        run
+    }
+
+    /// These segments are emptied.
+    pub(crate) fn empty(&mut self, victims: &BTreeSet<SegmentId>) {
+        Rc::make_mut(&mut self.named).retain(|segment, _| {
+            let is_victim = victims.contains(segment);
+            if is_victim {
+                self.emptied.insert(*segment);
+            }
+            !is_victim
+        });
+    }
+
+    /// Records that it names in these segments.
+    pub(crate) fn named_of(&self, segments: &BTreeSet<SegmentId>) -> impl Iterator<Item = (SegmentId, RecordSum)> {
+        segments.iter().filter_map(|segment| Some((*segment, *self.named.get(segment)?)))
+    }
+
+    /// Bytes of its files on the disk.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.files.iter().map(|file| u64::from(file.record().units) * runtime::BLOCK_BYTES as u64).sum()
+    }
+
     /// The file that the key can be in.
     pub(crate) fn file_of(&self, key: &[u8]) -> Option<&Rc<Table>> {
         let after = self.files.partition_point(|file| file.record().first_key.as_slice() <= key);
@@ -52,6 +119,8 @@ impl Run {
 
     /// Bytes that its files hold in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.files.iter().map(|file| file.memory_bytes()).sum()
+        let named =
+            self.named.len() * size_of::<(SegmentId, RecordSum)>() + self.emptied.len() * size_of::<SegmentId>();
+        named + self.files.iter().map(|file| file.memory_bytes()).sum::<usize>()
     }
 }

@@ -4,6 +4,7 @@
 //! not here: which files there are (`partition.rs`).
 
 use crate::pace::Pace;
+use crate::run::RunFiles;
 use journal::{GroupId, Journal, ReadError};
 use runtime::{FileError, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
@@ -118,12 +119,12 @@ pub(crate) struct RunWriter {
     group: GroupId,
     writer: Option<TableWriter>,
     made: Vec<FileId>,
-    files: Vec<Rc<Table>>,
+    files: RunFiles,
 }
 
 impl RunWriter {
     pub(crate) fn new(storage: &Storage, group: GroupId) -> Self {
-        Self { storage: storage.clone(), group, writer: None, made: Vec::new(), files: Vec::new() }
+        Self { storage: storage.clone(), group, writer: None, made: Vec::new(), files: RunFiles::default() }
     }
 
     /// Adds an entry; its key is greater than those before it.
@@ -149,7 +150,7 @@ impl RunWriter {
     }
 
     /// Completes the run: its files are durable and open.
-    pub(crate) async fn finish(&mut self) -> Result<Vec<Rc<Table>>, StorageError> {
+    pub(crate) async fn finish(&mut self) -> Result<RunFiles, StorageError> {
         self.complete_file().await?;
         Ok(std::mem::take(&mut self.files))
     }
@@ -165,7 +166,7 @@ impl RunWriter {
     async fn complete_file(&mut self) -> Result<(), StorageError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let record = writer.finish().await?;
-        self.files.push(self.storage.open(self.group, record).await?);
-        Ok(())
+        let table = self.storage.open(self.group, record).await?;
+        Ok(self.files.push(table).await?)
     }
 }

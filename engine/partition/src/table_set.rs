@@ -8,7 +8,7 @@
 //! until that is flushed; a run has one version a key. Deliberately not here: the skiplist (`memtable`), files (`sstable`), what a
 //! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
-use crate::flush::{DeadRecords, INLINE_BYTES_MAX, add_sum, note_dead};
+use crate::flush::{INLINE_BYTES_MAX, RecordSums, add_sum, note_dead};
 use crate::image::image_of;
 use crate::reads::{FilesId, Missing, Progress, Reads};
 use crate::run::{Run, RunId};
@@ -20,6 +20,7 @@ use memtable::{
 };
 use model::table::PartitionId;
 use sstable::{JournalPlace, SoughtKey};
+use std::collections::BTreeSet;
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
 pub(crate) const NEWEST: u64 = u64::MAX;
@@ -109,7 +110,7 @@ pub(crate) fn place_of(location: Location) -> JournalPlace {
 ///
 /// Invariants:
 /// 1. Every version in `active` is newer than every version of the same key in `frozen`, those are newer than the ones in
-///    `runs`, and of two runs the first is the newer one.
+///    `runs`, and of two runs the first is the newer one; or it is as new, and says where the record was moved to.
 /// 2. `frozen` is in the order of freezing, newest first; the last `flushing_count` of them are being flushed.
 /// 3. `superseded` are the records of items' versions that a newer one supersedes which no older flush will write, as is the version itself;
 ///    `flushing_superseded` those among what is being flushed. So each record that never comes to a file is counted once.
@@ -119,8 +120,8 @@ pub(crate) struct TableSet {
     /// Nobody inserts into these any more; their writers stay for the owner's point reads.
     frozen: Vec<Writer>,
     flushing_count: usize,
-    superseded: DeadRecords,
-    flushing_superseded: DeadRecords,
+    superseded: RecordSums,
+    flushing_superseded: RecordSums,
     runs: Vec<Run>,
     /// One more with each change of `runs`.
     generation: u64,
@@ -135,8 +136,8 @@ impl TableSet {
             active,
             frozen: Vec::new(),
             flushing_count: 0,
-            superseded: DeadRecords::new(),
-            flushing_superseded: DeadRecords::new(),
+            superseded: RecordSums::new(),
+            flushing_superseded: RecordSums::new(),
             runs: Vec::new(),
             generation: 0,
             options,
@@ -264,7 +265,7 @@ impl TableSet {
 
     /// Freezes what is in memory and gives it out to be flushed, newest first, with the records of the versions in it that newer ones supersede; nothing if
     /// there is nothing. One flush at a time.
-    pub(crate) fn begin_flush(&mut self) -> (Vec<Reader>, DeadRecords) {
+    pub(crate) fn begin_flush(&mut self) -> (Vec<Reader>, RecordSums) {
         assert!(self.flushing_count == 0, "one flush at a time");
         if !self.active.is_empty() {
             self.freeze();
@@ -311,7 +312,7 @@ impl TableSet {
         let runs = self.runs[..count].iter_mut().map(|run| {
             assert!(!run.is_merging, "a run is in one merge at a time");
             run.is_merging = true;
-            Run { id: run.id, files: run.files.clone(), is_merging: true }
+            run.clone()
         });
         runs.collect()
     }
@@ -328,6 +329,18 @@ impl TableSet {
         let found = self.runs[first..first + merged.len()].iter().map(|run| run.id);
         assert!(found.eq(merged.iter().copied()), "merged runs lie side by side");
         self.runs.splice(first..first + merged.len(), output);
+        self.generation += 1;
+    }
+
+    /// Records in `victims` were moved out of these runs, and `moved` names the copies.
+    pub(crate) fn empty_segments(&mut self, runs: &[RunId], victims: &BTreeSet<SegmentId>, moved: Option<Run>) {
+        let is_emptied = |run: &Run| runs.contains(&run.id);
+        let first = self.runs.iter().position(is_emptied).expect("runs that are emptied stay");
+        for run in self.runs.iter_mut().filter(|run| is_emptied(run)) {
+            run.empty(victims);
+            run.is_merging = false;
+        }
+        self.runs.splice(first..first, moved);
         self.generation += 1;
     }
 
@@ -418,7 +431,7 @@ mod tests {
         }
     }
 
-    fn count(dead: &DeadRecords) -> usize {
+    fn count(dead: &RecordSums) -> usize {
         dead.values().map(|sum| usize::try_from(sum.count).expect("few")).sum()
     }
 

@@ -2,9 +2,9 @@
 
 use super::fault::{Fault, FaultCause, InspectError};
 use super::key_text::key_text;
-use super::summary::files_of;
+use super::summary::{RunFile, files_of};
 use super::{Inspection, Worker};
-use journal::{GroupId, Survey};
+use journal::{GroupId, SegmentId, Survey};
 use partition::SetId;
 use runtime::CoreId;
 use sstable::{BlockRef, Entry, FileId, SegmentUse, Table, TableError, TableRecord};
@@ -43,8 +43,10 @@ pub struct FileProperties {
     pub record: TableRecord,
     /// The least and the greatest key, readable.
     pub keys: [String; 2],
-    /// What it keeps alive in the journal.
+    /// What it names in the journal.
     pub usage: Vec<SegmentUse>,
+    /// Segments in which that is not there any more: its keys there are in newer runs. Ascending.
+    pub emptied: Vec<SegmentId>,
 }
 
 /// A file, and who names it.
@@ -53,8 +55,7 @@ struct Named<'i> {
     survey: &'i Survey,
     group: GroupId,
     set: SetId,
-    run: usize,
-    record: &'i TableRecord,
+    file: RunFile<'i>,
 }
 
 impl Inspection {
@@ -76,15 +77,16 @@ impl Inspection {
             worker.groups.iter().find_map(|(group, log)| {
                 let checkpoint = log.checkpoint.as_ref()?;
                 checkpoint.sets.iter().find_map(|(set, runs)| {
-                    let (run, record) = files_of(runs).find(|(_, record)| record.file == file)?;
-                    Some(Named { worker, survey, group: *group, set: *set, run, record })
+                    let file = files_of(runs).find(|found| found.file.file == file)?;
+                    Some(Named { worker, survey, group: *group, set: *set, file })
                 })
             })
         })
     }
 
     async fn read_named(&self, named: &Named<'_>, visit: &mut dyn FnMut(FileStep<'_>)) -> Result<(), TableError> {
-        let Named { worker, survey, group, set, run, record } = *named;
+        let Named { worker, survey, group, set, file } = *named;
+        let RunFile { number, run, file: record } = file;
         let entry = self.table_of(group);
         let table = self.open_table((worker.core, survey), group, record).await?;
         visit(FileStep::Properties(FileProperties {
@@ -93,10 +95,11 @@ impl Inspection {
             group,
             table: entry.map(|entry| entry.definition.name.clone()),
             set,
-            run,
+            run: number,
             record: record.clone(),
             keys: [&record.first_key, &record.last_key].map(|key| key_text(entry, set, key)),
             usage: table.read_usage().await?,
+            emptied: run.emptied.clone(),
         }));
         for page_reference in table.pages() {
             let page = match table.read_page(page_reference).await {

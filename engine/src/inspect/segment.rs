@@ -129,7 +129,7 @@ impl Inspection {
             RecordKind::Checkpoint if is_catalog => RecordContents::CatalogCheckpoint,
             RecordKind::Checkpoint => match Checkpoint::decode(record.payload) {
                 Some(checkpoint) => RecordContents::Checkpoint {
-                    file_count: checkpoint.sets.iter().flat_map(|(_, runs)| runs).map(Vec::len).sum(),
+                    file_count: checkpoint.sets.iter().flat_map(|(_, runs)| runs).map(|run| run.files.len()).sum(),
                     item_count: checkpoint.statistics.item_count,
                 },
                 None => RecordContents::Unreadable("no checkpoint".to_owned()),

@@ -10,7 +10,7 @@ use crate::open::SSTABLES_PREFIX;
 use control::CATALOG_GROUP;
 use journal::{GroupId, Location, LogIndex, RecordSum, SegmentId, Survey, SurveyedSegment, Tail, Term};
 use model::TableId;
-use partition::SetId;
+use partition::{RunRecord, SetId};
 use runtime::CoreId;
 use sstable::{FileId, TableRecord};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,15 +208,17 @@ impl Inspection {
         let floor = own.keys().next().copied();
         let mut files = Vec::new();
         let sets = log.checkpoint.iter().flat_map(|checkpoint| &checkpoint.sets);
-        for (set, (run, record)) in sets.flat_map(|(set, runs)| files_of(runs).map(move |file| (*set, file))) {
+        for (set, file) in sets.flat_map(|(set, runs)| files_of(runs).map(move |file| (*set, file))) {
+            let RunFile { number, run, file: record } = file;
             // Nor need the file be there.
-            let used = if is_kept { self.usage_of(worker, (group, record), faults).await } else { Live::new() };
+            let mut used = if is_kept { self.usage_of(worker, (group, record), faults).await } else { Live::new() };
+            used.retain(|segment, _| run.emptied.binary_search(segment).is_err());
             let keys = [&record.first_key, &record.last_key].map(|key| key_text(table, set, key));
             let [first_key, last_key] = keys;
             files.push(FileSummary {
                 file: record.file,
                 set,
-                run,
+                run: number,
                 bytes: u64::from(record.units) * runtime::BLOCK_BYTES as u64,
                 entry_count: record.entry_count,
                 tombstone_count: record.tombstone_count,
@@ -300,9 +302,19 @@ impl Inspection {
     }
 }
 
-/// All files of the runs of a set, with the number of their run.
-pub(super) fn files_of(runs: &[Vec<TableRecord>]) -> impl Iterator<Item = (usize, &TableRecord)> {
-    runs.iter().enumerate().flat_map(|(run, files)| files.iter().map(move |file| (run, file)))
+/// A file, and the run that it is part of.
+#[derive(Clone, Copy)]
+pub(super) struct RunFile<'a> {
+    /// Its number in its set, from 0, the newest.
+    pub(super) number: usize,
+    pub(super) run: &'a RunRecord,
+    pub(super) file: &'a TableRecord,
+}
+
+/// All files of the runs of a set.
+pub(super) fn files_of(runs: &[RunRecord]) -> impl Iterator<Item = RunFile<'_>> {
+    let runs = runs.iter().enumerate();
+    runs.flat_map(|(number, run)| run.files.iter().map(move |file| RunFile { number, run, file }))
 }
 
 fn add(live: &mut Live, more: &Live) {

@@ -4,12 +4,12 @@
 //! each segment. So a disk is read from front to back, and memory is bounded whatever the size of the data.
 
 use super::fault::{Fault, FaultCause};
-use super::summary::files_of;
+use super::summary::{RunFile, files_of};
 use super::{Inspection, Worker};
 use journal::{Found, GroupId, Location, LogIndex, Record, RecordKind, SegmentId, Survey};
 use partition::ChangeView;
 use runtime::CoreId;
-use sstable::{Content, TableRecord};
+use sstable::Content;
 use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -95,9 +95,9 @@ impl Inspection {
             let Some(checkpoint) = log.checkpoint.as_ref().filter(|_| self.table_of(*group).is_some()) else {
                 continue;
             };
-            for (_, record) in checkpoint.sets.iter().flat_map(|(_, runs)| files_of(runs)) {
+            for file in checkpoint.sets.iter().flat_map(|(_, runs)| files_of(runs)) {
                 verified.file_count += 1;
-                verified.entry_count += self.verify_file((core, survey), (*group, record), &mut names, visit).await;
+                verified.entry_count += self.verify_file((core, survey), (*group, file), &mut names, visit).await;
                 if names.names.len() >= NAME_COUNT_MAX {
                     verified.name_count += names.look_up(core, survey, visit).await;
                 }
@@ -110,7 +110,7 @@ impl Inspection {
     async fn verify_file(
         &self,
         (core, survey): (CoreId, &Survey),
-        (group, record): (GroupId, &TableRecord),
+        (group, RunFile { run, file: record, .. }): (GroupId, RunFile<'_>),
         names: &mut Names,
         visit: &mut dyn FnMut(Fault),
     ) -> u64 {
@@ -127,7 +127,10 @@ impl Inspection {
         let faults = table
             .verify(&mut |key, entry| {
                 entry_count += 1;
-                if let Content::InJournal { place, .. } = entry.content {
+                // A newer run has the key too where the segment was emptied.
+                if let Content::InJournal { place, .. } = entry.content
+                    && run.emptied.binary_search(&SegmentId(place.segment)).is_err()
+                {
                     let location =
                         Location { segment: SegmentId(place.segment), offset: place.offset, len: place.bytes };
                     let key_hash = xxh3_64(key);

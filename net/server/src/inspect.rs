@@ -277,9 +277,13 @@ fn print_properties(properties: &FileProperties, page: &mut Page) {
     ));
     page.line(format_args!("  keys {first} to {last}"));
     for used in &properties.usage {
+        let is_emptied = properties.emptied.iter().any(|segment| segment.0 == used.segment);
         page.line(format_args!(
-            "  names {} records of segment {}, {} bytes of payload",
-            used.record_count, used.segment, used.payload_bytes
+            "  names {} records of segment {}, {} bytes of payload{}",
+            used.record_count,
+            used.segment,
+            used.payload_bytes,
+            if is_emptied { ": emptied, newer runs have the keys" } else { "" }
         ));
     }
 }

@@ -12,8 +12,8 @@ use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, 
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
 use partition::{
-    Answer, Cause, ChangeView, Context, MemtablesOptions, Missing, Need, Opening, Operation, Outcome, Pace, Partition,
-    PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
+    Answer, Cause, ChangeView, Cleaning, CleaningWork, Context, MemtablesOptions, Missing, Need, Opening, Operation,
+    Outcome, Pace, Partition, PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
 };
 use runtime::simulated::{Machine, NodeId};
 use runtime::{CoreId, Signal};
@@ -269,9 +269,10 @@ impl Owner {
         }
     }
 
-    /// Merges everything, and moves what lies in the victims.
+    /// Empties the victims; without any, merges everything.
     pub(crate) async fn clean(&mut self, victims: &Rc<BTreeSet<SegmentId>>) {
-        if let Some(work) = self.partition.take_cleaning_work(victims) {
+        let cleaning = if victims.is_empty() { Cleaning::Thorough } else { Cleaning::Empty(Rc::clone(victims)) };
+        if let CleaningWork::Merge(work) = self.partition.take_cleaning_work(&cleaning) {
             let merged = work.run(&self.storage).await.unwrap();
             self.partition.finish_merge(merged);
             self.cleaning_count += 1;

@@ -1,0 +1,209 @@
+//! Cleaning: which segments of the journal are emptied next, and what that costs. Pure.
+//!
+//! ```text
+//! more space used than live items may take -> Round: a few victims -> each partition reads its newest runs, as many as name records in them, and moves
+//! those that are live -> the victims are dead, and used again
+//! ```
+//!
+//! A round takes space for copies before it gives any, so it is a small one. What it costs is the records that are moved, and the files that are read to
+//! find them: what was written of late is named by the newest runs alone, and most of it is superseded soon; what has lain for long costs a pass
+//! over all files. So the cheapest round is looked for among those of each reach. Deliberately not here: when, and the merges (`storing.rs`).
+
+use journal::{SegmentId, SegmentUsage};
+use model::table::PartitionId;
+use partition::{Cleaning, Partition};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::rc::Rc;
+
+/// Bytes of the journal per hundred live ones at which segments are emptied ...
+const SPACE_PERCENT: u64 = 119;
+/// ... and segments that may be there besides, with those of the log.
+const SLACK_SEGMENT_COUNT: u64 = 5;
+/// A round brings at least so many segments ...
+const ROUND_SEGMENT_COUNT: u64 = 3;
+/// ... or one part in so many of what lives, where that is more.
+const ROUND_SHARE: u64 = 128;
+/// A round that would bring less than one part in so many of that is not worth it.
+const ROUND_PART_MIN: u64 = 4;
+/// Live bytes per hundred used ones up to which a segment is worth emptying.
+const VICTIM_PERCENT: u64 = 85;
+/// Bytes of files that may be read for one that is moved: they are read in long pieces, and nothing is written for them.
+const READ_SHARE: u64 = 4;
+/// Superseded items per hundred live ones that make it worth looking for dead space.
+const SUPERSEDED_PERCENT: u64 = 10;
+
+/// The emptying of some segments: the partitions of the worker move what they have in them, one after the other.
+pub(crate) struct Round {
+    pub(crate) cleaning: Cleaning,
+    pub(crate) partitions: VecDeque<PartitionId>,
+    /// One of them is at it.
+    pub(crate) is_merging: bool,
+}
+
+/// The space of the journal.
+#[derive(Clone, Copy)]
+pub(crate) struct Space {
+    /// Bytes that items need.
+    pub(crate) live_bytes: u64,
+    /// Bytes of segments in use.
+    pub(crate) used_bytes: u64,
+    /// Of these, segments of the log.
+    pub(crate) log_segment_count: u64,
+    pub(crate) segment_bytes: u64,
+}
+
+/// A segment that can be emptied.
+#[derive(Clone, Copy)]
+struct Candidate {
+    segment: SegmentId,
+    /// Bytes that would be moved.
+    left_bytes: u64,
+    used_bytes: u64,
+    /// Bytes of files that are read for it.
+    pass_bytes: u64,
+}
+
+/// Victims, and what comes of them.
+#[derive(Default)]
+struct Choice {
+    victims: BTreeSet<SegmentId>,
+    reclaimed_bytes: u64,
+    /// Moved records, and a share of the files that are read.
+    cost_bytes: u64,
+}
+
+impl Space {
+    /// More than this has segments emptied.
+    fn bytes_max(self) -> u64 {
+        self.live_bytes * SPACE_PERCENT / 100 + (SLACK_SEGMENT_COUNT + self.log_segment_count) * self.segment_bytes
+    }
+
+    /// How much more is used than that, in thousandths of it.
+    pub(crate) fn behind(self) -> u64 {
+        (self.used_bytes * 1_000 / self.bytes_max().max(1)).saturating_sub(1_000)
+    }
+
+    /// Whether segments are to be emptied.
+    pub(crate) fn is_too_much(self) -> bool {
+        self.used_bytes > self.bytes_max()
+    }
+
+    /// Bytes that a round is to bring.
+    fn goal_bytes(self) -> u64 {
+        (self.live_bytes / ROUND_SHARE).max(ROUND_SEGMENT_COUNT * self.segment_bytes)
+    }
+}
+
+/// The next round, if one is worth it.
+pub(crate) fn plan<'p>(
+    space: Space,
+    usage: &[SegmentUsage],
+    partitions: impl Iterator<Item = &'p Partition> + Clone,
+) -> Option<Round> {
+    let candidates = candidates(usage, &pass_bytes(partitions.clone()));
+    let goal_bytes = space.goal_bytes();
+    let choice = choose(candidates, goal_bytes);
+    let is_worth_it = choice.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;
+    let is_superseded = |partition: &&Partition| {
+        partition.superseded_count() * 100 >= partition.statistics().item_count * SUPERSEDED_PERCENT
+    };
+    let cleaning = if is_worth_it { Cleaning::Empty(Rc::new(choice.victims)) } else { Cleaning::Thorough };
+    let mut partitions: Vec<_> = partitions.filter(|partition| partition.has_files()).collect();
+    partitions.retain(|partition| is_worth_it || is_superseded(partition));
+    // In an order that the map's does not decide.
+    partitions.sort_by_key(|partition| (std::cmp::Reverse(partition.superseded_count()), partition.id()));
+    let partitions: VecDeque<_> = partitions.into_iter().map(Partition::id).collect();
+    (!partitions.is_empty()).then_some(Round { cleaning, partitions, is_merging: false })
+}
+
+/// Bytes of files that are read to empty each segment that can be.
+fn pass_bytes<'p>(partitions: impl Iterator<Item = &'p Partition>) -> HashMap<SegmentId, u64> {
+    let mut all: HashMap<SegmentId, u64> = HashMap::new();
+    for partition in partitions {
+        let mut own: HashMap<SegmentId, u64> = HashMap::new();
+        own.extend(partition.cleaning_passes());
+        own.into_iter().for_each(|(segment, bytes)| *all.entry(segment).or_default() += bytes);
+    }
+    all
+}
+
+/// The segments before the log of which not too much would have to be moved; those with the least to move first.
+fn candidates(usage: &[SegmentUsage], pass_bytes: &HashMap<SegmentId, u64>) -> Vec<Candidate> {
+    let before_log = usage.iter().filter(|usage| !usage.is_visited);
+    let candidates = before_log.map(|usage| Candidate {
+        segment: usage.segment,
+        // What is superseded need not be moved: the same pass that would come to it leaves it behind.
+        left_bytes: usage.live_bytes - usage.superseded_bytes,
+        used_bytes: usage.used_bytes,
+        pass_bytes: pass_bytes.get(&usage.segment).copied().unwrap_or(0),
+    });
+    let is_worth_it = |candidate: &Candidate| candidate.left_bytes * 100 <= candidate.used_bytes * VICTIM_PERCENT;
+    let mut candidates: Vec<_> = candidates.filter(is_worth_it).collect();
+    candidates.sort_by_key(|candidate| (candidate.left_bytes * 1_000 / candidate.used_bytes, candidate.segment));
+    candidates
+}
+
+/// Of the choices that read no more than some amount of files, the one that costs least for what it brings. A choice is the candidates with the least to move
+/// that bring `goal_bytes` together.
+fn choose(candidates: Vec<Candidate>, goal_bytes: u64) -> Choice {
+    let magnitude = |candidate: &Candidate| candidate.pass_bytes.max(1).ilog2();
+    let reaches: BTreeSet<u32> = candidates.iter().map(magnitude).collect();
+    let choices = reaches.into_iter().map(|reach| {
+        let mut choice = Choice::default();
+        let mut pass_bytes = 0;
+        for candidate in candidates.iter().filter(|candidate| magnitude(candidate) <= reach) {
+            if choice.reclaimed_bytes >= goal_bytes {
+                break;
+            }
+            choice.victims.insert(candidate.segment);
+            choice.reclaimed_bytes += candidate.used_bytes - candidate.left_bytes;
+            choice.cost_bytes += candidate.left_bytes;
+            pass_bytes = candidate.pass_bytes.max(pass_bytes);
+        }
+        choice.cost_bytes += pass_bytes / READ_SHARE;
+        choice
+    });
+    let enough = choices.filter(|choice| choice.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN);
+    enough.min_by_key(|choice| choice.cost_bytes * 1_000 / choice.reclaimed_bytes.max(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(segment: u32, (live_bytes, superseded_bytes): (u64, u64), is_visited: bool) -> SegmentUsage {
+        SegmentUsage { segment: SegmentId(segment), live_bytes, superseded_bytes, used_bytes: 1_000, is_visited }
+    }
+
+    /// The choice among segments for whose emptying files of so many bytes are read.
+    fn chosen(all: &[SegmentUsage], passes: &[(u32, u64)], goal_bytes: u64) -> (Vec<u32>, u64) {
+        let passes = passes.iter().map(|(segment, bytes)| (SegmentId(*segment), *bytes)).collect();
+        let choice = choose(candidates(all, &passes), goal_bytes);
+        (choice.victims.iter().map(|segment| segment.0).collect(), choice.reclaimed_bytes)
+    }
+
+    #[test]
+    fn the_segments_with_the_least_to_move_are_emptied_first_and_no_more_than_bring_the_goal() {
+        let all = [
+            usage(1, (900, 0), false),
+            usage(2, (900, 400), false),
+            usage(3, (700, 0), false),
+            usage(4, (100, 0), true),
+            usage(5, (800, 790), false),
+        ];
+        assert_eq!(chosen(&all, &[], 1), (vec![5], 990), "nearly all of it is superseded");
+        assert_eq!(chosen(&all, &[], 991), (vec![2, 5], 1_490));
+        assert_eq!(chosen(&all, &[], 1_790), (vec![2, 3, 5], 1_790), "not one that is full, nor the log's");
+        assert_eq!(chosen(&all, &[], 1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
+    }
+
+    #[test]
+    fn a_pass_over_all_files_is_made_only_if_it_saves_as_much_as_it_costs() {
+        let all = [usage(1, (300, 0), false), usage(2, (300, 0), false), usage(3, (600, 0), false)];
+        let passes = |deep| [(1, deep), (2, deep), (3, 20)];
+        let all_of = |deep, goal_bytes| chosen(&all, &passes(deep), goal_bytes);
+        assert_eq!(all_of(40, 1_400), (vec![1, 2], 1_400), "the pass costs next to nothing");
+        assert_eq!(all_of(9_000, 1_400), (vec![3], 400), "it costs more than moving the rest of a fuller one");
+        assert_eq!(all_of(9_000, 2_000), (vec![1, 2, 3], 1_800), "only this brings enough");
+    }
+}
