@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const SPACE_PERCENT: u64 = 119;
+const SPACE_PERCENT: u64 = 121;
 /// ... and segments that may be there besides, with those of the log.
 const SLACK_SEGMENT_COUNT: u64 = 5;
 /// A round brings at least so many segments ...

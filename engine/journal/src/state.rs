@@ -24,8 +24,8 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 const SPARE_COUNT: usize = 1;
 /// Segment files kept for use again, if there are not many in use ...
 const SPARE_COUNT_MAX: usize = 4;
-/// ... and one in so many of those in use: cleaning gives them back in bursts. Further ones are removed.
-const SPARE_SHARE: usize = 8;
+/// ... and one in so many of those in use: a round of cleaning gives some back at once. Further ones are removed.
+const SPARE_SHARE: usize = 32;
 
 const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
