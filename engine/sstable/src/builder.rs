@@ -1,10 +1,11 @@
 //! A file in the making: sorted entries in, chunks of finished blocks out. Synchronous state; the disk is `writer.rs`'s.
 //!
 //! ```text
-//! push -> block being filled -> placed in the chunk -> reference into the page -> page placed -> reference into the root
+//! push    -> block being filled -> placed in the chunk -> reference into the page
+//! advance -> filter of a full page, in steps -> page placed -> reference into the root
 //! ```
 //!
-//! Holds a chunk or two, one group's hashes and references, the root and the usage: about 600 KiB, whatever the file's size.
+//! Holds a chunk or two, two groups' hashes, one group's references, the root and the usage: about 700 KiB, whatever the file's size.
 
 use crate::block_builder::BlockBuilder;
 use crate::entry::{Content, Entry, KEY_BYTES_MAX};
@@ -19,8 +20,10 @@ use std::collections::VecDeque;
 
 /// Bytes of a chunk: what a request's flush may have to wait behind.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Entries that complete a group: their filter is built in one piece, in less than a millisecond or so.
+/// Entries that complete a group.
 const GROUP_ENTRY_COUNT: usize = 10 << 10;
+/// Keys or places of a filter that one step goes on for: a tenth of a millisecond at most.
+const FILTER_STEP_COUNT: usize = 2 << 10;
 /// Blocks that complete a group.
 const GROUP_BLOCK_COUNT: usize = 1 << 10;
 /// Bytes of separators that complete a group.
@@ -38,7 +41,8 @@ pub struct Chunk {
 /// Builds one file. Made and fed by whoever flushes or merges.
 ///
 /// Invariants: 1. Chunks follow each other without a gap, from the file's start. 2. `last_key` is the last key that was pushed,
-/// `block_first` a copy of the first one in `block`, `block_before` of the last one before it.
+/// `block_first` a copy of the first one in `block`, `block_before` of the last one before it. 3. While `is_closing_group`, `page` and `closing_hashes` are the
+/// group's and no further block is placed.
 pub struct Builder {
     key_version: u16,
     sealer: Sealer,
@@ -49,6 +53,8 @@ pub struct Builder {
     last_key: Vec<u8>,
     page: PageBuilder,
     hashes: Vec<u64>,
+    closing_hashes: Vec<u64>,
+    is_closing_group: bool,
     filter: FilterBuilder,
     root: PageBuilder,
     usage: UsageBuilder,
@@ -79,6 +85,8 @@ impl Builder {
             last_key: Vec::new(),
             page: PageBuilder::default(),
             hashes: Vec::new(),
+            closing_hashes: Vec::new(),
+            is_closing_group: false,
             filter: FilterBuilder::default(),
             root: PageBuilder::default(),
             usage: UsageBuilder::default(),
@@ -86,7 +94,8 @@ impl Builder {
         }
     }
 
-    /// Adds an entry; its key is greater than those before it.
+    /// Adds an entry; its key is greater than those before it. What full groups need is done by `advance` in steps, or here in one piece if a block is full
+    /// before that is done.
     pub fn push(&mut self, key: &[u8], entry: Entry<'_>) {
         assert!(key.len() <= KEY_BYTES_MAX, "a key of {} bytes", key.len());
         assert!(self.record.entry_count == 0 || self.last_key.as_slice() < key, "keys are pushed in order, each once");
@@ -128,6 +137,24 @@ impl Builder {
         self.chunks.unit() * UNIT_BYTES as u64
     }
 
+    /// Goes on by one bounded step with what a full group needs. Returns whether there is more to do.
+    pub fn advance(&mut self) -> bool {
+        if self.is_closing_group && self.filter.advance(&mut self.closing_hashes, FILTER_STEP_COUNT) {
+            self.complete_group();
+        }
+        self.is_closing_group
+    }
+
+    /// There will be no further entry: begins what `finish` needs, so that `advance` can do it in steps.
+    pub fn end(&mut self) {
+        if !self.block.is_empty() {
+            self.complete_block();
+        }
+        if !self.is_closing_group && self.page.block_count() > 0 {
+            self.begin_closing_group();
+        }
+    }
+
     /// A chunk that is full, in the order of their offsets.
     pub fn take_chunk(&mut self) -> Option<Chunk> {
         self.chunks.full.pop_front()
@@ -144,12 +171,9 @@ impl Builder {
     /// Completes the file, which has an entry. All chunks can be taken afterwards; the record is true once they are durable.
     pub fn finish(&mut self) -> TableRecord {
         assert!(self.record.entry_count > 0, "a file has an entry");
-        self.complete_block();
-        self.complete_group();
-        let root = {
-            let payload = self.root.finish(&mut self.filter, &mut self.hashes);
-            self.chunks.place(&mut self.sealer, payload)
-        };
+        self.end();
+        while self.advance() {}
+        let root = self.chunks.place(&mut self.sealer, self.root.finish(Default::default()));
         let usage = self.usage.finish().map(|payload| self.chunks.place(&mut self.sealer, &payload));
         self.record.last_key = std::mem::take(&mut self.last_key);
         self.record.units = u32::try_from(self.chunks.unit() + 1).expect("a file has less than 16 TiB");
@@ -161,6 +185,7 @@ impl Builder {
     }
 
     fn complete_block(&mut self) {
+        while self.advance() {}
         let reference = self.chunks.place(&mut self.sealer, self.block.finish());
         let separator = separator(self.block_before.as_deref(), &self.block_first);
         self.page.push(separator, reference);
@@ -171,17 +196,24 @@ impl Builder {
             || self.page.block_count() >= GROUP_BLOCK_COUNT
             || self.page.separator_bytes() >= GROUP_SEPARATOR_BYTES
         {
-            self.complete_group();
+            self.begin_closing_group();
         }
     }
 
+    fn begin_closing_group(&mut self) {
+        std::mem::swap(&mut self.hashes, &mut self.closing_hashes);
+        self.filter.begin(&self.closing_hashes);
+        self.is_closing_group = true;
+    }
+
+    /// The filter of the group is there.
     fn complete_group(&mut self) {
-        let Some(first) = self.page.first_separator() else { return };
-        let first = first.to_vec();
-        let payload = self.page.finish(&mut self.filter, &mut self.hashes);
+        let first = self.page.first_separator().expect("a group has a block").to_vec();
+        let payload = self.page.finish(self.filter.built());
         let reference = self.chunks.place(&mut self.sealer, payload);
-        self.hashes.clear();
+        self.closing_hashes.clear();
         self.root.push(&first, reference);
+        self.is_closing_group = false;
     }
 }
 
@@ -247,3 +279,40 @@ impl ChunkFiller {
 }
 
 const _: () = assert!(CHUNK_BYTES.is_multiple_of(UNIT_BYTES));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use security::{FileKey, Secret};
+
+    /// The chunks of a file of so many entries; between two pushes `work` has its chance.
+    fn build(entry_count: u64, mut work: impl FnMut(&mut Builder)) -> Vec<Vec<u8>> {
+        let secret = Secret::draw(&mut |out: &mut [u8]| out.fill(7));
+        let seal = FileSeal { version: 1, key: FileKey::derive(&secret, 1) };
+        let mut builder = Builder::new(FileId(1), seal);
+        for number in 0..entry_count {
+            builder.push(&number.to_be_bytes(), Entry { version: number, content: Content::BareKey { item_bytes: 0 } });
+            work(&mut builder);
+        }
+        builder.end();
+        work(&mut builder);
+        builder.finish();
+        std::iter::from_fn(|| builder.take_chunk()).map(|chunk| chunk.buffer.as_slice().to_vec()).collect()
+    }
+
+    #[test]
+    fn full_groups_are_closed_in_steps_and_the_file_is_the_same() {
+        let group_count = 3;
+        let entry_count = (group_count * GROUP_ENTRY_COUNT) as u64;
+        let in_one_piece = build(entry_count, |_| {});
+        let mut step_count = 0;
+        let in_steps = build(entry_count, |builder| {
+            while builder.advance() {
+                step_count += 1;
+            }
+        });
+        assert_eq!(in_steps, in_one_piece);
+        let least = group_count * 4 * GROUP_ENTRY_COUNT / FILTER_STEP_COUNT;
+        assert!(step_count >= least - group_count, "{step_count} steps for {group_count} groups, at least {least}");
+    }
+}

@@ -105,9 +105,13 @@ fn fingerprint(mixed: u64) -> u8 {
     (mixed ^ (mixed >> 32)).to_le_bytes()[0]
 }
 
-/// Builds filters, one after another, in the same memory.
+/// Builds filters, one after another, in the same memory. In steps: `begin`, then `advance` until it says that the filter is there.
 #[derive(Default)]
 pub(crate) struct FilterBuilder {
+    shape: FilterShape,
+    /// Seeds that did not do.
+    attempt: u64,
+    phase: Phase,
     /// Of each place: how many keys are on it, and their mixed hashes, one over the other.
     counts: Vec<u8>,
     sums: Vec<u64>,
@@ -118,52 +122,125 @@ pub(crate) struct FilterBuilder {
     fingerprints: Vec<u8>,
 }
 
+/// What is being done, and how far it is.
+#[derive(Clone, Copy, Default)]
+enum Phase {
+    /// So many hashes were put on their places.
+    Placing(usize),
+    /// So many places were looked at for being of one key.
+    Seeking(usize),
+    /// Key after key that is alone on one of its places is taken off.
+    TakingOff,
+    /// So many of the keys that were taken off have no fingerprint yet: last taken first, for the others of a key are settled when its own is.
+    Assigning(usize),
+    #[default]
+    Done,
+}
+
 impl FilterBuilder {
     /// A filter of the keys with these hashes, and its fingerprints; no segments, and no fingerprints, if none can be built.
     /// The hashes may be put into another order, and lose what they have twice.
+    #[cfg(test)]
     pub(crate) fn build(&mut self, hashes: &mut Vec<u64>) -> (FilterShape, &[u8]) {
-        let mut shape = FilterShape::for_count(hashes.len());
-        for attempt in 0..2 * SEED_COUNT_MAX {
-            if attempt == SEED_COUNT_MAX {
-                hashes.sort_unstable();
-                hashes.dedup();
-            }
-            shape.seed = mix(attempt, 0x9E37_79B9_7F4A_7C15);
-            if self.take_off_all(shape, hashes) {
-                self.assign(shape);
-                return (shape, &self.fingerprints);
-            }
-        }
-        self.fingerprints.clear();
-        (FilterShape::default(), &self.fingerprints)
+        self.begin(hashes);
+        while !self.advance(hashes, usize::MAX) {}
+        self.built()
     }
 
-    /// Takes off key after key that is alone on one of its places. Returns whether that was all of them.
-    fn take_off_all(&mut self, shape: FilterShape, hashes: &[u64]) -> bool {
-        let len = shape.len().expect("the shape was made here");
+    /// Begins the filter of the keys with these hashes.
+    pub(crate) fn begin(&mut self, hashes: &[u64]) {
+        self.attempt = 0;
+        self.shape = FilterShape::for_count(hashes.len());
+        self.try_seed();
+    }
+
+    /// Goes on with the filter for so many keys or places, at most. Returns whether it is there. The hashes are those that it was begun with; they may
+    /// be put into another order, and lose what they have twice.
+    pub(crate) fn advance(&mut self, hashes: &mut Vec<u64>, step_count: usize) -> bool {
+        self.phase = match self.phase {
+            Phase::Placing(done) => self.place(&hashes[done..], step_count).map_or(Phase::Done, |count| {
+                if done + count < hashes.len() { Phase::Placing(done + count) } else { Phase::Seeking(0) }
+            }),
+            Phase::Seeking(done) => self.seek(done, step_count),
+            Phase::TakingOff => match self.take_off(step_count) {
+                false => Phase::TakingOff,
+                true if self.taken.len() == hashes.len() => {
+                    self.fingerprints.resize(self.counts.len(), 0);
+                    Phase::Assigning(self.taken.len())
+                }
+                true => Phase::Done,
+            },
+            Phase::Assigning(left) => self.assign(left, step_count),
+            Phase::Done => Phase::Done,
+        };
+        let is_done = matches!(self.phase, Phase::Done);
+        is_done && (!self.fingerprints.is_empty() || !self.try_next_seed(hashes))
+    }
+
+    /// The filter that was built last: no segments, and no fingerprints, if there can be none.
+    pub(crate) fn built(&self) -> (FilterShape, &[u8]) {
+        assert!(matches!(self.phase, Phase::Done), "the filter is being built");
+        let shape = if self.fingerprints.is_empty() { FilterShape::default() } else { self.shape };
+        (shape, &self.fingerprints)
+    }
+
+    fn try_seed(&mut self) {
+        self.shape.seed = mix(self.attempt, 0x9E37_79B9_7F4A_7C15);
+        let len = self.shape.len().expect("the shape was made here");
         self.counts.clear();
         self.counts.resize(len, 0);
         self.sums.clear();
         self.sums.resize(len, 0);
-        for hash in hashes {
-            let mixed = mix(*hash, shape.seed);
-            for place in shape.places(mixed) {
-                // With more keys than the counter counts there is no filter of this seed.
-                let Some(count) = self.counts[place].checked_add(1) else { return false };
-                self.counts[place] = count;
+        self.taken.clear();
+        self.single.clear();
+        self.fingerprints.clear();
+        self.phase = Phase::Placing(0);
+    }
+
+    /// Begins again with the next seed. Returns whether there is one left to try.
+    fn try_next_seed(&mut self, hashes: &mut Vec<u64>) -> bool {
+        self.attempt += 1;
+        if self.attempt >= 2 * SEED_COUNT_MAX {
+            return false;
+        }
+        if self.attempt == SEED_COUNT_MAX {
+            hashes.sort_unstable();
+            hashes.dedup();
+        }
+        self.try_seed();
+        true
+    }
+
+    /// Puts keys on their places, the first of those that are left. Returns how many; `None` if there is no filter of this seed: the counter of a place
+    /// counts no more.
+    fn place(&mut self, left: &[u64], step_count: usize) -> Option<usize> {
+        let step = &left[..left.len().min(step_count)];
+        for hash in step {
+            let mixed = mix(*hash, self.shape.seed);
+            for place in self.shape.places(mixed) {
+                self.counts[place] = self.counts[place].checked_add(1)?;
                 self.sums[place] ^= mixed;
             }
         }
-        self.taken.clear();
-        self.single.clear();
-        self.single.extend((0..to_u32(len)).filter(|place| self.counts[*place as usize] == 1));
-        while let Some(place) = self.single.pop() {
+        Some(step.len())
+    }
+
+    fn seek(&mut self, done: usize, step_count: usize) -> Phase {
+        let end = done.saturating_add(step_count).min(self.counts.len());
+        self.single.extend((done..end).filter(|place| self.counts[*place] == 1).map(to_u32));
+        if end < self.counts.len() { Phase::Seeking(end) } else { Phase::TakingOff }
+    }
+
+    /// Takes off keys that are alone on one of their places. Returns whether there are none left.
+    fn take_off(&mut self, step_count: usize) -> bool {
+        for _ in 0..step_count {
+            let Some(place) = self.single.pop() else { return true };
             if self.counts[place as usize] != 1 {
                 continue;
             }
             let mixed = self.sums[place as usize];
             self.taken.push((mixed, place));
-            for other in shape.places(mixed) {
+            for other in self.shape.places(mixed) {
                 self.counts[other] -= 1;
                 self.sums[other] ^= mixed;
                 if self.counts[other] == 1 {
@@ -171,19 +248,19 @@ impl FilterBuilder {
                 }
             }
         }
-        self.taken.len() == hashes.len()
+        self.single.is_empty()
     }
 
-    /// Gives fingerprints to places, last taken first: the others of a key are settled when its own is.
-    fn assign(&mut self, shape: FilterShape) {
-        self.fingerprints.clear();
-        self.fingerprints.resize(shape.len().expect("the shape was made here"), 0);
-        for (mixed, own) in self.taken.iter().rev() {
-            let [first, second, third] = shape.places(*mixed);
+    /// Gives fingerprints to places.
+    fn assign(&mut self, left: usize, step_count: usize) -> Phase {
+        let begin = left.saturating_sub(step_count);
+        for (mixed, own) in self.taken[begin..left].iter().rev() {
+            let [first, second, third] = self.shape.places(*mixed);
             let of_all = self.fingerprints[first] ^ self.fingerprints[second] ^ self.fingerprints[third];
             // The own place is still zero: what is missing goes there.
             self.fingerprints[*own as usize] = of_all ^ fingerprint(*mixed);
         }
+        if begin > 0 { Phase::Assigning(begin) } else { Phase::Done }
     }
 }
 
@@ -212,6 +289,26 @@ mod tests {
                 let bits_max = if count < 10_000 { 11.5 } else { 10.2 };
                 assert!(wrong_count < 500 && bits < bits_max, "{wrong_count} wrong, {bits} bits");
             }
+        }
+    }
+
+    #[test]
+    fn in_steps_it_is_the_same_filter_and_no_step_is_longer_than_it_may_be() {
+        const KEY_COUNT: usize = 10_240;
+        let mut random = Rng::with_seed(4);
+        let mut hashes: Vec<u64> = (0..KEY_COUNT).map(|_| random.u64(..)).collect();
+        let (mut builder, mut at_once) = (FilterBuilder::default(), FilterBuilder::default());
+        let (shape, fingerprints) = at_once.build(&mut hashes);
+        for step_count in [100, 2_048] {
+            let mut step_number = 1;
+            builder.begin(&hashes);
+            while !builder.advance(&mut hashes, step_count) {
+                step_number += 1;
+            }
+            assert_eq!(builder.built(), (shape, fingerprints));
+            // Keys are placed, places looked at, keys taken off, fingerprints given.
+            let work_count = 3 * KEY_COUNT + fingerprints.len();
+            assert!(step_number >= work_count / step_count, "{step_number} steps of {step_count}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! after page.
 
 use crate::bytes::{put, to_u32};
-use crate::filter::FilterBuilder;
+use crate::filter::FilterShape;
 use crate::index_page::{END_BYTES, HEADER_BYTES};
 use crate::seal::{BlockRef, REF_BYTES};
 
@@ -35,13 +35,9 @@ impl PageBuilder {
         self.ends.push(to_u32(self.separators.len()));
     }
 
-    /// Completes the payload, with a filter over `hashes` if there are any. The builder is empty afterwards.
-    pub(crate) fn finish(&mut self, filter: &mut FilterBuilder, hashes: &mut Vec<u64>) -> &[u8] {
+    /// Completes the payload, with a filter; the default is none. The builder is empty afterwards.
+    pub(crate) fn finish(&mut self, (shape, fingerprints): (FilterShape, &[u8])) -> &[u8] {
         assert!(!self.blocks.is_empty(), "a page leads to a block");
-        let (shape, fingerprints) = match hashes.is_empty() {
-            true => Default::default(),
-            false => filter.build(hashes),
-        };
         let count = self.blocks.len();
         let payload_bytes = HEADER_BYTES + count * (REF_BYTES + END_BYTES) + self.separators.len() + fingerprints.len();
         self.bytes.clear();
@@ -71,7 +67,7 @@ impl PageBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::{SoughtKey, filter_hash};
+    use crate::filter::{FilterBuilder, SoughtKey, filter_hash};
     use crate::index_page::IndexPage;
     use fastrand::Rng;
 
@@ -81,8 +77,10 @@ mod tests {
             let unit = to_u32(number * 3);
             builder.push(separator, BlockRef { unit, units: 3, checksum: number as u64 });
         }
-        let mut hashes = keys.iter().map(|key| filter_hash(key)).collect();
-        builder.finish(&mut FilterBuilder::default(), &mut hashes).to_vec()
+        let mut hashes: Vec<u64> = keys.iter().map(|key| filter_hash(key)).collect();
+        let mut filter = FilterBuilder::default();
+        let filter = if hashes.is_empty() { Default::default() } else { filter.build(&mut hashes) };
+        builder.finish(filter).to_vec()
     }
 
     #[test]

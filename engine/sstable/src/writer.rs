@@ -24,6 +24,7 @@ pub fn parse_file_name(name: &str) -> Option<FileId> {
 /// A file that is being written. Dropped before `finish`, or after an error, it leaves a file behind that nothing names: whoever
 /// made it removes it.
 pub struct TableWriter {
+    runtime: Runtime,
     builder: Builder,
     file: File,
 }
@@ -37,7 +38,8 @@ impl TableWriter {
         seal: FileSeal,
     ) -> Result<TableWriter, FileError> {
         let path = directory.join(file_name(file));
-        Ok(TableWriter { builder: Builder::new(file, seal), file: runtime.create_file(&path, 0).await? })
+        let made = runtime.create_file(&path, 0).await?;
+        Ok(TableWriter { runtime: runtime.clone(), builder: Builder::new(file, seal), file: made })
     }
 
     /// Adds an entry; its key is greater than those before it. The caller writes from time to time.
@@ -55,8 +57,11 @@ impl TableWriter {
         self.builder.file_bytes()
     }
 
-    /// Writes what is complete. Cheap where nothing is.
+    /// Writes what is complete. Cheap where nothing is; others have their turn between the steps of what takes long.
     pub async fn write(&mut self) -> Result<(), FileError> {
+        while self.builder.advance() {
+            self.runtime.yield_now().await;
+        }
         while let Some(Chunk { offset, buffer }) = self.builder.take_chunk() {
             self.file.extend_to(offset + buffer.len() as u64).await?;
             let (buffer, written) = self.file.write_at(offset, buffer).await;
@@ -68,6 +73,8 @@ impl TableWriter {
 
     /// Completes the file, which has an entry. When this returns its bytes, its length and its name are durable.
     pub async fn finish(mut self) -> Result<TableRecord, FileError> {
+        self.builder.end();
+        self.write().await?;
         let record = self.builder.finish();
         self.write().await?;
         self.file.sync().await?;
