@@ -5,9 +5,12 @@
 //! other cores nor needed by them.
 //!
 //! ```text
-//! slots   | tag, place | HEAD | tag, place | tag, place | ...     a power of two; HEAD: nobody
-//!           ^ a key's place is its tag's low bits, or the next free slot behind it
+//! parts     0                                    1         ...    a key's part is its tag's high bits
+//! slots   | tag, place | HEAD | tag, place | ... |                a power of two; HEAD: nobody
+//!           ^ a key's slot is its tag's low bits, or the next free slot behind it
 //! ```
+//!
+//! Each part grows by itself, so that no insert has to put all keys into new slots: with two hundred thousand of them that takes milliseconds.
 //!
 //! Not here: the nodes themselves, which the writer resolves and compares.
 
@@ -16,15 +19,23 @@ use crate::node::prefetch;
 use std::ptr::NonNull;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Slots that the first insert makes room for.
-const SLOT_COUNT_MIN: usize = 64;
+/// Slots that the first insert into a part makes room for.
+const SLOT_COUNT_MIN: usize = 8;
+/// Bits of a tag that say which part its key is in.
+const PART_BITS: u32 = 5;
 
 /// Places of nodes by the tag of their keys.
+#[derive(Default)]
+pub(crate) struct KeyIndex {
+    parts: [Part; 1 << PART_BITS],
+}
+
+/// The keys whose tags begin alike.
 ///
 /// Invariants: 1. The count of slots is 0 or a power of two, and at most three of four are taken. 2. Between a tag's first
 /// slot and the slot that it is in, none is free.
 #[derive(Default)]
-pub(crate) struct KeyIndex {
+struct Part {
     slots: Vec<Slot>,
     taken_count: usize,
 }
@@ -55,31 +66,44 @@ impl KeyTag {
     fn slot(self, mask: usize) -> usize {
         self.0 as usize & mask
     }
+
+    #[inline]
+    fn part(self) -> usize {
+        (self.0 >> (u32::BITS - PART_BITS)) as usize
+    }
 }
 
 impl KeyIndex {
     /// Bytes that it holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.len() * size_of::<Slot>()
+        self.parts.iter().map(|part| part.slots.len() * size_of::<Slot>()).sum()
     }
 
     /// The place of the node with the tag for which `is_wanted` holds.
     #[inline]
     pub(crate) fn find(&self, tag: KeyTag, is_wanted: impl Fn(Place) -> bool) -> Option<Place> {
-        let slot = self.seek(tag, is_wanted)?;
-        Some(self.slots[slot].place).filter(|place| *place != Place::HEAD)
+        let part = &self.parts[tag.part()];
+        let slot = part.seek(tag, is_wanted)?;
+        Some(part.slots[slot].place).filter(|place| *place != Place::HEAD)
     }
 
     /// Asks for the cache line of the first slot that a read of `tag` looks at.
     #[inline]
     pub(crate) fn prefetch(&self, tag: KeyTag) {
-        if let Some(slot) = self.slots.get(tag.slot(self.slots.len().wrapping_sub(1))) {
+        let slots = &self.parts[tag.part()].slots;
+        if let Some(slot) = slots.get(tag.slot(slots.len().wrapping_sub(1))) {
             prefetch(NonNull::from(slot).cast());
         }
     }
 
     /// Adds a node whose key is not in the index yet.
     pub(crate) fn add(&mut self, tag: KeyTag, place: Place) {
+        self.parts[tag.part()].add(tag, place);
+    }
+}
+
+impl Part {
+    fn add(&mut self, tag: KeyTag, place: Place) {
         if (self.taken_count + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
@@ -109,5 +133,32 @@ impl KeyIndex {
             let free = self.seek(taken.tag, |_| false).expect("there are slots");
             self.slots[free] = taken;
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_found_and_no_insert_puts_more_than_a_part_into_new_slots() {
+        const KEY_COUNT: u32 = 200_000;
+        let mut index = KeyIndex::default();
+        let tag = |number: u32| KeyTag::of(&number.to_le_bytes());
+        let mut moved_count_max = 0;
+        for number in 1..=KEY_COUNT {
+            let part = &index.parts[tag(number).part()];
+            let (slot_count, taken_count) = (part.slots.len(), part.taken_count);
+            index.add(tag(number), Place::from_bits(number));
+            if index.parts[tag(number).part()].slots.len() > slot_count {
+                moved_count_max = moved_count_max.max(taken_count);
+            }
+        }
+        assert!(moved_count_max < 8_192, "{moved_count_max} keys were put into new slots at once");
+        for number in 1..=KEY_COUNT {
+            let found = index.find(tag(number), |place| place.bits() == number);
+            assert_eq!(found.map(Place::bits), Some(number));
+        }
+        assert!(index.find(tag(KEY_COUNT + 1), |place| place.bits() > KEY_COUNT).is_none());
     }
 }
