@@ -4,11 +4,14 @@
 //! | memtables: up to a half | open files, collections: what they need | cache: the rest, a tenth at least | buffers, allocator, what merges hold: three tenths |
 //! ```
 //!
+//! What memtables have left stays for those to come, up to two flushes of it: fetching memory from the kernel, and giving it back, would keep the core from turning.
+//!
 //! Memtables that reach a quarter of what data has ask for a flush; at a half writes are held until one is done. The cache gives way.
 //!
 //! What buffers and the allocator leave is seen, not known: when the process comes near to its limit, data has less until it is back, and then again what it had.
 
 use foldhash::fast::FixedState;
+use memtable::SpareChunks;
 use model::table::PartitionId;
 use partition::{Partition, Reads};
 use runtime::Instant;
@@ -50,6 +53,8 @@ pub(crate) struct Budget {
     unflushed_bytes: u64,
     fixed_bytes: u64,
     cache_bytes: u64,
+    /// What memtables have left.
+    spare: SpareChunks,
 }
 
 impl Budget {
@@ -64,7 +69,18 @@ impl Budget {
             unflushed_bytes: 0,
             fixed_bytes: 0,
             cache_bytes: 0,
+            spare: SpareChunks::keeping(),
         }
+    }
+
+    /// Where the memory of this worker's memtables comes from.
+    pub(crate) fn spare(&self) -> SpareChunks {
+        self.spare.clone()
+    }
+
+    /// Gives back some of what memtables have left, if it is too much. At each turn, for it is a bounded piece of work.
+    pub(crate) fn release_spare(&self) {
+        self.spare.release_above(to_usize(2 * self.flush_bytes()));
     }
 
     /// What the cache may have before anything else is there.
@@ -123,6 +139,7 @@ impl Budget {
         self.memtable_bytes = partitions.values().map(|partition| partition.memtable_bytes() as u64).sum();
         self.unflushed_bytes = partitions.values().map(|partition| partition.unflushed_bytes() as u64).sum();
         self.fixed_bytes = partitions.values().map(|partition| partition.fixed_memory_bytes() as u64).sum();
+        self.fixed_bytes += self.spare.bytes() as u64;
         let left = self.bytes_max.saturating_sub(self.memtable_bytes + self.fixed_bytes);
         reads.cache().set_bytes_max(to_usize(left.max(self.bytes_max / CACHE_SHARE)));
         self.cache_bytes = reads.memory_bytes() as u64;

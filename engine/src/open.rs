@@ -159,7 +159,8 @@ impl Engine {
         let mesh = runtime.mesh(ports, &signal);
         let core = runtime.core();
         let core_count = runtime.core_count() as u64;
-        let mut recovery = Recovery::new(core, partition_options(&runtime, options.expiry_delay_ms));
+        let budget = Budget::new(options.memory_bytes_max, core_count);
+        let mut recovery = Recovery::new(core, partition_options(&runtime, &budget, options.expiry_delay_ms));
         check_directories(&runtime, &options.data_directories).await?;
         let locks = lock_directories(&runtime, &options.data_directories).await?;
         let mut outbox = Outbox::new(runtime.core_count());
@@ -189,7 +190,6 @@ impl Engine {
         let directories = create_folders(&runtime, &options.data_directories).await?;
         let storage =
             Storage { runtime: runtime.clone(), journal: journal.clone(), directories, pace: Pace::default() };
-        let budget = Budget::new(options.memory_bytes_max, core_count);
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
         let catalog = control.zip(keeper);
@@ -215,7 +215,7 @@ impl Engine {
 
     /// How this worker's partitions are made.
     pub(crate) fn partition_options(&self) -> PartitionOptions {
-        partition_options(&self.runtime, self.expiry_delay_ms)
+        partition_options(&self.runtime, &self.budget, self.expiry_delay_ms)
     }
 
     /// The exchange at start that this file's front page draws.
@@ -371,9 +371,9 @@ impl Recovery {
         match &mut self.catalog {
             Some(catalog) if group == CATALOG_GROUP => catalog.visit(record, location, liveness),
             _ => {
-                let options = self.options;
+                let options = &self.options;
                 let opening = self.openings.entry(group);
-                let opening = opening.or_insert_with(|| Opening::new(PartitionId(group.0), options));
+                let opening = opening.or_insert_with(|| Opening::new(PartitionId(group.0), options.clone()));
                 opening.visit(record, location, liveness)
             }
         }
@@ -381,9 +381,9 @@ impl Recovery {
     }
 }
 
-fn partition_options(runtime: &Runtime, expiry_delay_ms: u64) -> PartitionOptions {
+fn partition_options(runtime: &Runtime, budget: &Budget, expiry_delay_ms: u64) -> PartitionOptions {
     PartitionOptions {
-        memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance() },
+        memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance(), spare: budget.spare() },
         collection_bytes_max: ITEM_COLLECTION_BYTES_MAX,
         expiry_delay_ms,
     }

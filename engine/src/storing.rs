@@ -132,6 +132,7 @@ impl Engine {
         let finished = self.storing.finished.take();
         let has_finished = !finished.is_empty();
         finished.into_iter().for_each(|done| self.finish_storing(done));
+        self.budget.release_spare();
         self.storing.turn_count = self.storing.turn_count.saturating_sub(1);
         if self.storing.turn_count > 0 && !has_finished {
             return;

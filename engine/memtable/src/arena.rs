@@ -11,11 +11,12 @@
 //!
 //! A place in the arena is a [`Place`]: 8 bits of chunk, 20 bits of unit within the chunk. The writer's end is
 //! [`Space`], which fills chunks; the shared end is [`Chunks`], which turns a place into a pointer. There is
-//! no free list: nothing is given back before the memtable is dropped. Chunks of the full size lie in huge pages where the kernel has some: a
+//! no free list: nothing is given back before the memtable is dropped, and then to those that come after it (`spare.rs`). Chunks of the full size lie in huge pages where the kernel has some: a
 //! lookup goes anywhere in a memtable, and with pages of 4 KiB each step of it misses the processor's table of pages as well as its cache.
 //!
 //! Not here: what lies in the memory (`node.rs`), who may reach it (`memtable.rs`).
 
+use crate::spare::SpareChunks;
 use crate::sync::{AtomicPtr, Ordering};
 use rustix::mm::{Advice, madvise};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -87,6 +88,40 @@ impl Place {
     }
 }
 
+/// The number of a chunk's size: from `DOUBLING_COUNT` on they are all alike.
+fn size_of_chunk(chunk: usize) -> usize {
+    chunk.min(DOUBLING_COUNT)
+}
+
+/// How a chunk of the size's number is allocated, if the arena's bound does not cut it.
+pub(crate) fn nominal_layout(size: usize) -> Layout {
+    layout_of(CHUNK_BYTES_MIN << size)
+}
+
+fn layout_of(bytes: usize) -> Layout {
+    let align = if bytes == CHUNK_BYTES_MAX { CHUNK_BYTES_MAX } else { 64 };
+    Layout::from_size_align(bytes, align).expect("a chunk is small and its alignment a power of two")
+}
+
+/// Memory for a chunk, uninitialised.
+pub(crate) fn allocate_chunk(layout: Layout) -> NonNull<u8> {
+    assert!(layout.size() > 0, "no chunk is empty");
+    // SAFETY: the layout is not empty.
+    let Some(chunk) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+    advise(chunk.as_ptr(), layout, Advice::LinuxHugepage);
+    chunk
+}
+
+/// Gives the memory of a chunk back to the allocator.
+///
+/// # Safety
+/// It came from `allocate_chunk` with this layout, and nobody uses it any more.
+pub(crate) unsafe fn free_chunk(chunk: NonNull<u8>, layout: Layout) {
+    advise(chunk.as_ptr(), layout, Advice::LinuxNoHugepage);
+    // SAFETY: the caller's promise.
+    unsafe { dealloc(chunk.as_ptr(), layout) };
+}
+
 /// Bytes in all chunks before number `chunk`, were there no bound.
 const fn chunk_start(chunk: usize) -> usize {
     if chunk <= DOUBLING_COUNT {
@@ -104,15 +139,17 @@ pub(crate) struct Chunks {
     chunks: Box<[AtomicPtr<u8>]>,
     /// The chunks together never hold more.
     bytes_max: usize,
+    /// Where chunks come from, and go to.
+    spare: SpareChunks,
 }
 
 impl Chunks {
     /// An arena that will hold at most `bytes_max` bytes; it holds none yet.
-    pub(crate) fn new(bytes_max: usize) -> Chunks {
+    pub(crate) fn new(bytes_max: usize, spare: SpareChunks) -> Chunks {
         let bytes_max = bytes_max & !(UNIT_BYTES - 1);
         let count = (0..CHUNK_COUNT_MAX).find(|chunk| chunk_start(*chunk) >= bytes_max).unwrap_or(CHUNK_COUNT_MAX);
         let chunks = (0..count).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
-        Chunks { chunks, bytes_max }
+        Chunks { chunks, bytes_max, spare }
     }
 
     /// The memory at `place`, which lies in a chunk that this thread has come to know by following a link.
@@ -132,9 +169,12 @@ impl Chunks {
 
     fn layout(&self, chunk: usize) -> Layout {
         let start = chunk_start(chunk);
-        let end = chunk_start(chunk + 1).min(self.bytes_max);
-        let align = if end - start == CHUNK_BYTES_MAX { CHUNK_BYTES_MAX } else { 64 };
-        Layout::from_size_align(end - start, align).expect("a chunk is small and its alignment a power of two")
+        layout_of(chunk_start(chunk + 1).min(self.bytes_max) - start)
+    }
+
+    /// Whether the arena's bound cuts the chunk, so that no other arena could use it.
+    fn is_cut(&self, chunk: usize) -> bool {
+        self.layout(chunk) != nominal_layout(size_of_chunk(chunk))
     }
 
     /// Bytes of the fixed part: the table of chunks.
@@ -148,12 +188,13 @@ impl Drop for Chunks {
         for (number, chunk) in self.chunks.iter().enumerate() {
             // Relaxed: whoever drops the memtable holds its last handle, and the counter of handles (or the epoch)
             // ordered every use before this.
-            let pointer = chunk.load(Ordering::Relaxed);
-            if !pointer.is_null() {
-                advise(pointer, self.layout(number), Advice::LinuxNoHugepage);
-                // SAFETY: invariant 1: this memory came from `alloc` with this very layout, and is freed once: `drop`
-                // has the last reference.
-                unsafe { dealloc(pointer, self.layout(number)) };
+            let Some(pointer) = NonNull::new(chunk.load(Ordering::Relaxed)) else { continue };
+            if self.is_cut(number) {
+                // SAFETY: invariant 1: `Space::grow` allocated it with this layout; and it goes once, for `drop` has the last reference.
+                unsafe { free_chunk(pointer, self.layout(number)) };
+            } else {
+                // SAFETY: as above, but that `Space::grow` took it from there.
+                unsafe { self.spare.put(size_of_chunk(number), pointer) };
             }
         }
     }
@@ -191,14 +232,12 @@ impl Space {
         let first = if self.chunk_bytes == 0 { 0 } else { self.chunk + 1 };
         let next = (first..chunks.chunks.len()).find(|chunk| chunks.layout(*chunk).size() >= bytes)?;
         let layout = chunks.layout(next);
-        // SAFETY: the layout is at least `bytes` long, so not empty.
-        let pointer = unsafe { alloc(layout) };
-        if pointer.is_null() {
-            handle_alloc_error(layout);
-        }
-        advise(pointer, layout, Advice::LinuxHugepage);
+        let pointer = match chunks.is_cut(next) {
+            true => allocate_chunk(layout),
+            false => chunks.spare.take(size_of_chunk(next)),
+        };
         // Relaxed: published by the Release in `Memtable::link` of the first node in this chunk.
-        chunks.chunks[next].store(pointer, Ordering::Relaxed);
+        chunks.chunks[next].store(pointer.as_ptr(), Ordering::Relaxed);
         self.chunk = next;
         self.taken_bytes = 0;
         self.chunk_bytes = layout.size();
@@ -218,7 +257,7 @@ fn advise(chunk: *mut u8, layout: Layout, advice: Advice) {
 
 /// The largest piece that an empty arena of this bound can hold.
 pub(crate) fn piece_bytes_max(bytes_max: usize) -> usize {
-    let chunks = Chunks::new(bytes_max);
+    let chunks = Chunks::new(bytes_max, SpareChunks::default());
     (0..chunks.chunks.len()).map(|chunk| chunks.layout(chunk).size()).max().unwrap_or(0)
 }
 
@@ -229,7 +268,7 @@ mod tests {
     #[test]
     fn chunks_fill_the_bound_exactly() {
         for bytes_max in [64, 4096, 4104, 100_000, 4 << 20, 16 << 20, ARENA_BYTES_MAX] {
-            let chunks = Chunks::new(bytes_max);
+            let chunks = Chunks::new(bytes_max, SpareChunks::default());
             let total: usize = (0..chunks.chunks.len()).map(|chunk| chunks.layout(chunk).size()).sum();
             assert_eq!(total, bytes_max);
         }
@@ -246,7 +285,7 @@ mod tests {
 
     #[test]
     fn pieces_do_not_overlap_and_the_bound_holds() {
-        let chunks = Chunks::new(64 << 10);
+        let chunks = Chunks::new(64 << 10, SpareChunks::default());
         let mut space = Space::new();
         let mut taken: Vec<(usize, usize)> = Vec::new();
         for round in 0.. {

@@ -28,6 +28,7 @@ mod node;
 mod position;
 mod range;
 mod set;
+mod spare;
 mod sync;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use memtable::{Memtable, MemtableOptions, Reader};
 pub use merge::{Live, Merge, find_newest};
 pub use range::{Direction, Forward, KeySpan, Range, Reverse, Walk};
 pub use set::{Pinned, SetPublisher, SetReader};
+pub use spare::SpareChunks;
 pub use writer::{InsertRefused, KEY_BYTES_MAX, PrefetchStep, Writer};
 
 /// What a version of a key is.
@@ -66,4 +68,5 @@ const _: () = {
     is_send::<SetPublisher>();
     is_shared::<Reader>();
     is_shared::<SetReader>();
+    is_shared::<SpareChunks>();
 };

@@ -17,6 +17,7 @@ use crate::arena::{ARENA_BYTES_MAX, Chunks, Place};
 use crate::node::{Head, LinkWord, Node, prefetch};
 use crate::position::{Position, Verdict};
 use crate::range::{KeySpan, Range};
+use crate::spare::SpareChunks;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 use crate::writer::Writer;
 use crate::{Entry, Found};
@@ -57,10 +58,15 @@ impl Memtable {
     /// An empty memtable: the end that inserts, and a first end that reads. It holds no arena memory yet.
     #[expect(clippy::new_ret_no_self, reason = "a memtable exists only between its two ends")]
     pub fn new(options: MemtableOptions) -> (Writer, Reader) {
+        Memtable::with_spare(options, SpareChunks::default())
+    }
+
+    /// An empty memtable that takes its memory from `spare`, and leaves it there.
+    pub fn with_spare(options: MemtableOptions, spare: SpareChunks) -> (Writer, Reader) {
         let bytes_max = options.bytes_max.min(ARENA_BYTES_MAX);
         let table = Arc::new(Memtable {
             head: Head::new(),
-            chunks: Chunks::new(bytes_max),
+            chunks: Chunks::new(bytes_max, spare),
             height: AtomicUsize::new(1),
             entry_count: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),

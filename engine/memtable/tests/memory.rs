@@ -1,7 +1,7 @@
 //! What a memtable takes, its bound, and when it gives its memory back: measured by counting what is allocated.
 #![cfg(not(loom))]
 
-use memtable::{Entry, InsertRefused, KEY_BYTES_MAX, Memtable, MemtableOptions, SetPublisher, Writer};
+use memtable::{Entry, InsertRefused, KEY_BYTES_MAX, Memtable, MemtableOptions, SetPublisher, SpareChunks, Writer};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard};
@@ -126,6 +126,38 @@ fn what_never_fits_is_told_from_what_does_not_fit_now() {
         writer.insert(b"large", version, Entry::Put(&item)).unwrap();
     }
     assert_eq!(reader.get(b"large", 3), Some(Entry::Put(&item)));
+}
+
+#[test]
+fn memtables_live_of_what_earlier_ones_have_left_and_the_rest_goes_chunk_by_chunk() {
+    const TABLE_BYTES: usize = 6 << 20;
+    let _alone = alone();
+    let before = held_bytes();
+    let spare = SpareChunks::keeping();
+    let filled = || {
+        let (mut writer, _) = Memtable::with_spare(options(TABLE_BYTES), spare.clone());
+        assert!(fill(&mut writer, 24) > 1000);
+        writer
+    };
+    drop(filled());
+    let kept = spare.bytes();
+    assert!(kept > TABLE_BYTES - (2 << 20) && kept <= TABLE_BYTES, "{kept} bytes of {TABLE_BYTES} kept");
+    let next = filled();
+    assert_eq!(spare.bytes(), 0, "the next one has all of it");
+    let held = held_bytes() - before;
+    assert!(held.abs_diff(next.bytes() + next.index_bytes()) < NOISE_BYTES_MAX, "{held} held");
+    drop(next);
+    let mut left = spare.bytes();
+    while left > 1 << 20 {
+        spare.release_above(1 << 20);
+        assert!(left - spare.bytes() <= 2 << 20, "one chunk at a time");
+        assert!(spare.bytes() < left, "one each time");
+        left = spare.bytes();
+    }
+    spare.release_above(1 << 20);
+    assert_eq!(spare.bytes(), left, "what may stay stays");
+    drop(spare);
+    assert!(held_bytes().abs_diff(before) < NOISE_BYTES_MAX, "the last handle gives back what is left");
 }
 
 #[test]

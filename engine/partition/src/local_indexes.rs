@@ -38,7 +38,7 @@ impl LocalIndexes {
     /// Makes sure that there are as many.
     pub(crate) fn make(&mut self, count: usize) {
         while self.sets.len() < count {
-            self.sets.push(TableSet::new(Content::Entries, self.options));
+            self.sets.push(TableSet::new(Content::Entries, self.options.clone()));
         }
     }
 

@@ -86,11 +86,11 @@ impl Opening {
     pub fn new(id: PartitionId, options: PartitionOptions) -> Self {
         Self {
             id,
-            options,
+            options: options.clone(),
             recovered: RecoveredGroup::new(),
-            items: Items::new(id, options.memtables),
-            local_indexes: LocalIndexes::new(options.memtables),
-            collections: Collections::new(options.memtables),
+            items: Items::new(id, options.memtables.clone()),
+            local_indexes: LocalIndexes::new(options.memtables.clone()),
+            collections: Collections::new(options.memtables.clone()),
             due_entries: TableSet::new(Content::Entries, options.memtables),
             checkpoint: None,
             deltas: VecDeque::new(),

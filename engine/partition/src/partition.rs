@@ -28,7 +28,7 @@ use std::sync::Arc;
 const RECORD_OVERHEAD_BYTES: u64 = 112;
 
 /// How partitions are made. The same for all of a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PartitionOptions {
     /// Of the memtables of the items and of each index.
     pub memtables: MemtablesOptions,
@@ -438,7 +438,7 @@ impl Partition {
             return;
         }
         self.due_times_count += 1;
-        let (generation, options) = (self.due_times_count, self.options.memtables);
+        let (generation, options) = (self.due_times_count, self.options.memtables.clone());
         if let Some(earlier) = self.due_times.take() {
             self.files.let_go(earlier.entries.runs());
         }

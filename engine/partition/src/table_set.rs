@@ -16,7 +16,7 @@ use crate::walk::Walk;
 use journal::{Location, SegmentId};
 use memtable::{
     Direction, Entry, Found, InsertRefused, KeySpan, KeyTag, Memtable, MemtableOptions, Merge, PrefetchStep, Reader,
-    Writer,
+    SpareChunks, Writer,
 };
 use model::table::PartitionId;
 use sstable::{JournalPlace, SoughtKey};
@@ -25,19 +25,22 @@ use std::collections::BTreeSet;
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
 pub(crate) const NEWEST: u64 = u64::MAX;
 
-/// Limits of the memtables of one set.
-#[derive(Clone, Copy, Debug)]
+/// Limits of the memtables of one set, and where their memory comes from.
+#[derive(Clone, Debug)]
 pub struct MemtablesOptions {
     /// Size at which a memtable is frozen whatever it holds, in bytes.
     pub table_bytes_max: usize,
     /// Seed of the skiplists' tower heights.
     pub seed: u64,
+    /// Of the worker.
+    pub spare: SpareChunks,
 }
 
 impl MemtablesOptions {
     /// A new memtable.
-    fn create(self) -> Writer {
-        Memtable::new(MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed }).0
+    fn create(&self) -> Writer {
+        let options = MemtableOptions { bytes_max: self.table_bytes_max, seed: self.seed };
+        Memtable::with_spare(options, self.spare.clone()).0
     }
 }
 
@@ -352,7 +355,7 @@ impl TableSet {
 
     /// Keeps the versions above `version` alone; calls `leave` with what is left behind.
     pub(crate) fn keep_above(&mut self, version: u64, leave: &mut dyn FnMut(Found<'_>)) {
-        let kept = TableSet::new(self.content, self.options);
+        let kept = TableSet::new(self.content, self.options.clone());
         let mut earlier = std::mem::replace(self, kept);
         self.runs = std::mem::take(&mut earlier.runs);
         earlier.visit_versions(&mut |found| {
@@ -445,7 +448,7 @@ mod tests {
     fn every_version_that_no_file_will_hold_is_counted_once_whatever_becomes_of_flushes() {
         for seed in 0..20 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let options = MemtablesOptions { table_bytes_max: 2 << 10, seed };
+            let options = MemtablesOptions { table_bytes_max: 2 << 10, seed, spare: SpareChunks::default() };
             let mut versions = Versions { set: TableSet::new(Content::Items, options), next: 0 };
             for _ in 0..30 {
                 (0..random.u32(..60)).for_each(|_| versions.insert(&mut random));
@@ -459,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_version_that_a_file_is_about_to_name_is_told_when_a_newer_one_comes() {
-        let options = MemtablesOptions { table_bytes_max: 64 << 10, seed: 1 };
+        let options = MemtablesOptions { table_bytes_max: 64 << 10, seed: 1, spare: SpareChunks::default() };
         let mut set = TableSet::new(Content::Items, options);
         let insert = |set: &mut TableSet, offset: u32, item: &[u8]| {
             let location = Location { segment: SegmentId(1), offset, len: 8 };

@@ -5,6 +5,7 @@ mod world;
 
 use std::sync::Arc;
 
+use memtable::SpareChunks;
 use model::operation::{GetItem, Query, QueryRange, Scan};
 use model::table::{BillingMode, IndexProjection, OnDemandThroughput, ProvisionedThroughput};
 use model::{Error, ErrorDetail, ErrorKind, KeyRange, KeyType, TableDefinition, Value, ValueRef};
@@ -17,7 +18,10 @@ const BURST: u64 = 300;
 
 /// With room for the large items of these tests.
 fn roomy() -> PartitionOptions {
-    PartitionOptions { memtables: MemtablesOptions { table_bytes_max: 1 << 20, seed: 1 }, ..options() }
+    PartitionOptions {
+        memtables: MemtablesOptions { table_bytes_max: 1 << 20, seed: 1, spare: SpareChunks::default() },
+        ..options()
+    }
 }
 
 fn provisioned(read_capacity_units: u64, write_capacity_units: u64) -> TableDefinition {

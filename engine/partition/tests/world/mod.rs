@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use journal::{Journal, JournalOptions, Record, SegmentId};
+use memtable::SpareChunks;
 use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, ReturnValues};
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
@@ -53,7 +54,7 @@ pub(crate) struct Owner {
 
 pub(crate) fn options() -> PartitionOptions {
     PartitionOptions {
-        memtables: MemtablesOptions { table_bytes_max: 16 << 10, seed: 1 },
+        memtables: MemtablesOptions { table_bytes_max: 16 << 10, seed: 1, spare: SpareChunks::default() },
         collection_bytes_max: 10 << 30,
         expiry_delay_ms: 0,
     }
