@@ -8,6 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::fd::OwnedFd;
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     /// Kept between turns for their memory.
     pub(super) completions: Cell<Vec<Completion>>,
     pub(super) due: Cell<Vec<Waker>>,
+    /// Descriptors that nobody has any more: the next turn has them closed.
+    pub(super) closing: RefCell<Vec<OwnedFd>>,
     pub(super) polls_since_turn: Cell<u32>,
     /// The class of the task that is being polled.
     class: Cell<ShareClass>,
@@ -121,6 +124,7 @@ impl Core {
             is_driver_asleep: Cell::new(false),
             completions: Cell::default(),
             due: Cell::default(),
+            closing: RefCell::default(),
             polls_since_turn: Cell::new(0),
             class: Cell::new(ShareClass::Foreground),
             foreground: queue(FOREGROUND_SHARES, "foreground"),
@@ -253,6 +257,12 @@ impl Core {
         Operation::new(self.operations.clone(), index)
     }
 
+    /// Has the kernel's workers close a descriptor, in the next turn.
+    pub(super) fn close_soon(&self, descriptor: OwnedFd) {
+        self.closing.borrow_mut().push(descriptor);
+        self.call_driver();
+    }
+
     /// Drops all tasks, closes all sockets, and waits until the kernel holds nothing of this core.
     pub(super) fn shut_down(&self) {
         loop {
@@ -266,6 +276,7 @@ impl Core {
                 drop(future);
             }
         }
+        self.closing.take();
         self.quiesce();
         self.arrivals.borrow_mut().clear();
         self.sockets.borrow_mut().take();

@@ -12,13 +12,14 @@ use io_uring::{opcode, types};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::core::Core;
+use super::descriptor::FileDescriptor;
 use super::file::c_path;
 use super::operations::Payload;
 use crate::{DirectoryEntry, FileError};
 
 #[allow(clippy::unused_async, reason = "the same shape as on the simulated machine")]
 impl Core {
-    pub(crate) async fn create_directory(&self, path: &Path) -> Result<(), FileError> {
+    pub(crate) async fn create_directory(self: &Rc<Self>, path: &Path) -> Result<(), FileError> {
         let failed = |error: std::io::Error| FileError::from_io(path, "create directory", &error);
         let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         std::fs::create_dir_all(path).map_err(failed)?;
@@ -71,8 +72,8 @@ impl Core {
         unsafe { self.perform(entry, payload, from, "rename") }.await.map(drop)
     }
 
-    pub(crate) async fn sync_directory(&self, path: &Path) -> Result<(), FileError> {
-        let descriptor = Rc::new(open_directory(path)?);
+    pub(crate) async fn sync_directory(self: &Rc<Self>, path: &Path) -> Result<(), FileError> {
+        let descriptor = Rc::new(FileDescriptor::new(open_directory(path)?, self));
         let entry = opcode::Fsync::new(types::Fd(descriptor.as_raw_fd())).build();
         let payload = Payload { file: Some(descriptor), ..Payload::default() };
         // SAFETY: the entry holds no address, and the payload keeps its descriptor open.

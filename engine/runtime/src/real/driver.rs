@@ -22,13 +22,14 @@
 //! A task that computes for long without `yield_now` holds up its core; that too is seen by the watchdog.
 
 use std::future::poll_fn;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use glommio::io::PollableFd;
+use io_uring::squeue::Flags;
 use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, types};
 
@@ -125,6 +126,7 @@ impl Core {
         self.polls_since_turn.set(0);
         let mut due = self.due.take();
         let mut has_worked = self.advance_clocks(now, &mut due);
+        self.submit_closes();
         let mut completions = self.completions.take();
         {
             let mut ring = self.ring.borrow_mut();
@@ -160,6 +162,19 @@ impl Core {
             sockets.advance_clock(now, &mut self.ring.borrow_mut());
         }
         !due.is_empty()
+    }
+
+    fn submit_closes(&self) {
+        if self.closing.borrow().is_empty() {
+            return;
+        }
+        for descriptor in self.closing.take() {
+            // Not in the call itself, where the core would wait for it.
+            let entry = opcode::Close::new(types::Fd(descriptor.as_raw_fd())).build().flags(Flags::ASYNC);
+            let payload = Payload { closing: Some(descriptor), ..Payload::default() };
+            // SAFETY: the entry holds no address, and nobody but the payload has its descriptor. Nobody waits for it.
+            drop(unsafe { self.submit(entry, payload) });
+        }
     }
 
     fn handle_completions(&self, completions: &mut Vec<super::ring::Completion>, due: &mut Vec<std::task::Waker>) {

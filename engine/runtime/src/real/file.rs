@@ -18,6 +18,7 @@ use io_uring::squeue::Entry;
 use io_uring::types::{self, FsyncFlags};
 
 use super::core::Core;
+use super::descriptor::FileDescriptor;
 use super::flush_method;
 use super::operations::Payload;
 use crate::{BLOCK_BYTES, Buffer, FileError, FlushMethod};
@@ -32,7 +33,7 @@ const TRANSFER_BYTES_MAX: usize = 1 << 30;
 /// An open file.
 pub(crate) struct File {
     core: Rc<Core>,
-    descriptor: Rc<OwnedFd>,
+    descriptor: Rc<FileDescriptor>,
     path: PathBuf,
     len_bytes: Cell<u64>,
     flush_method: Arc<AtomicU8>,
@@ -264,7 +265,7 @@ impl Core {
             .flush_methods
             .of(descriptor.as_fd())
             .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
-        let descriptor = Rc::new(descriptor);
+        let descriptor = Rc::new(FileDescriptor::new(descriptor, self));
         Ok(File {
             core: self.clone(),
             descriptor,

@@ -15,6 +15,7 @@
 
 mod connection;
 mod core;
+mod descriptor;
 mod directory;
 mod doorbell;
 mod driver;

@@ -5,13 +5,14 @@
 
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use io_uring::types::Timespec;
 
+use super::descriptor::FileDescriptor;
 use crate::Buffer;
 
 /// What the kernel may read or write while the operation is in flight. Every field's heap memory stays where it is when
@@ -23,7 +24,9 @@ pub(crate) struct Payload {
     pub(crate) paths: Option<(CString, CString)>,
     pub(crate) timespec: Option<Box<Timespec>>,
     /// Keeps the descriptor open.
-    pub(crate) file: Option<Rc<OwnedFd>>,
+    pub(crate) file: Option<Rc<FileDescriptor>>,
+    /// What the operation closes; if it comes to nothing, it is closed with the payload.
+    pub(crate) closing: Option<OwnedFd>,
 }
 
 /// The slots of one core.
@@ -64,9 +67,13 @@ impl Operations {
     pub(crate) fn complete(&mut self, index: u32, result: i32) -> Aftermath {
         self.in_flight_count -= 1;
         let slot = std::mem::replace(&mut self.slots[index as usize], Slot::Free);
-        let Slot::InFlight { payload, waker, is_abandoned } = slot else {
+        let Slot::InFlight { mut payload, waker, is_abandoned } = slot else {
             panic!("operation {index} completed twice");
         };
+        if let Some(closed) = payload.closing.take_if(|_| result != -libc::ECANCELED) {
+            // The number is free, and may be another file's by now.
+            let _ = closed.into_raw_fd();
+        }
         if is_abandoned {
             self.free.push(index);
             return Aftermath { waker: None, _dropped: Some(payload) };

@@ -321,3 +321,39 @@ fn errors_are_sorted_by_what_to_do() {
     check(libc::EROFS, "no permission for write of /data/x");
     check(libc::EIO, "write of /data/x failed: Input/output error (os error 5)");
 }
+
+/// Descriptors of this process that lead to `path`, removed or not.
+fn descriptor_count(path: &std::path::Path) -> usize {
+    let links =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with(&*path.to_string_lossy())).count()
+}
+
+#[test]
+fn a_file_that_nobody_has_any_more_is_closed_by_others_and_soon() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("removed");
+    on_one_core(move |runtime| {
+        let path = path.clone();
+        async move {
+            let file = runtime.create_file(&path, 8 << 20).await.unwrap();
+            let other = file.clone();
+            drop(file);
+            runtime.yield_now().await;
+            assert_eq!(descriptor_count(&path), 1, "it is still used");
+            runtime.remove_file(&path).await.unwrap();
+            drop(other);
+            assert_eq!(descriptor_count(&path), 1, "not by the core itself");
+            while descriptor_count(&path) > 0 {
+                runtime.sleep(std::time::Duration::from_millis(1)).await;
+            }
+            // What is open when a core ends is closed then.
+            let left = runtime.create_file(&path, BLOCK).await.unwrap();
+            runtime.spawn(ShareClass::Background, async move {
+                let _left = left;
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    assert_eq!(descriptor_count(directory.path()), 0, "nothing is left open");
+}
