@@ -12,6 +12,7 @@
 use crate::effect::SetId;
 use crate::file_set::Snapshot;
 use crate::image::image_of;
+use crate::pace::{Pace, Slice};
 use crate::run::RunFiles;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{Content, NEWEST, place_of};
@@ -23,8 +24,6 @@ use std::collections::BTreeMap;
 /// Bytes of an item, in its stored encoding, up to which it is in the file itself: reading it takes one read and not two, and it is written twice, and again
 /// with each merge.
 pub(crate) const INLINE_BYTES_MAX: usize = 256;
-/// Keys that are written before others have their turn.
-const STEP_KEY_COUNT: usize = 128;
 
 /// Sums of records, by segment.
 pub(crate) type RecordSums = BTreeMap<SegmentId, RecordSum>;
@@ -100,16 +99,15 @@ async fn write_set(
 ) -> Result<(), StorageError> {
     set.superseded.iter().for_each(|(segment, sum)| add_sum(dead, *segment, *sum));
     let tables = set.tables.iter().map(|table| &**table);
-    for (number, found) in (0_usize..).zip(Merge::new(tables, KeySpan::ALL, NEWEST, Direction::Forward)) {
+    let mut slice = Slice::new(&storage.runtime, &Pace::default());
+    for found in Merge::new(tables, KeySpan::ALL, NEWEST, Direction::Forward) {
+        slice.step().await;
         let content = file_content(set.content, found);
         if set.content == Content::Items && !matches!(content, FileContent::InJournal { .. }) {
             note_dead(dead, image_of(found).location);
         }
         if content != FileContent::Tombstone || set.has_runs {
             writer.push(found.key, sstable::Entry { version: found.version, content }).await?;
-        }
-        if number % STEP_KEY_COUNT == STEP_KEY_COUNT - 1 {
-            storage.runtime.yield_now().await;
         }
     }
     Ok(())

@@ -3,13 +3,21 @@
 //! A core's background tasks go on by one slice in each turn of its loop, so the length of a slice decides what they get beside requests, and how long
 //! a request may have to wait for one. One a worker, shared by its merges. Deliberately not here: what is behind, and by how much (the engine).
 
+use runtime::{Instant, Runtime};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Keys of a slice while nothing is behind: a tenth of a millisecond or so.
 const KEY_COUNT_MIN: usize = 256;
-/// Keys of a slice at most: not more than a millisecond.
+/// Keys of a slice at most.
 const KEY_COUNT_MAX: usize = 1_536;
+/// Microseconds of a slice while nothing is behind, however many keys it has come to ...
+const SLICE_US_MIN: usize = 150;
+/// ... and at most.
+const SLICE_US_MAX: usize = 400;
+/// Keys between two looks at the clock.
+const LOOK_KEY_COUNT: usize = 16;
 /// Records that are read at one time, while nothing is behind ...
 const RECORD_COUNT_MIN: usize = 16;
 /// ... and at most.
@@ -35,6 +43,11 @@ impl Pace {
         self.between(KEY_COUNT_MIN, KEY_COUNT_MAX)
     }
 
+    /// How long others wait for their turn at most, where keys take longer than they should: memory that misses every cache, pages that are new.
+    fn slice_time(&self) -> Duration {
+        Duration::from_micros(self.between(SLICE_US_MIN, SLICE_US_MAX) as u64)
+    }
+
     /// Records that are read at one time.
     pub(crate) fn record_count(&self) -> usize {
         self.between(RECORD_COUNT_MIN, RECORD_COUNT_MAX)
@@ -45,9 +58,82 @@ impl Pace {
     }
 }
 
+/// What a background task does before others have their turn: so many keys, or so long. The clock of the simulated machine stands still meanwhile, so
+/// there it is the keys alone.
+pub(crate) struct Slice {
+    runtime: Runtime,
+    pace: Pace,
+    key_count: usize,
+    /// When it began; known from the first look at the clock on.
+    began_at: Option<Instant>,
+}
+
+impl Slice {
+    pub(crate) fn new(runtime: &Runtime, pace: &Pace) -> Self {
+        Self { runtime: runtime.clone(), pace: pace.clone(), key_count: 0, began_at: None }
+    }
+
+    /// To be called before each key, or whatever takes as long: others have their turn if the slice is over.
+    pub(crate) async fn step(&mut self) {
+        if self.is_over() {
+            self.end().await;
+        }
+        self.key_count += 1;
+    }
+
+    /// Others have their turn now.
+    pub(crate) async fn end(&mut self) {
+        self.runtime.yield_now().await;
+        (self.key_count, self.began_at) = (0, None);
+    }
+
+    fn is_over(&mut self) -> bool {
+        if !self.key_count.is_multiple_of(LOOK_KEY_COUNT) {
+            return false;
+        }
+        let now = self.runtime.now();
+        let began_at = *self.began_at.get_or_insert(now);
+        self.key_count >= self.pace.key_count() || now.since(began_at) >= self.pace.slice_time()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use runtime::ShareClass;
+    use runtime::simulated::Machine;
+
+    /// Keys that a task comes to before each turn of another task.
+    fn keys_of_slices(pace: &Pace, slice_count: usize) -> Vec<usize> {
+        let machine = Machine::new(1);
+        let (runtime, done): (_, Rc<Cell<usize>>) = (machine.runtime(), Rc::default());
+        let (runtime_of_task, pace, done_of_task) = (runtime.clone(), pace.clone(), Rc::clone(&done));
+        runtime.spawn(ShareClass::Background, async move {
+            let mut slice = Slice::new(&runtime_of_task, &pace);
+            loop {
+                slice.step().await;
+                done_of_task.set(done_of_task.get() + 1);
+            }
+        });
+        let looked = machine.run(async move {
+            let mut seen = Vec::new();
+            while seen.len() < slice_count {
+                runtime.yield_now().await;
+                let count = done.take();
+                seen.extend((count > 0).then_some(count));
+            }
+            seen
+        });
+        looked.unwrap()
+    }
+
+    #[test]
+    fn others_have_their_turn_after_a_bounded_number_of_keys() {
+        let pace = Pace::default();
+        assert_eq!(keys_of_slices(&pace, 4), [256; 4]);
+        pace.set_behind(100);
+        assert_eq!(keys_of_slices(&pace, 3), [1_536; 3]);
+    }
 
     #[test]
     fn more_is_done_the_more_is_behind() {
