@@ -56,6 +56,17 @@ pub struct File {
     kind: FileKind,
 }
 
+/// A stretch of a file that is to be read.
+#[derive(Clone)]
+pub struct FileSpan {
+    /// The file.
+    pub file: File,
+    /// Where it starts, a multiple of [`BLOCK_BYTES`].
+    pub offset: u64,
+    /// Its length, a multiple of [`BLOCK_BYTES`].
+    pub len_bytes: usize,
+}
+
 #[derive(Clone)]
 pub(crate) enum FileKind {
     Real(Rc<real::File>),
@@ -65,6 +76,10 @@ pub(crate) enum FileKind {
 impl File {
     pub(crate) fn new(kind: FileKind) -> File {
         File { kind }
+    }
+
+    pub(crate) fn kind(&self) -> &FileKind {
+        &self.kind
     }
 
     /// The length in bytes.
@@ -132,7 +147,7 @@ impl File {
     }
 }
 
-fn assert_blocks(offset: u64, len: usize) {
+pub(crate) fn assert_blocks(offset: u64, len: usize) {
     assert!(offset.is_multiple_of(BLOCK_BYTES as u64), "offset {offset} is not at a block");
     assert!(len.is_multiple_of(BLOCK_BYTES) && len > 0, "length {len} is not whole blocks");
 }

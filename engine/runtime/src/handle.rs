@@ -10,9 +10,10 @@ use std::time::Duration;
 use crate::file::{DirectoryLockKind, FileKind};
 use crate::memory::resident_bytes;
 use crate::mesh::Arrival;
+use crate::read_queue::{Outcomes, ReadQueueKind};
 use crate::{
     Activity, CoreId, DirectoryEntry, DirectoryLock, File, FileError, FlushMethod, Instant, Mesh, MeshPorts, Notifier,
-    ShareClass, Signal, Sockets, StallFigures, StopReason, real, simulated,
+    ReadQueue, ShareClass, Signal, Sockets, StallFigures, StopReason, real, simulated,
 };
 
 /// How long a call on a thread takes in simulation.
@@ -196,6 +197,18 @@ impl Runtime {
     /// core for as long as that takes: for the start, and for what is done on demand once in months.
     pub async fn read_whole(&self, path: &Path, bytes_max: usize) -> Result<Vec<u8>, FileError> {
         either!(self, core => core.read_whole(path, bytes_max).await)
+    }
+
+    /// Reads whose outcomes are taken together; each of them notifies `signal`.
+    pub fn read_queue(&self, signal: &Signal) -> ReadQueue {
+        let outcomes = Outcomes::new(signal);
+        let kind = match &self.backend {
+            Backend::Real(core) => ReadQueueKind::Real(real::ReadQueue::new(core.clone(), outcomes.clone())),
+            Backend::Simulated(core) => {
+                ReadQueueKind::Simulated(simulated::ReadQueue::new(core.clone(), outcomes.clone()))
+            }
+        };
+        ReadQueue::new(kind, outcomes)
     }
 
     /// Measures on a small scratch file in `directory`, removed afterwards, which way of making bytes durable is

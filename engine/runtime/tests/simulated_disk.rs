@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use runtime::simulated::{CutFate, Fault, FileOperation, Halt, Machine, MachineOptions};
-use runtime::{BLOCK_BYTES, Buffer, File, FileError, Runtime, ShareClass};
+use runtime::{BLOCK_BYTES, Buffer, File, FileError, FileSpan, Runtime, ShareClass, Signal};
 
 const SEEDS: std::ops::Range<u64> = 0..60;
 const SECTOR_BYTES: usize = 512;
@@ -425,4 +425,44 @@ fn a_file_that_is_opened_to_read_is_read_and_not_written() {
     });
     assert_eq!(done, Ok(()));
     assert_eq!(machine.disk().read_durable(log()).len(), 4 * BLOCK_BYTES);
+}
+
+/// Reads 16 blocks of numbered bytes through a queue, one of which the disk fails: what came, in the order in which it did.
+fn queued_reads(seed: u64) -> Vec<(u64, Option<u8>)> {
+    let machine = Machine::new(seed);
+    let runtime = machine.runtime();
+    let read = machine.run(async {
+        let file = create_log(&runtime, 16).await;
+        for number in 0..16 {
+            file.write_at(u64::from(number) * 4096, full_of(number, 1)).await.1.unwrap();
+        }
+        let signal = Signal::new();
+        let queue = runtime.read_queue(&signal);
+        machine.disk().arm(Fault::Error, FileOperation::Read, 5);
+        for number in 0..16 {
+            queue.begin(&FileSpan { file: file.clone(), offset: number * 4096, len_bytes: 4096 }, number);
+        }
+        let mut outcomes = Vec::new();
+        while outcomes.len() < 16 {
+            signal.wait().await;
+            queue.drain(|token, result| outcomes.push((token, result.ok().map(|bytes| bytes[0]))));
+        }
+        outcomes
+    });
+    read.unwrap()
+}
+
+#[test]
+fn queued_reads_end_once_in_an_order_that_the_seed_gives() {
+    let mut orders = BTreeSet::new();
+    for seed in SEEDS {
+        let outcomes = queued_reads(seed);
+        assert_eq!(outcomes, queued_reads(seed), "seed {seed}");
+        assert_eq!(outcomes.iter().filter(|(_, byte)| byte.is_none()).count(), 1, "seed {seed}");
+        assert!(outcomes.iter().all(|(token, byte)| byte.is_none_or(|byte| u64::from(byte) == *token)), "seed {seed}");
+        let order: Vec<u64> = outcomes.iter().map(|(token, _)| *token).collect();
+        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 16, "seed {seed}");
+        orders.insert(order);
+    }
+    assert!(orders.len() > 1, "the order is drawn");
 }

@@ -22,6 +22,7 @@ use rustix::rand::GetRandomFlags;
 
 use super::doorbell::Doorbell;
 use super::operations::{Operation, Operations, Payload};
+use super::read_queue::QueuedReads;
 use super::ring::{Completion, Ring, Tag};
 use super::socket_table::SocketTable;
 use super::stalls::TurnWatch;
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     /// Dropped before `sockets`, whose buffers it receives into.
     pub(super) ring: RefCell<Ring>,
     pub(super) operations: Rc<RefCell<Operations>>,
+    pub(super) reads: RefCell<QueuedReads>,
     pub(super) sockets: RefCell<Option<SocketTable>>,
     pub(super) socket_signal: OnceCell<Signal>,
     pub(super) timers: RefCell<Timers>,
@@ -112,6 +114,7 @@ impl Core {
             options,
             ring: RefCell::new(ring),
             operations: Rc::default(),
+            reads: RefCell::default(),
             sockets: RefCell::new(None),
             socket_signal: OnceCell::new(),
             timers: RefCell::default(),

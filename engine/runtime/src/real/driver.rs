@@ -36,7 +36,7 @@ use io_uring::{opcode, types};
 use super::core::{Core, leave_queue};
 use super::doorbell::Doorbell;
 use super::operations::{Aftermath, Payload};
-use super::ring::Tag;
+use super::ring::{Completion, Tag};
 use crate::{Instant, ShareClass};
 
 /// How long the foreground goes on before the background gets a chance.
@@ -177,21 +177,28 @@ impl Core {
         }
     }
 
-    fn handle_completions(&self, completions: &mut Vec<super::ring::Completion>, due: &mut Vec<std::task::Waker>) {
+    fn handle_completions(&self, completions: &mut Vec<Completion>, due: &mut Vec<std::task::Waker>) {
         for completion in completions.drain(..) {
-            let mut ring = self.ring.borrow_mut();
-            let mut sockets = self.sockets.borrow_mut();
-            match (completion.tag, sockets.as_mut()) {
-                (Tag::Operation(index), _) => {
+            match completion.tag {
+                Tag::Read(index) => self.complete_read(index, completion.result),
+                Tag::Operation(index) => {
                     let Aftermath { waker, .. } = self.operations.borrow_mut().complete(index, completion.result);
                     due.extend(waker);
                 }
-                (Tag::Accept(index), Some(sockets)) => sockets.handle_accept(index, completion, &mut ring),
-                (Tag::Receive(index), Some(sockets)) => sockets.handle_receive(index, completion, &mut ring),
-                (Tag::Send(index), Some(sockets)) => sockets.handle_send(index, completion, &mut ring),
-                (Tag::Forgotten, _) => {}
-                (tag, None) => panic!("{tag:?} completed without sockets"),
+                Tag::Accept(_) | Tag::Receive(_) | Tag::Send(_) => self.handle_of_sockets(completion),
+                Tag::Forgotten => {}
             }
+        }
+    }
+
+    fn handle_of_sockets(&self, completion: Completion) {
+        let mut ring = self.ring.borrow_mut();
+        let mut sockets = self.sockets.borrow_mut();
+        match (completion.tag, sockets.as_mut()) {
+            (Tag::Accept(index), Some(sockets)) => sockets.handle_accept(index, completion, &mut ring),
+            (Tag::Receive(index), Some(sockets)) => sockets.handle_receive(index, completion, &mut ring),
+            (Tag::Send(index), Some(sockets)) => sockets.handle_send(index, completion, &mut ring),
+            (tag, _) => panic!("{tag:?} completed without sockets"),
         }
     }
 
@@ -272,7 +279,7 @@ impl Core {
             if let Some(sockets) = sockets.as_mut() {
                 sockets.close_all(&mut ring);
             }
-            let operation_count = self.operations.borrow().in_flight_count();
+            let operation_count = self.operations.borrow().in_flight_count() + self.reads.borrow().in_flight_count();
             let socket_count = sockets.as_ref().map_or(0, |sockets| sockets.in_flight_count());
             if operation_count + socket_count == 0 && !ring.needs_enter() {
                 return;
@@ -281,6 +288,7 @@ impl Core {
             ring.take_completions(&mut completions);
             for completion in completions.drain(..) {
                 match (completion.tag, sockets.as_mut()) {
+                    (Tag::Read(index), _) => self.abandon_read(index),
                     (Tag::Operation(index), _) => {
                         // The tasks are gone, so nothing is woken.
                         drop(self.operations.borrow_mut().complete(index, completion.result));

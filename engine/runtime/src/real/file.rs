@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,13 +28,13 @@ const ZERO_STEP_BYTES: usize = 256 << 10;
 /// Who may open the files that are made: this user alone. There are keys among them.
 const FILE_MODE: u32 = 0o600;
 /// The most that one operation moves.
-const TRANSFER_BYTES_MAX: usize = 1 << 30;
+pub(super) const TRANSFER_BYTES_MAX: usize = 1 << 30;
 
 /// An open file.
 pub(crate) struct File {
     core: Rc<Core>,
     descriptor: Rc<FileDescriptor>,
-    path: PathBuf,
+    path: Rc<Path>,
     len_bytes: Cell<u64>,
     flush_method: Arc<AtomicU8>,
 }
@@ -73,11 +73,10 @@ impl File {
             // SAFETY: the entry reads into `buffer`, which goes along.
             let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
             buffer = returned;
-            let moved_bytes = usize::try_from(result).map_err(|_| self.error("read", -result))?;
-            done_bytes += moved_bytes;
-            // Direct reads end inside a block only at the end of the file.
-            if moved_bytes == 0 || (done_bytes < len && !done_bytes.is_multiple_of(BLOCK_BYTES)) {
-                return Err(FileError::PastEnd { path: self.path.clone(), offset, len });
+            match read_step(result, &mut done_bytes, len) {
+                ReadStep::Whole | ReadStep::Rest => {}
+                ReadStep::PastEnd => return Err(FileError::PastEnd { path: self.path.to_path_buf(), offset, len }),
+                ReadStep::Failed(errno) => return Err(self.error("read", errno)),
             }
         }
         Ok(buffer)
@@ -149,6 +148,14 @@ impl File {
         // SAFETY: the payload owns the buffer, whose memory does not move with it, and the descriptor.
         let (result, payload) = unsafe { self.core.submit(entry, self.payload(Some(buffer))) }.await;
         (result, payload.buffer.expect("given above"))
+    }
+
+    pub(super) fn descriptor(&self) -> &Rc<FileDescriptor> {
+        &self.descriptor
+    }
+
+    pub(super) fn shared_path(&self) -> &Rc<Path> {
+        &self.path
     }
 
     fn payload(&self, buffer: Option<Buffer>) -> Payload {
@@ -266,13 +273,33 @@ impl Core {
             .of(descriptor.as_fd())
             .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
         let descriptor = Rc::new(FileDescriptor::new(descriptor, self));
-        Ok(File {
-            core: self.clone(),
-            descriptor,
-            path: path.to_path_buf(),
-            len_bytes: Cell::new(len_bytes),
-            flush_method,
-        })
+        Ok(File { core: self.clone(), descriptor, path: Rc::from(path), len_bytes: Cell::new(len_bytes), flush_method })
+    }
+}
+
+/// What one completion says of a read.
+pub(super) enum ReadStep {
+    /// All is there.
+    Whole,
+    /// Some is there: what is missing has to be asked for.
+    Rest,
+    /// The file ends before it.
+    PastEnd,
+    /// The error's number.
+    Failed(i32),
+}
+
+/// Takes in the result of reading what was missing of `len_bytes` after `done_bytes`.
+pub(super) fn read_step(result: i32, done_bytes: &mut usize, len_bytes: usize) -> ReadStep {
+    let Ok(moved_bytes) = usize::try_from(result) else { return ReadStep::Failed(-result) };
+    *done_bytes += moved_bytes;
+    if *done_bytes >= len_bytes {
+        ReadStep::Whole
+    } else if moved_bytes == 0 || !done_bytes.is_multiple_of(BLOCK_BYTES) {
+        // Direct reads end inside a block only at the end of the file.
+        ReadStep::PastEnd
+    } else {
+        ReadStep::Rest
     }
 }
 

@@ -25,6 +25,8 @@ const COMPLETION_COUNT: u32 = 8192;
 pub(crate) enum Tag {
     /// A slot of `Operations`: files, timers.
     Operation(u32),
+    /// A slot of `QueuedReads`.
+    Read(u32),
     /// The multishot accept of a listener.
     Accept(u32),
     /// The multishot receive of a connection.
@@ -44,6 +46,7 @@ impl Tag {
             Tag::Receive(index) => (3, index),
             Tag::Send(index) => (4, index),
             Tag::Forgotten => (5, 0),
+            Tag::Read(index) => (6, index),
         };
         kind << 32 | u64::from(index)
     }
@@ -56,6 +59,7 @@ impl Tag {
             3 => Tag::Receive(index),
             4 => Tag::Send(index),
             5 => Tag::Forgotten,
+            6 => Tag::Read(index),
             kind => panic!("the kernel returned a tag of kind {kind} that was never given to it"),
         }
     }
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn tags_survive_the_kernel() {
         for index in [0, 1, 77, u32::MAX] {
-            for tag in [Tag::Operation(index), Tag::Accept(index), Tag::Receive(index), Tag::Send(index)] {
+            for tag in [Tag::Operation, Tag::Read, Tag::Accept, Tag::Receive, Tag::Send].map(|kind| kind(index)) {
                 assert_eq!(Tag::from_user_data(tag.to_user_data()), tag);
             }
         }

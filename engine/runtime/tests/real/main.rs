@@ -4,6 +4,7 @@
 
 mod cores;
 mod files;
+mod read_queue;
 mod sockets;
 mod stalls;
 mod stress;

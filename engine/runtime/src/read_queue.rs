@@ -1,0 +1,90 @@
+//! Reads of files whose outcomes are taken together: for a loop that has many in flight, without a task for each of them.
+//!
+//! ```text
+//! begin, begin, begin -> one system call of the core's turn -> outcomes gather, the signal is notified -> drain
+//! ```
+//!
+//! In the way of a request it brings what is in no cache. On the core that made it, like everything of a [`Runtime`](crate::Runtime).
+//! Deliberately not here: how many reads may be in flight, and what the bytes mean.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::file::{FileKind, assert_blocks};
+use crate::{Buffer, FileError, FileSpan, Signal, real, simulated};
+
+/// See the front page. Dropping it leaves reads in flight to themselves.
+pub struct ReadQueue {
+    kind: ReadQueueKind,
+    outcomes: Rc<Outcomes>,
+}
+
+pub(crate) enum ReadQueueKind {
+    Real(real::ReadQueue),
+    Simulated(simulated::ReadQueue),
+}
+
+/// What has become of a read, and what it was begun with.
+type Outcome = (u64, Result<Buffer, FileError>);
+
+/// Outcomes that nobody has seen yet, in the order in which they were reached.
+pub(crate) struct Outcomes {
+    reached: RefCell<Vec<Outcome>>,
+    /// Empty, kept for its memory.
+    spare: Cell<Vec<Outcome>>,
+    signal: Signal,
+}
+
+impl Outcomes {
+    pub(crate) fn new(signal: &Signal) -> Rc<Outcomes> {
+        Rc::new(Outcomes { reached: RefCell::default(), spare: Cell::default(), signal: signal.clone() })
+    }
+
+    /// Adds one and notifies the signal.
+    pub(crate) fn add(&self, token: u64, result: Result<Buffer, FileError>) {
+        self.reached.borrow_mut().push((token, result));
+        self.signal.notify();
+    }
+}
+
+impl ReadQueue {
+    pub(crate) fn new(kind: ReadQueueKind, outcomes: Rc<Outcomes>) -> ReadQueue {
+        ReadQueue { kind, outcomes }
+    }
+
+    /// Begins to read a span of a file of this core. The outcome comes with `token`, whatever that means to the caller.
+    pub fn begin(&self, span: &FileSpan, token: u64) {
+        let FileSpan { ref file, offset, len_bytes } = *span;
+        assert_blocks(offset, len_bytes);
+        match (&self.kind, file.kind()) {
+            (ReadQueueKind::Real(queue), FileKind::Real(file)) => queue.begin(file, (offset, len_bytes), token),
+            (ReadQueueKind::Simulated(queue), FileKind::Simulated(file)) => {
+                queue.begin(file, (offset, len_bytes), token);
+            }
+            _ => panic!("{} is of another machine", file.path().display()),
+        }
+    }
+
+    /// Hands the outcomes that there are to `visit`, each with its token: exactly the bytes that were asked for, whose memory later reads use
+    /// again, or why they cannot be read. `visit` may begin reads.
+    pub fn drain(&self, mut visit: impl FnMut(u64, Result<&[u8], FileError>)) {
+        let mut outcomes = self.outcomes.reached.replace(self.outcomes.spare.take());
+        for (token, result) in outcomes.drain(..) {
+            match result {
+                Ok(buffer) => {
+                    visit(token, Ok(buffer.as_slice()));
+                    self.give_back(buffer);
+                }
+                Err(error) => visit(token, Err(error)),
+            }
+        }
+        self.outcomes.spare.set(outcomes);
+    }
+
+    fn give_back(&self, buffer: Buffer) {
+        match &self.kind {
+            ReadQueueKind::Real(queue) => queue.give_back(buffer),
+            ReadQueueKind::Simulated(_) => drop(buffer),
+        }
+    }
+}
