@@ -117,7 +117,7 @@ impl Engine {
         Self {
             disks: Disks::new(&parts.storage),
             storing: Storing::new(parts.storage, &parts.signal),
-            loading: Loading::new(&parts.signal),
+            loading: Loading::new(&parts.runtime, &parts.signal),
             budget: parts.budget,
             expiring: Expiring::new(&parts.signal),
             scrubbing: Scrubbing::new(parts.scrub_period, &parts.signal),

@@ -32,6 +32,7 @@ mod outbox;
 mod rotation;
 mod router;
 mod scrubbing;
+mod slots;
 mod storing;
 mod submit;
 

@@ -1,19 +1,21 @@
-//! Operations that wait for the disk: parked, until what they need was read, then done again.
+//! Operations that wait for the disk: parked, until what they need was read, then gone on with.
 //!
 //! ```text
 //! owner says what is missing -> parked; each need read once, whoever asks -> brought -> the owner goes on with the operation
 //! ```
 //!
-//! One a worker. So many reads are in flight at a time; others queue. A read that fails fails the operations that wait for it, and no other.
+//! One a worker. All reads that a turn begins go to the kernel together, and those that have ended are opened together in a later turn. So many are
+//! in flight at a time; others queue. A read that fails fails the operations that wait for it, and no other.
 //! Deliberately not here: what is needed, and the cache (`partition`).
 
 use crate::Engine;
+use crate::slots::Slots;
 use foldhash::fast::FixedState;
 use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
-use partition::{Brought, Need, NeedId, Operation, Supplies, Ticket};
-use runtime::{FileError, ShareClass, Signal};
+use partition::{Begun, Brought, Need, NeedError, NeedId, Operation, Supplies, Ticket};
+use runtime::{FileError, ReadQueue, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -39,8 +41,16 @@ struct Parked {
     has_failed: bool,
 }
 
-/// What a read has come to.
-type Loaded = (Need, Result<Brought, Unread>);
+/// Something that is being read, or is to be.
+struct Load {
+    need: Need,
+    /// Who waits for it, by the place in `parked`: one most often.
+    first: u32,
+    others: Vec<u32>,
+}
+
+/// What has become of a load, by its place in `loads`.
+type Loaded = (u32, Result<Brought, NeedError>);
 
 /// Why a read has brought nothing.
 enum Unread {
@@ -53,25 +63,28 @@ enum Unread {
 /// See the front page.
 pub(crate) struct Loading {
     signal: Signal,
-    parked: HashMap<u64, Parked, FixedState>,
-    last: u64,
-    /// Who waits for which read.
-    waiting: HashMap<NeedId, Vec<u64>, FixedState>,
-    queued: VecDeque<Need>,
+    parked: Slots<Parked>,
+    loads: Slots<Load>,
+    /// The place in `loads` of what is needed.
+    places: HashMap<NeedId, u32, FixedState>,
+    queued: VecDeque<u32>,
     in_flight_count: usize,
+    reads: Rc<ReadQueue>,
+    /// What has come to an end by other means than one read.
     loaded: Rc<RefCell<Vec<Loaded>>>,
-    ready: VecDeque<u64>,
+    ready: VecDeque<u32>,
 }
 
 impl Loading {
-    pub(crate) fn new(signal: &Signal) -> Self {
+    pub(crate) fn new(runtime: &Runtime, signal: &Signal) -> Self {
         Self {
             signal: signal.clone(),
-            parked: HashMap::default(),
-            last: 0,
-            waiting: HashMap::default(),
+            parked: Slots::new(),
+            loads: Slots::new(),
+            places: HashMap::default(),
             queued: VecDeque::new(),
             in_flight_count: 0,
+            reads: Rc::new(runtime.read_queue(signal)),
             loaded: Rc::default(),
             ready: VecDeque::new(),
         }
@@ -83,29 +96,45 @@ impl Loading {
     }
 
     fn park(&mut self, work: Work, (needs, supplies): (Vec<Need>, Supplies)) {
-        self.last += 1;
-        let id = self.last;
+        let parked = self.parked.put(Parked { work, supplies, missing_count: 0, has_failed: false });
         let mut missing_count = 0;
         for need in needs {
-            match self.waiting.entry(need.id()) {
-                std::collections::hash_map::Entry::Occupied(mut waiting) => {
+            match self.places.entry(need.id()) {
+                std::collections::hash_map::Entry::Occupied(place) => {
+                    let load = self.loads.get_mut(*place.get());
                     // An operation that looks ahead may name a block twice.
-                    if waiting.get().last() != Some(&id) {
-                        waiting.get_mut().push(id);
+                    if *load.others.last().unwrap_or(&load.first) != parked {
+                        load.others.push(parked);
                         missing_count += 1;
                     }
                 }
                 std::collections::hash_map::Entry::Vacant(vacant) => {
-                    vacant.insert(vec![id]);
-                    self.queued.push_back(need);
+                    let place = self.loads.put(Load { need, first: parked, others: Vec::new() });
+                    vacant.insert(place);
+                    self.queued.push_back(place);
                     missing_count += 1;
                 }
             }
         }
-        self.parked.insert(id, Parked { work, supplies, missing_count, has_failed: false });
+        self.parked.get_mut(parked).missing_count = missing_count;
         if missing_count == 0 {
-            self.ready.push_back(id);
+            self.ready.push_back(parked);
             self.signal.notify();
+        }
+    }
+
+    /// What was read, or could not be, goes to all who wait for it.
+    fn supply(&mut self, load: Load, brought: Option<&Brought>) {
+        for waiting in std::iter::once(load.first).chain(load.others) {
+            let parked = self.parked.get_mut(waiting);
+            match brought {
+                Some(brought) => parked.supplies.add(&load.need, brought),
+                None => parked.has_failed = true,
+            }
+            parked.missing_count -= 1;
+            if parked.missing_count == 0 {
+                self.ready.push_back(waiting);
+            }
         }
     }
 }
@@ -127,37 +156,42 @@ impl Engine {
 
     /// Takes in what was read since the last turn, and goes on with the operations that have all they need.
     pub(crate) fn finish_reads(&mut self) {
-        let loaded = self.loading.loaded.take();
-        for (need, brought) in loaded {
-            self.loading.in_flight_count -= 1;
-            self.metrics.read_count += 1;
-            match &brought {
-                Ok(brought) => self.context.reads.keep(&need, brought),
-                Err(Unread::Disk(error)) => {
-                    self.disks.note(error, "requests that need what is there fail", self.runtime.now());
-                }
-                Err(Unread::Rot) => self.metrics.corruption_count += 1,
-            }
-            let waiting = self.loading.waiting.remove(&need.id()).unwrap_or_default();
-            for id in waiting {
-                let Some(parked) = self.loading.parked.get_mut(&id) else { continue };
-                match &brought {
-                    Ok(brought) => parked.supplies.add(&need, brought),
-                    Err(_) => parked.has_failed = true,
-                }
-                parked.missing_count -= 1;
-                if parked.missing_count == 0 {
-                    self.loading.ready.push_back(id);
-                }
-            }
+        let reads = Rc::clone(&self.loading.reads);
+        reads.drain(|token, result| self.finish_read(token, result));
+        for (place, brought) in self.loading.loaded.take() {
+            self.finish_load(place, brought.map_err(unread));
         }
         // What is parked again meanwhile has its turn in the next one.
         for _ in 0..self.loading.ready.len() {
-            let id = self.loading.ready.pop_front().expect("counted");
-            let parked = self.loading.parked.remove(&id).expect("it is ready");
+            let place = self.loading.ready.pop_front().expect("counted");
+            let parked = self.loading.parked.take(place);
             self.go_on(parked);
         }
         self.start_reads();
+    }
+
+    fn finish_read(&mut self, token: u64, result: Result<&[u8], FileError>) {
+        let place = u32::try_from(token).expect("it was made of a place");
+        let brought = match result {
+            Ok(bytes) => self.loading.loads.get_mut(place).need.finish(&self.journal, bytes).map_err(unread),
+            Err(error) => Err(unread_file(error)),
+        };
+        self.finish_load(place, brought);
+    }
+
+    fn finish_load(&mut self, place: u32, brought: Result<Brought, Unread>) {
+        let load = self.loading.loads.take(place);
+        self.loading.places.remove(&load.need.id());
+        self.loading.in_flight_count -= 1;
+        self.metrics.read_count += 1;
+        match &brought {
+            Ok(brought) => self.context.reads.keep(&load.need, brought),
+            Err(Unread::Disk(error)) => {
+                self.disks.note(error, "requests that need what is there fail", self.runtime.now());
+            }
+            Err(Unread::Rot) => self.metrics.corruption_count += 1,
+        }
+        self.loading.supply(load, brought.as_ref().ok());
     }
 
     fn go_on(&mut self, parked: Parked) {
@@ -181,24 +215,51 @@ impl Engine {
 
     fn start_reads(&mut self) {
         while self.loading.in_flight_count < READ_COUNT_MAX
-            && let Some(need) = self.loading.queued.pop_front()
+            && let Some(place) = self.loading.queued.pop_front()
         {
             self.loading.in_flight_count += 1;
-            let (journal, loaded, signal) =
-                (self.journal.clone(), Rc::clone(&self.loading.loaded), self.loading.signal.clone());
-            self.runtime.spawn(ShareClass::Foreground, async move {
-                let brought = need.load(&journal).await.map_err(|error| match error.file_error() {
-                    Some(disk) if disk.is_of_disk() => Unread::Disk(disk.clone()),
-                    _ => {
-                        tracing::error!(%error, "what a request needs cannot be read");
-                        Unread::Rot
-                    }
-                });
-                loaded.borrow_mut().push((need, brought));
-                signal.notify();
-            });
+            match self.loading.loads.get_mut(place).need.begin(&self.journal) {
+                Ok(Begun::Read(span)) => self.loading.reads.begin(&span, u64::from(place)),
+                Ok(Begun::Later) => self.load_in_steps(place),
+                Ok(Begun::Gone) => self.end_load(place, Ok(Brought::Gone)),
+                Err(error) => self.end_load(place, Err(error)),
+            }
         }
     }
+
+    /// Has a task of its own do what takes more than one read.
+    fn load_in_steps(&mut self, place: u32) {
+        let need = self.loading.loads.get_mut(place).need.clone();
+        let (journal, loaded, signal) =
+            (self.journal.clone(), Rc::clone(&self.loading.loaded), self.loading.signal.clone());
+        self.runtime.spawn(ShareClass::Foreground, async move {
+            let brought = need.load(&journal).await;
+            loaded.borrow_mut().push((place, brought));
+            signal.notify();
+        });
+    }
+
+    /// A load has come to its end without a read: its operations go on in the next turn.
+    fn end_load(&mut self, place: u32, brought: Result<Brought, NeedError>) {
+        self.loading.loaded.borrow_mut().push((place, brought));
+        self.loading.signal.notify();
+    }
+}
+
+fn unread(error: NeedError) -> Unread {
+    match error.file_error() {
+        Some(disk) if disk.is_of_disk() => Unread::Disk(disk.clone()),
+        _ => rot(&error),
+    }
+}
+
+fn unread_file(error: FileError) -> Unread {
+    if error.is_of_disk() { Unread::Disk(error) } else { rot(&error) }
+}
+
+fn rot(error: &dyn std::error::Error) -> Unread {
+    tracing::error!(%error, "what a request needs cannot be read");
+    Unread::Rot
 }
 
 /// The answer where the disk does not hold what was written.

@@ -18,7 +18,7 @@ use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
-use runtime::{CoreId, FileError, Runtime, Signal};
+use runtime::{CoreId, FileError, FileSpan, Runtime, Signal};
 use security::{FileKey, GroupKeys, NoKey, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -326,37 +326,48 @@ impl Journal {
     /// Reads a durable record from the disk, checks it and opens it.
     pub async fn read_record(&self, location: Location) -> Result<ScannedRecord, ReadError> {
         self.learn_opening(location.segment).await?;
-        let (file, key, key_place) = {
-            let state = self.shared.state.borrow();
-            let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
-            if location.offset >= segment.durable_end {
-                return Err(ReadError::NotDurable(location));
-            }
-            (segment.file.clone(), segment.key, segment.key_place(state.journal_id, location.offset))
-        };
-        let total = encoded_bytes(location.len as usize);
-        let first = (location.offset / BLOCK_BYTES_U32) * BLOCK_BYTES_U32;
-        let inside = (location.offset - first) as usize;
-        let length = (inside + total).next_multiple_of(BLOCK_BYTES);
-        let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
-        // Its file may have been used again meanwhile: then what was read is nobody's.
-        if self.shared.state.borrow().liveness.find(location.segment).is_none() {
-            return Err(ReadError::Released(location));
+        let span = self.begin_read(location)?.expect("who wrote the segment was just learned");
+        let buffer = span.file.read_at(span.offset, span.len_bytes).await.map_err(ReadError::File)?;
+        self.finish_read(location, buffer.as_slice())
+    }
+
+    /// The first half of [`Journal::read_record`], for whoever has files read: says what to read. `None` if who wrote the segment is not
+    /// known yet, which it is once a record of it was read.
+    pub fn begin_read(&self, location: Location) -> Result<Option<FileSpan>, ReadError> {
+        let state = self.shared.state.borrow();
+        let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
+        if location.offset >= segment.durable_end {
+            return Err(ReadError::NotDurable(location));
         }
-        let bytes = &buffer.as_slice()[inside..inside + total];
-        let sealed = check_record(key, location, bytes).map_err(|kind| ReadError::Rot {
-            path: file.path().to_path_buf(),
+        let (first, inside) = place_of_read(location);
+        let len_bytes = (inside + encoded_bytes(location.len as usize)).next_multiple_of(BLOCK_BYTES);
+        let span = FileSpan { file: segment.file.clone(), offset: u64::from(first), len_bytes };
+        Ok(segment.are_openings_known.then_some(span))
+    }
+
+    /// The second half: checks the bytes that were read and opens the record.
+    pub fn finish_read(&self, location: Location, bytes: &[u8]) -> Result<ScannedRecord, ReadError> {
+        let state = &mut *self.shared.state.borrow_mut();
+        // Its file may have been used again meanwhile: then what was read is nobody's.
+        let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
+        let path = || segment.file.path().to_path_buf();
+        let (_, inside) = place_of_read(location);
+        let bytes = &bytes[inside..inside + encoded_bytes(location.len as usize)];
+        let sealed = check_record(segment.key, location, bytes).map_err(|kind| ReadError::Rot {
+            path: path(),
             location,
             damage: Damage { offset: location.offset, kind },
         })?;
-        let unopened = |reason: Unopened| ReadError::Sealed { path: file.path().to_path_buf(), location, reason };
+        let key_place = segment.key_place(state.journal_id, location.offset);
         let mut payload = BytesMut::zeroed(location.len as usize);
-        let mut state = self.shared.state.borrow_mut();
-        let key = state.keys.opening(sealed.group.0, sealed.version, key_place);
-        let key = key.map_err(|error| unopened(error.into()))?;
-        let opened = sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
-        let Record { kind, group, term, index, .. } = opened;
-        Ok(ScannedRecord { kind, group, term, index, payload: payload.freeze(), location })
+        let key = state.keys.opening(sealed.group.0, sealed.version, key_place).map_err(Unopened::from);
+        let opened = key.and_then(|key| sealed.open(key, location.offset, &mut payload).map_err(Unopened::from));
+        match opened {
+            Ok(Record { kind, group, term, index, .. }) => {
+                Ok(ScannedRecord { kind, group, term, index, payload: payload.freeze(), location })
+            }
+            Err(reason) => Err(ReadError::Sealed { path: path(), location, reason }),
+        }
     }
 
     /// Makes sure that it is known who wrote the records of a segment.
@@ -398,6 +409,12 @@ impl Journal {
         // Whoever else waits, or calls again, passes too.
         self.shared.closed.notify();
     }
+}
+
+/// The whole blocks that a record lies in: where the first starts, and where in it the record does.
+fn place_of_read(location: Location) -> (u32, usize) {
+    let inside = location.offset % BLOCK_BYTES_U32;
+    (location.offset - inside, inside as usize)
 }
 
 /// The record at a location, if the bytes there are that record's.

@@ -9,9 +9,9 @@
 
 use crate::table_set::{FileVersion, location_of};
 use bytes::Bytes;
-use journal::{Journal, Location, ReadError};
+use journal::{Journal, Location, ReadError, ScannedRecord};
 use model::table::PartitionId;
-use runtime::FileError;
+use runtime::{FileError, FileSpan};
 use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
 use std::fmt;
 use std::rc::Rc;
@@ -90,12 +90,51 @@ impl NeedError {
     }
 }
 
+/// How the read of a need begins.
+pub enum Begun {
+    /// This is to be read.
+    Read(FileSpan),
+    /// Something else has to be read first: [`Need::load`] does all of it.
+    Later,
+    /// It is not there any more.
+    Gone,
+}
+
 impl Need {
     /// What tells it apart.
     pub fn id(&self) -> NeedId {
         match self {
             Self::Page(table, block) | Self::Block(table, block) => NeedId::Block(table.id().0, block.unit),
             Self::Record(location) => NeedId::Record(*location),
+        }
+    }
+
+    /// The first half of [`Need::load`], for whoever has files read: says what to read.
+    ///
+    /// # Errors
+    /// If it cannot be where it should be.
+    pub fn begin(&self, journal: &Journal) -> Result<Begun, NeedError> {
+        match self {
+            Self::Page(table, block) | Self::Block(table, block) => {
+                table.span_of(*block).map(Begun::Read).map_err(NeedError::Table)
+            }
+            Self::Record(location) => match journal.begin_read(*location) {
+                Ok(span) => Ok(span.map_or(Begun::Later, Begun::Read)),
+                Err(ReadError::Released(_)) => Ok(Begun::Gone),
+                Err(error) => Err(NeedError::Record(error)),
+            },
+        }
+    }
+
+    /// The second half: checks the bytes that were read and opens them.
+    ///
+    /// # Errors
+    /// If they are not what was written.
+    pub fn finish(&self, journal: &Journal, bytes: &[u8]) -> Result<Brought, NeedError> {
+        match self {
+            Self::Page(table, page) => table.open_page(*page, bytes).map(Brought::Page).map_err(NeedError::Table),
+            Self::Block(table, block) => table.open_block(*block, bytes).map(Brought::Block).map_err(NeedError::Table),
+            Self::Record(location) => brought_record(journal.finish_read(*location, bytes)),
         }
     }
 
@@ -107,12 +146,16 @@ impl Need {
         match self {
             Self::Page(table, page) => table.read_page(*page).await.map(Brought::Page).map_err(NeedError::Table),
             Self::Block(table, block) => table.read_block(*block).await.map(Brought::Block).map_err(NeedError::Table),
-            Self::Record(location) => match journal.read(*location).await {
-                Ok(payload) => Ok(Brought::Record(payload)),
-                Err(ReadError::Released(_)) => Ok(Brought::Gone),
-                Err(error) => Err(NeedError::Record(error)),
-            },
+            Self::Record(location) => brought_record(journal.read_record(*location).await),
         }
+    }
+}
+
+fn brought_record(read: Result<ScannedRecord, ReadError>) -> Result<Brought, NeedError> {
+    match read {
+        Ok(record) => Ok(Brought::Record(record.payload)),
+        Err(ReadError::Released(_)) => Ok(Brought::Gone),
+        Err(error) => Err(NeedError::Record(error)),
     }
 }
 

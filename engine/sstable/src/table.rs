@@ -11,7 +11,7 @@ use crate::record::{FileId, TableRecord};
 use crate::seal::{BlockRef, Checksums, Sealer, UNIT_BYTES};
 use crate::usage::{self, SegmentUse};
 use crate::writer::file_name;
-use runtime::{File, Runtime};
+use runtime::{Buffer, File, FileSpan, Runtime};
 use security::{FileKey, NoKey};
 use std::cell::RefCell;
 use std::path::Path;
@@ -121,14 +121,32 @@ impl Table {
 
     /// Reads an index page.
     pub async fn read_page(&self, page: BlockRef) -> Result<Rc<IndexPage>, TableError> {
-        let bytes = read_payload(&self.file, &self.sealer, page).await?;
-        IndexPage::decode(bytes).map(Rc::new).map_err(|part| malformed(&self.file, page, part))
+        let buffer = self.read(page).await?;
+        self.open_page(page, buffer.as_slice())
     }
 
     /// Reads a data block.
     pub async fn read_block(&self, block: BlockRef) -> Result<Rc<Block>, TableError> {
-        let bytes = read_payload(&self.file, &self.sealer, block).await?;
-        self.decode_block(block, bytes)
+        let buffer = self.read(block).await?;
+        self.open_block(block, buffer.as_slice())
+    }
+
+    /// Where a page or a block lies, for whoever has it read and then opened.
+    pub fn span_of(&self, block: BlockRef) -> Result<FileSpan, TableError> {
+        check_inside(&self.file, block.offset(), block.len_bytes())?;
+        Ok(FileSpan { file: self.file.clone(), offset: block.offset(), len_bytes: block.len_bytes() })
+    }
+
+    /// Checks and opens the bytes that were read of an index page.
+    pub fn open_page(&self, page: BlockRef, bytes: &[u8]) -> Result<Rc<IndexPage>, TableError> {
+        let payload = self.open_payload(page, bytes)?;
+        IndexPage::decode(payload).map(Rc::new).map_err(|part| malformed(&self.file, page, part))
+    }
+
+    /// Checks and opens the bytes that were read of a data block.
+    pub fn open_block(&self, block: BlockRef, bytes: &[u8]) -> Result<Rc<Block>, TableError> {
+        let payload = self.open_payload(block, bytes)?;
+        Block::decode(payload).map(Rc::new).map_err(|part| malformed(&self.file, block, part))
     }
 
     /// Reads the first of `blocks` and those after it that lie side by side in the file, either way, as many as one read
@@ -142,8 +160,7 @@ impl Table {
         let read = |block: &BlockRef| {
             let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
             let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
-            let payload = self.sealer.open(*block, bytes).map_err(|damage| rot(&self.file, damage))?;
-            self.decode_block(*block, payload)
+            self.open_block(*block, bytes)
         };
         run.iter().map(read).collect()
     }
@@ -155,8 +172,13 @@ impl Table {
         usage::decode(&bytes).ok_or_else(|| malformed(&self.file, block, "usage"))
     }
 
-    fn decode_block(&self, block: BlockRef, payload: Box<[u8]>) -> Result<Rc<Block>, TableError> {
-        Block::decode(payload).map(Rc::new).map_err(|part| malformed(&self.file, block, part))
+    async fn read(&self, block: BlockRef) -> Result<Buffer, TableError> {
+        check_inside(&self.file, block.offset(), block.len_bytes())?;
+        Ok(self.file.read_at(block.offset(), block.len_bytes()).await?)
+    }
+
+    fn open_payload(&self, block: BlockRef, bytes: &[u8]) -> Result<Box<[u8]>, TableError> {
+        self.sealer.open(block, bytes).map_err(|damage| rot(&self.file, damage))
     }
 }
 
