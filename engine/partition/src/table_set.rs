@@ -19,11 +19,18 @@ use memtable::{
     SpareChunks, Writer,
 };
 use model::table::PartitionId;
-use sstable::{JournalPlace, SoughtKey};
+use sstable::{JournalPlace, SoughtKey, Table};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
 pub(crate) const NEWEST: u64 = u64::MAX;
+
+/// Runs whose memory is asked for together: as many as a set has but seldom more.
+const RUN_GROUP_COUNT: usize = 16;
+
+/// An index page of a file, by its number.
+type PageOfFile<'r> = (&'r Rc<Table>, usize);
 
 /// Limits of the memtables of one set, and where their memory comes from.
 #[derive(Clone, Debug)]
@@ -174,13 +181,15 @@ impl TableSet {
             Progress::Passed(count) => count,
         };
         let sought = SoughtKey::new(key);
-        for run in &self.runs[passed_count..] {
-            match find_in_run(run, &sought, reads) {
-                Ok(None) => passed_count += 1,
-                Ok(found) => return Ok(found),
-                Err(Missing) => {
-                    reads.keep_progress(files, key, Progress::Passed(passed_count));
-                    return Err(Missing);
+        for group in self.runs[passed_count..].chunks(RUN_GROUP_COUNT) {
+            for page in pages_for(group, &sought) {
+                match page.map_or(Ok(None), |page| find_in_page(page, &sought, reads)) {
+                    Ok(None) => passed_count += 1,
+                    Ok(found) => return Ok(found),
+                    Err(Missing) => {
+                        reads.keep_progress(files, key, Progress::Passed(passed_count));
+                        return Err(Missing);
+                    }
                 }
             }
         }
@@ -385,15 +394,28 @@ fn newest_of(tables: &[Writer]) -> impl Iterator<Item = Found<'_>> {
     Merge::new(tables.iter().map(|table| &**table), KeySpan::ALL, NEWEST, Direction::Forward)
 }
 
-/// The version of the key that a run has.
-fn find_in_run(run: &Run, sought: &SoughtKey<'_>, reads: &mut Reads) -> Result<Option<FileVersion>, Missing> {
-    let key = sought.bytes();
-    let Some(table) = run.file_of(key) else { return Ok(None) };
-    let Some(page) = table.page_number_of(key) else { return Ok(None) };
+/// Where in each of some runs the key can be: the index page of a file, by its number. The memory that all pages are looked into with is asked for before
+/// the first of them is, so that cache misses overlap.
+fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> impl Iterator<Item = Option<PageOfFile<'r>>> + use<'r> {
+    let mut pages = [None; RUN_GROUP_COUNT];
+    for (page, run) in pages.iter_mut().zip(runs) {
+        let file = run.file_of(sought.bytes());
+        *page = file.and_then(|file| Some((file, file.page_number_of(sought.bytes())?)));
+    }
+    pages.iter().flatten().for_each(|(file, number)| file.prefetch(*number, sought));
+    pages.into_iter().take(runs.len())
+}
+
+/// The version of the key that is in a page of a run.
+fn find_in_page(
+    (table, page): PageOfFile<'_>,
+    sought: &SoughtKey<'_>,
+    reads: &mut Reads,
+) -> Result<Option<FileVersion>, Missing> {
     let page = reads.page_of_number(table, page)?;
     let Some(block) = page.probe(sought) else { return Ok(None) };
     let block = reads.block(table, block)?;
-    let found = block.find(key);
+    let found = block.find(sought.bytes());
     Ok(found.map(|entry| FileVersion { version: entry.version, value: FileValue::of(entry.content) }))
 }
 

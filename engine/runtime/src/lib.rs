@@ -29,7 +29,7 @@ pub use clock::Instant;
 pub use file::{DirectoryEntry, DirectoryLock, File, FileSpan, FlushMethod};
 pub use file_error::FileError;
 pub use handle::Runtime;
-pub use memory::memory_bytes;
+pub use memory::{memory_bytes, prefetch};
 pub use mesh::{Mesh, MeshPorts, Notifier};
 pub use read_queue::ReadQueue;
 pub use signal::{OneShot, OneShotSender, Signal, one_shot};

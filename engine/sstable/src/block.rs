@@ -10,6 +10,7 @@
 use crate::block_cursor::BlockCursor;
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::entry::{Entry, StoredEntry};
+use runtime::prefetch;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -19,6 +20,9 @@ pub(crate) const HEADER_BYTES: usize = 16;
 pub(crate) const RUN_ENTRY_COUNT: usize = 16;
 /// Bytes that say where a run starts.
 pub(crate) const RUN_BYTES: usize = 4;
+
+/// Runs whose first keys are asked for together.
+const PREFETCH_COUNT_MAX: usize = 8;
 
 const CHECKED: &str = "every entry was decoded when the block was made";
 
@@ -88,6 +92,7 @@ impl Block {
     /// The number of the first entry whose key is not less than `key`, or the count of entries; and that entry if it
     /// is `key`'s.
     pub(crate) fn seek(&self, key: &[u8]) -> (usize, Option<Entry<'_>>) {
+        self.prefetch_heads();
         // The last run whose first key is not above the key.
         let (mut low, mut high) = (0, self.run_count);
         while low < high {
@@ -143,6 +148,15 @@ impl Block {
     #[inline(always)]
     pub(crate) fn take<'b>(&self, rest: &mut &'b [u8]) -> StoredEntry<'b> {
         StoredEntry::decode(self.base, rest).expect(CHECKED)
+    }
+
+    /// Asks for the memory of all runs' first keys, if they are few: halving looks at them one after the other.
+    fn prefetch_heads(&self) {
+        if self.run_count <= PREFETCH_COUNT_MAX {
+            let starts = self.bytes[self.entries_end()..].chunks_exact(RUN_BYTES);
+            let heads = starts.filter_map(|start| self.bytes.get(u32_at(start, 0) as usize));
+            heads.for_each(|head| prefetch(head));
+        }
     }
 
     fn run_head(&self, run: usize) -> StoredEntry<'_> {

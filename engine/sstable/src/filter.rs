@@ -4,6 +4,7 @@
 //! all keys of a group. Pure; source: Graf and Lemire, "Binary Fuse Filters", 2022.
 
 use crate::bytes::to_u32;
+use runtime::prefetch;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Seeds that are tried before the keys are looked through for equal hashes, which no seed tells apart.
@@ -67,6 +68,15 @@ impl FilterShape {
         let mixed = mix(hash, self.seed);
         let [first, second, third] = self.places(mixed);
         fingerprints[first] ^ fingerprints[second] ^ fingerprints[third] == fingerprint(mixed)
+    }
+
+    /// Asks for the memory that [`FilterShape::may_contain`] looks at.
+    #[inline]
+    pub(crate) fn prefetch(self, fingerprints: &[u8], hash: u64) {
+        if self.segment_count > 0 {
+            let places = self.places(mix(hash, self.seed));
+            places.iter().filter_map(|place| fingerprints.get(*place)).for_each(|fingerprint| prefetch(fingerprint));
+        }
     }
 
     #[inline(always)]

@@ -95,6 +95,11 @@ impl IndexPage {
         self.find(key.bytes()).map(|number| self.block(number))
     }
 
+    /// Asks for the memory of the filter that [`IndexPage::probe`] looks at first.
+    pub(crate) fn prefetch(&self, key: &SoughtKey<'_>) {
+        self.filter.prefetch(&self.bytes[self.filter_start..], key.hash());
+    }
+
     /// The number of the block that `key` would be in; `None` if it sorts before all.
     pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
         let (mut low, mut high) = (0, self.count);

@@ -5,6 +5,7 @@
 
 use crate::block::Block;
 use crate::error::{Damage, DamageKind, TableError};
+use crate::filter::SoughtKey;
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
 use crate::record::{FileId, TableRecord};
@@ -102,6 +103,13 @@ impl Table {
         let page = self.resident.borrow()[number].upgrade()?;
         page.note_use();
         Some(page)
+    }
+
+    /// Asks for the memory that a search for the key looks at first in the index page of a number, if that is in memory.
+    pub fn prefetch(&self, number: usize, key: &SoughtKey<'_>) {
+        if let Some(page) = self.resident.borrow()[number].upgrade() {
+            page.prefetch(key);
+        }
     }
 
     /// The index page of a number is in memory from now on, for as long as somebody holds it.

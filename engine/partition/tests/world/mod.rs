@@ -247,12 +247,7 @@ impl Owner {
 
     /// Flushes, merges what is due, looks for dead space if there is much, and lets the log begin as late as it may.
     pub(crate) async fn store(&mut self) {
-        if let Some(work) = self.partition.begin_flush() {
-            let flushed = work.run(&self.storage).await.unwrap();
-            self.partition.finish_flush(flushed);
-            self.flush_count += 1;
-            self.apply_all().await;
-        }
+        self.flush().await;
         while let Some(work) = self.partition.take_merge_work() {
             let merged = work.run(&self.storage).await.unwrap();
             self.partition.finish_merge(merged);
@@ -267,6 +262,18 @@ impl Owner {
         }
         if let Some(floor) = self.partition.floor() {
             self.journal.set_replay_start(floor);
+        }
+    }
+
+    /// Goes on with what waits for the disk, makes durable and applies what is in flight, and flushes it.
+    pub(crate) async fn flush(&mut self) {
+        self.finish_parked().await;
+        self.apply_all().await;
+        if let Some(work) = self.partition.begin_flush() {
+            let flushed = work.run(&self.storage).await.unwrap();
+            self.partition.finish_flush(flushed);
+            self.flush_count += 1;
+            self.apply_all().await;
         }
     }
 
