@@ -331,6 +331,24 @@ impl Journal {
         self.finish_read(location, buffer.as_slice())
     }
 
+    /// Reads durable records of one segment, of which there is one at least, in the order of their offsets: with a single read of all that lies between the
+    /// first and the last.
+    pub async fn read_records(&self, locations: &[Location]) -> Result<Vec<ScannedRecord>, ReadError> {
+        let [first, last] = [locations[0], locations[locations.len() - 1]];
+        self.learn_opening(first.segment).await?;
+        let [begin, end] = [first, last].map(|location| self.begin_read(location));
+        let known = "who wrote the segment was just learned";
+        let (begin, end) = (begin?.expect(known), end?.expect(known));
+        let len_bytes = usize::try_from(end.offset - begin.offset).expect("within a segment") + end.len_bytes;
+        let buffer = begin.file.read_at(begin.offset, len_bytes).await.map_err(ReadError::File)?;
+        let finish = |location: &Location| {
+            let inside = u64::from(place_of_read(*location).0) - begin.offset;
+            let inside = usize::try_from(inside).expect("within the buffer");
+            self.finish_read(*location, &buffer.as_slice()[inside..])
+        };
+        locations.iter().map(finish).collect()
+    }
+
     /// The first half of [`Journal::read_record`], for whoever has files read: says what to read. `None` if who wrote the segment is not
     /// known yet, which it is once a record of it was read.
     pub fn begin_read(&self, location: Location) -> Result<Option<FileSpan>, ReadError> {

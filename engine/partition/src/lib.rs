@@ -27,6 +27,7 @@ mod items;
 mod local_indexes;
 mod merge;
 mod merge_policy;
+mod moving;
 mod opening;
 mod operation;
 mod pace;

@@ -6,34 +6,23 @@
 //!                                                            -> record in a victim? copied to the end of the log -> output run, above the inputs
 //! ```
 //!
-//! Runs in the background beside the owner. So cleaning goes in the order of the keys, writes of the files only what it has moved, and a copy is named by the
-//! very file that is being written: it never has to be looked for in the log. The owner may change the key meanwhile: its newer version hides the copy,
-//! as it hides the original. Deliberately not here: which runs (`merge_policy.rs`), which segments and when (the engine).
+//! Runs in the background beside the owner. So a copy is named by the very file that is being written, and never has to be looked for in the log. The owner may
+//! change the key meanwhile: its newer version hides the copy, as it hides the original. Deliberately not here: how records are moved (`moving.rs`), which runs (`merge_policy.rs`), which segments and when (the engine).
 
 use crate::effect::SetId;
 use crate::flush::{RecordSums, add_sum};
+use crate::moving::Moving;
 use crate::pace::Slice;
 use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
-use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, GroupId, Location, ReadError, RecordKind, RecordSum, ScannedRecord, SegmentId};
-use runtime::{ShareClass, Signal};
-use sstable::{Block, BlockRef, Content, Direction, Entry, JournalPlace, Merge, MergeStep, Needed, Span, TableRange};
-use std::cell::RefCell;
+use journal::{GroupId, SegmentId};
+use sstable::{Block, BlockRef, Content, Direction, Entry, Merge, MergeStep, Needed, Span, TableRange};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Blocks that are read ahead of each input: opening them takes a tenth of a millisecond.
 const BLOCKS_AHEAD: usize = 32;
-/// Entries that wait for the records among them which are to be moved.
-const BATCH_ENTRY_COUNT: usize = 1_024;
-/// Bytes that may wait in the journal: copies give way to requests.
-const WAITING_BYTES_MAX: usize = 256 << 10;
-/// How long a copy waits for its turn.
-const TURN_DELAY: Duration = Duration::from_millis(1);
-
 /// A merge that is to be done.
 pub struct MergeWork {
     pub(crate) group: GroupId,
@@ -94,14 +83,6 @@ pub struct Merged {
     is_cleaning: bool,
 }
 
-/// An entry whose record is to be moved.
-struct Pending {
-    key: Vec<u8>,
-    version: u64,
-    item_bytes: u32,
-    place: JournalPlace,
-}
-
 impl MergeWork {
     /// Which merge it is.
     pub fn id(&self) -> MergeId {
@@ -117,12 +98,12 @@ impl MergeWork {
             storage,
             work: &self,
             writer: RunWriter::new(storage, self.group),
-            pending: Vec::new(),
+            moving: Moving::default(),
             ahead: HashMap::new(),
-            copies: RecordSums::new(),
         };
         let merged = merging.merge().await;
-        let Merging { writer, copies, .. } = merging;
+        let Merging { writer, moving, .. } = merging;
+        let copies = moving.into_copies();
         match merged {
             Ok((output, dead)) => {
                 let runs = self.runs.iter().map(|run| run.id).collect();
@@ -156,10 +137,9 @@ struct Merging<'w> {
     storage: &'w Storage,
     work: &'w MergeWork,
     writer: RunWriter,
-    pending: Vec<Pending>,
+    moving: Moving,
     /// Blocks that were read and not needed yet.
     ahead: HashMap<(u64, u32), Rc<Block>>,
-    copies: RecordSums,
 }
 
 impl Merging<'_> {
@@ -182,7 +162,7 @@ impl Merging<'_> {
             }
             lower = end;
         }
-        self.move_pending().await?;
+        self.moving.move_gathered(self.storage, &mut self.writer).await?;
         let output = self.writer.finish().await?;
         let dead = self.dead(&output);
         Ok((output, dead))
@@ -239,41 +219,9 @@ impl Merging<'_> {
         if let Content::InJournal { item_bytes, place } = entry.content
             && victims.contains(&SegmentId(place.segment))
         {
-            self.pending.push(Pending { key: key.to_vec(), version: entry.version, item_bytes, place });
+            self.moving.gather(key, entry.version, (item_bytes, place));
         }
-        if self.pending.len() >= BATCH_ENTRY_COUNT { self.move_pending().await } else { Ok(()) }
-    }
-
-    /// Moves the records of pending entries, and writes where they are now.
-    async fn move_pending(&mut self) -> Result<(), StorageError> {
-        let mut pending = std::mem::take(&mut self.pending);
-        for entries in pending.chunks(self.storage.pace.record_count()) {
-            let locations: Vec<Location> = entries.iter().map(|entry| location_of(entry.place)).collect();
-            let records = read_records(self.storage, &locations).await?;
-            for (Pending { key, version, item_bytes, .. }, record) in entries.iter().zip(records) {
-                let copy = self.append(&record).await?;
-                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
-                let content = Content::InJournal { item_bytes: *item_bytes, place: place_of(copy) };
-                self.writer.push(key, Entry { version: *version, content }).await?;
-            }
-        }
-        pending.clear();
-        self.pending = pending;
-        Ok(())
-    }
-
-    async fn append(&self, record: &ScannedRecord) -> Result<Location, StorageError> {
-        let Storage { runtime, journal, .. } = self.storage;
-        while journal.waiting_bytes() > WAITING_BYTES_MAX {
-            runtime.sleep(TURN_DELAY).await;
-        }
-        loop {
-            match journal.append(record.as_kind(RecordKind::Moved)) {
-                Ok(location) => return Ok(location),
-                Err(AppendRefused::Busy) => runtime.sleep(TURN_DELAY).await,
-                Err(refused) => return Err(StorageError::Append(refused)),
-            }
-        }
+        if self.moving.is_full() { self.moving.move_gathered(self.storage, &mut self.writer).await } else { Ok(()) }
     }
 
     /// What the inputs kept alive and does not have to be any more.
@@ -297,27 +245,4 @@ impl Merging<'_> {
         }
         dead
     }
-}
-
-/// A record, by its place among those that were asked for.
-type NumberedRecord = (usize, Result<ScannedRecord, ReadError>);
-
-/// Reads records side by side.
-async fn read_records(storage: &Storage, locations: &[Location]) -> Result<Vec<ScannedRecord>, StorageError> {
-    let done: Rc<RefCell<Vec<NumberedRecord>>> = Rc::default();
-    let signal = Signal::new();
-    for (number, location) in locations.iter().copied().enumerate() {
-        let (journal, done, signal) = (storage.journal.clone(), Rc::clone(&done), signal.clone());
-        storage.runtime.spawn(ShareClass::Background, async move {
-            let record = journal.read_record(location).await;
-            done.borrow_mut().push((number, record));
-            signal.notify();
-        });
-    }
-    while done.borrow().len() < locations.len() {
-        signal.wait().await;
-    }
-    let mut read = done.take();
-    read.sort_by_key(|(number, _)| *number);
-    read.into_iter().map(|(_, record)| record.map_err(StorageError::Record)).collect()
 }

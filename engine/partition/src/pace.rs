@@ -18,10 +18,10 @@ const SLICE_US_MIN: usize = 150;
 const SLICE_US_MAX: usize = 400;
 /// Keys between two looks at the clock.
 const LOOK_KEY_COUNT: usize = 16;
-/// Records that are read at one time, while nothing is behind ...
-const RECORD_COUNT_MIN: usize = 16;
+/// Stretches of a segment that are read at one time, while nothing is behind ...
+const STRETCH_COUNT_MIN: usize = 1;
 /// ... and at most.
-const RECORD_COUNT_MAX: usize = 96;
+const STRETCH_COUNT_MAX: usize = 4;
 /// Thousandths behind at which the most is done.
 const BEHIND_MAX: usize = 40;
 
@@ -48,9 +48,9 @@ impl Pace {
         Duration::from_micros(self.between(SLICE_US_MIN, SLICE_US_MAX) as u64)
     }
 
-    /// Records that are read at one time.
-    pub(crate) fn record_count(&self) -> usize {
-        self.between(RECORD_COUNT_MIN, RECORD_COUNT_MAX)
+    /// Stretches of a segment that are read at one time.
+    pub(crate) fn stretch_count(&self) -> usize {
+        self.between(STRETCH_COUNT_MIN, STRETCH_COUNT_MAX)
     }
 
     fn between(&self, least: usize, most: usize) -> usize {
@@ -139,11 +139,11 @@ mod tests {
     fn more_is_done_the_more_is_behind() {
         let pace = Pace::default();
         let of_engine = pace.clone();
-        assert_eq!((pace.key_count(), pace.record_count()), (256, 16));
+        assert_eq!((pace.key_count(), pace.stretch_count()), (256, 1));
         of_engine.set_behind(20);
-        assert_eq!((pace.key_count(), pace.record_count()), (896, 56));
+        assert_eq!((pace.key_count(), pace.stretch_count()), (896, 2));
         of_engine.set_behind(1_000);
-        assert_eq!((pace.key_count(), pace.record_count()), (1_536, 96));
+        assert_eq!((pace.key_count(), pace.stretch_count()), (1_536, 4));
         of_engine.set_behind(0);
         assert_eq!(pace.key_count(), 256);
     }

@@ -1,0 +1,195 @@
+//! Moving: records that lie in segments which are to be emptied are copied to the end of the log.
+//!
+//! ```text
+//! entries, in the order of their keys -> gathered -> records read in the order of their places, stretch by stretch -> copies appended
+//!                                                 -> entries with their new places, in the order of their keys
+//! ```
+//!
+//! A victim is read in long stretches, with what is dead in it: a read for each record takes ten times the CPU of all that is done with the record. The
+//! more entries are gathered, the more of a stretch is needed. Deliberately not here: which segments, and which entries (`merge.rs`).
+
+use crate::flush::{RecordSums, add_sum};
+use crate::pace::Slice;
+use crate::storage::{RunWriter, Storage, StorageError};
+use crate::table_set::{location_of, place_of};
+use journal::{AppendRefused, Location, ReadError, RecordKind, RecordSum, ScannedRecord};
+use runtime::{OneShot, ShareClass, one_shot};
+use sstable::{Content, Entry, JournalPlace};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Bytes that gathered entries may take.
+const GATHERED_BYTES_MAX: usize = 16 << 20;
+/// What an entry takes beside its key, about.
+const ENTRY_BYTES: usize = 128;
+/// Bytes of a stretch, unless its first record is longer ...
+const STRETCH_BYTES_MAX: u32 = 256 << 10;
+/// ... and bytes between two of its records.
+const GAP_BYTES_MAX: u32 = 16 << 10;
+/// Bytes that may wait in the journal: copies give way to requests.
+const WAITING_BYTES_MAX: usize = 256 << 10;
+/// How long a copy waits for its turn.
+const TURN_DELAY: Duration = Duration::from_millis(1);
+
+/// An entry whose record is to be moved.
+struct Gathered {
+    key: Vec<u8>,
+    version: u64,
+    item_bytes: u32,
+    place: JournalPlace,
+}
+
+/// Where a record begins: first by its segment.
+type Place = (u32, u32);
+
+/// Records of one segment that are read together, by their entries' numbers, in the order of their places.
+#[derive(Default)]
+struct Stretch {
+    numbers: Vec<usize>,
+    locations: Vec<Location>,
+}
+
+/// See the front page. One a merge.
+#[derive(Default)]
+pub(crate) struct Moving {
+    /// In the order of their keys.
+    entries: Vec<Gathered>,
+    /// Their numbers.
+    by_place: BTreeMap<Place, usize>,
+    bytes: usize,
+    copies: RecordSums,
+}
+
+impl Moving {
+    /// Gathers an entry; its key is greater than those before it.
+    pub(crate) fn gather(&mut self, key: &[u8], version: u64, (item_bytes, place): (u32, JournalPlace)) {
+        self.by_place.insert((place.segment, place.offset), self.entries.len());
+        self.entries.push(Gathered { key: key.to_vec(), version, item_bytes, place });
+        self.bytes += key.len() + ENTRY_BYTES;
+    }
+
+    /// Whether so many are gathered that they are to be moved first.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= GATHERED_BYTES_MAX
+    }
+
+    /// All copies that were made.
+    pub(crate) fn into_copies(self) -> RecordSums {
+        self.copies
+    }
+
+    /// Moves the records of what is gathered, and writes the entries.
+    ///
+    /// # Errors
+    /// If something cannot be read or written. The copies that were made until then are known.
+    pub(crate) async fn move_gathered(
+        &mut self,
+        storage: &Storage,
+        writer: &mut RunWriter,
+    ) -> Result<(), StorageError> {
+        let mut slice = Slice::new(&storage.runtime, &storage.pace);
+        let mut reads = VecDeque::new();
+        loop {
+            while reads.len() < storage.pace.stretch_count()
+                && let Some(stretch) = self.take_stretch()
+            {
+                reads.push_back(begin_read(storage, stretch));
+            }
+            let Some((numbers, records)) = reads.pop_front() else { break };
+            let records = records.await.expect("a read comes to an end").map_err(StorageError::Record)?;
+            for (number, record) in numbers.into_iter().zip(records) {
+                let copy = append(storage, &record).await?;
+                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+                self.entries[number].place = place_of(copy);
+            }
+            slice.end().await;
+        }
+        self.bytes = 0;
+        for Gathered { key, version, item_bytes, place } in self.entries.drain(..) {
+            slice.step().await;
+            writer.push(&key, Entry { version, content: Content::InJournal { item_bytes, place } }).await?;
+        }
+        Ok(())
+    }
+
+    /// The next records that lie close together.
+    fn take_stretch(&mut self) -> Option<Stretch> {
+        let mut stretch = Stretch::default();
+        while let Some(first) = self.by_place.first_entry() {
+            let number = *first.get();
+            let location = location_of(self.entries[number].place);
+            if !stretch.reaches(location) {
+                break;
+            }
+            first.remove();
+            stretch.numbers.push(number);
+            stretch.locations.push(location);
+        }
+        (!stretch.numbers.is_empty()).then_some(stretch)
+    }
+}
+
+impl Stretch {
+    /// Whether the record, which lies behind the others, is read with them.
+    fn reaches(&self, location: Location) -> bool {
+        let (Some(first), Some(last)) = (self.locations.first(), self.locations.last()) else { return true };
+        first.segment == location.segment
+            && location.offset.saturating_sub(last.offset + last.len) <= GAP_BYTES_MAX
+            && location.offset + location.len - first.offset <= STRETCH_BYTES_MAX
+    }
+}
+
+/// Reads a stretch beside what else is done.
+fn begin_read(
+    storage: &Storage,
+    Stretch { numbers, locations }: Stretch,
+) -> (Vec<usize>, OneShot<Result<Vec<ScannedRecord>, ReadError>>) {
+    let (sender, records) = one_shot();
+    let journal = storage.journal.clone();
+    storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_records(&locations).await) });
+    (numbers, records)
+}
+
+/// Appends a copy, as soon as that holds up no request.
+async fn append(storage: &Storage, record: &ScannedRecord) -> Result<Location, StorageError> {
+    let Storage { runtime, journal, .. } = storage;
+    while journal.waiting_bytes() > WAITING_BYTES_MAX {
+        runtime.sleep(TURN_DELAY).await;
+    }
+    loop {
+        match journal.append(record.as_kind(RecordKind::Moved)) {
+            Ok(location) => return Ok(location),
+            Err(AppendRefused::Busy) => runtime.sleep(TURN_DELAY).await,
+            Err(refused) => return Err(StorageError::Append(refused)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_lie_close_together_are_read_together() {
+        let mut moving = Moving::default();
+        // By key; their places are in another order.
+        let places = [(7, 900_000), (3, 4_160), (7, 4_160), (3, 8_000), (3, 30_000), (7, 5_300)];
+        for (number, (segment, offset)) in (0_u8..).zip(places) {
+            moving.gather(&[number], 1, (10, JournalPlace { segment, offset, bytes: 1_000 }));
+        }
+        let taken: Vec<Vec<usize>> = std::iter::from_fn(|| Some(moving.take_stretch()?.numbers)).collect();
+        assert_eq!(taken, [vec![1, 3], vec![4], vec![2, 5], vec![0]]);
+    }
+
+    #[test]
+    fn a_stretch_is_of_a_bounded_length_unless_its_first_record_is_longer() {
+        let mut moving = Moving::default();
+        for number in 0..60_u32 {
+            let place = JournalPlace { segment: 1, offset: 4_096 + number * 10_240, bytes: 10_000 };
+            moving.gather(&number.to_be_bytes(), 1, (10, place));
+        }
+        moving.gather(&[255], 1, (10, JournalPlace { segment: 2, offset: 4_096, bytes: 400_000 }));
+        let taken: Vec<usize> = std::iter::from_fn(|| Some(moving.take_stretch()?.numbers.len())).collect();
+        assert_eq!(taken, [25, 25, 10, 1]);
+    }
+}
