@@ -32,6 +32,7 @@ mod opening;
 mod operation;
 mod pace;
 mod partition;
+mod read_ahead;
 mod reads;
 mod run;
 mod statistics;

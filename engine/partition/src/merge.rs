@@ -13,16 +13,15 @@ use crate::effect::SetId;
 use crate::flush::{RecordSums, add_sum};
 use crate::moving::Moving;
 use crate::pace::Slice;
+use crate::read_ahead::ReadAhead;
 use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::{GroupId, SegmentId};
-use sstable::{Block, BlockRef, Content, Direction, Entry, Merge, MergeStep, Needed, Span, TableRange};
-use std::collections::{BTreeSet, HashMap};
+use sstable::{Content, Direction, Entry, Merge, MergeStep, Needed, Span, TableRange};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 
-/// Blocks that are read ahead of each input: opening them takes a tenth of a millisecond.
-const BLOCKS_AHEAD: usize = 32;
 /// A merge that is to be done.
 pub struct MergeWork {
     pub(crate) group: GroupId,
@@ -99,7 +98,7 @@ impl MergeWork {
             work: &self,
             writer: RunWriter::new(storage, self.group),
             moving: Moving::default(),
-            ahead: HashMap::new(),
+            ahead: ReadAhead::new(&storage.runtime),
         };
         let merged = merging.merge().await;
         let Merging { writer, moving, .. } = merging;
@@ -138,8 +137,7 @@ struct Merging<'w> {
     work: &'w MergeWork,
     writer: RunWriter,
     moving: Moving,
-    /// Blocks that were read and not needed yet.
-    ahead: HashMap<(u64, u32), Rc<Block>>,
+    ahead: ReadAhead,
 }
 
 impl Merging<'_> {
@@ -187,22 +185,20 @@ impl Merging<'_> {
     /// Reads what the inputs wait for, and what they will need after it; past the cache, which is for others. Blocks that were read are a slice of their own.
     async fn supply(&mut self, merge: &mut Merge<'_>, slice: &mut Slice) -> Result<(), StorageError> {
         let needs: Vec<(usize, Needed)> = merge.needs().collect();
-        let mut blocks: Vec<BlockRef> = Vec::new();
         for (source, needed) in needs {
             let table = Rc::clone(merge.range(source).table());
             match needed {
                 Needed::Page(page) => merge.supply_page(source, table.read_page(page).await?),
                 Needed::Block(block) => {
-                    if !self.ahead.contains_key(&(table.id().0, block.unit)) {
-                        blocks.clear();
-                        merge.range(source).blocks_ahead(BLOCKS_AHEAD, &mut blocks);
-                        let read = table.read_run(&blocks).await?;
-                        let keyed = blocks.iter().zip(read).map(|(block, data)| ((table.id().0, block.unit), data));
-                        self.ahead.extend(keyed);
-                        slice.end().await;
-                    }
-                    let block = self.ahead.remove(&(table.id().0, block.unit)).expect("read a moment ago");
-                    merge.supply_block(source, block);
+                    let read = match self.ahead.take(&table, block) {
+                        Some(read) => read,
+                        None => {
+                            self.ahead.read(merge.range(source), block).await?;
+                            slice.end().await;
+                            self.ahead.take(&table, block).expect("read a moment ago")
+                        }
+                    };
+                    merge.supply_block(source, read);
                 }
             }
         }
