@@ -144,14 +144,18 @@ fn candidates(usage: &[SegmentUsage], pass_bytes: &HashMap<SegmentId, u64>) -> V
 }
 
 /// Of the choices that read no more than some amount of files, the one that costs least for what it brings. A choice is the candidates with the least to move
-/// that bring `goal_bytes` together.
+/// that bring `goal_bytes` together, or more where that many have to be read.
 fn choose(candidates: Vec<Candidate>, goal_bytes: u64) -> Choice {
     let magnitude = |candidate: &Candidate| candidate.pass_bytes.max(1).ilog2();
     let reaches: BTreeSet<u32> = candidates.iter().map(magnitude).collect();
     let choices = reaches.into_iter().map(|reach| {
+        let within = || candidates.iter().filter(|candidate| magnitude(candidate) <= reach);
+        // A long pass has to be worth it.
+        let longest_bytes = within().map(|candidate| candidate.pass_bytes).max().unwrap_or(0);
+        let goal_bytes = goal_bytes.max(longest_bytes / READ_SHARE);
         let mut choice = Choice::default();
         let mut pass_bytes = 0;
-        for candidate in candidates.iter().filter(|candidate| magnitude(candidate) <= reach) {
+        for candidate in within() {
             if choice.reclaimed_bytes >= goal_bytes {
                 break;
             }
