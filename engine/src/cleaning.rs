@@ -130,12 +130,15 @@ fn pass_bytes<'p>(partitions: impl Iterator<Item = &'p Partition>) -> HashMap<Se
 /// The segments before the log of which not too much would have to be moved; those with the least to move first.
 fn candidates(usage: &[SegmentUsage], pass_bytes: &HashMap<SegmentId, u64>) -> Vec<Candidate> {
     let before_log = usage.iter().filter(|usage| !usage.is_visited);
-    let candidates = before_log.map(|usage| Candidate {
-        segment: usage.segment,
-        // What is superseded need not be moved: the same pass that would come to it leaves it behind.
-        left_bytes: usage.live_bytes - usage.superseded_bytes,
-        used_bytes: usage.used_bytes,
-        pass_bytes: pass_bytes.get(&usage.segment).copied().unwrap_or(0),
+    let candidates = before_log.filter_map(|usage| {
+        Some(Candidate {
+            segment: usage.segment,
+            // What is superseded need not be moved: the same pass that would come to it leaves it behind.
+            left_bytes: usage.live_bytes - usage.superseded_bytes,
+            used_bytes: usage.used_bytes,
+            // What no file names, no round can move.
+            pass_bytes: *pass_bytes.get(&usage.segment)?,
+        })
     });
     let is_worth_it = |candidate: &Candidate| candidate.left_bytes * 100 <= candidate.used_bytes * VICTIM_PERCENT;
     let mut candidates: Vec<_> = candidates.filter(is_worth_it).collect();
@@ -195,10 +198,13 @@ mod tests {
             usage(4, (100, 0), true),
             usage(5, (800, 790), false),
         ];
-        assert_eq!(chosen(&all, &[], 1), (vec![5], 990), "nearly all of it is superseded");
-        assert_eq!(chosen(&all, &[], 991), (vec![2, 5], 1_490));
-        assert_eq!(chosen(&all, &[], 1_790), (vec![2, 3, 5], 1_790), "not one that is full, nor the log's");
-        assert_eq!(chosen(&all, &[], 1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
+        let chosen = |goal_bytes| chosen(&all, &[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)], goal_bytes);
+        assert_eq!(chosen(1), (vec![5], 990), "nearly all of it is superseded");
+        assert_eq!(chosen(991), (vec![2, 5], 1_490));
+        assert_eq!(chosen(1_790), (vec![2, 3, 5], 1_790), "not one that is full, nor the log's");
+        assert_eq!(chosen(1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
+        let but_the_best = [(1, 1), (2, 1), (3, 1)];
+        assert_eq!(super::tests::chosen(&all, &but_the_best, 1), (vec![2], 500), "not one that no file names");
     }
 
     #[test]
