@@ -21,23 +21,17 @@ pub enum MergeStep {
     End,
 }
 
-/// Whether a source is at an entry that was not yielded yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Head {
-    /// It has to step, or to be supplied, first.
-    Behind,
-    /// It is at an entry.
-    Ready,
-    /// It is at the entry that the last step yielded, or at an older one of the same key.
-    Yielded,
-    /// It has no further entry.
-    Ended,
-}
-
 /// Several ranges over the same span, in the same direction. Lives for one request, or for one merge.
+///
+/// Invariant: a source that has not ended is in one of the two lists.
 pub struct Merge<'k> {
     direction: Direction,
-    sources: Vec<(Head, TableRange<'k>)>,
+    sources: Vec<TableRange<'k>>,
+    /// Sources at an entry that was not yielded yet; the last of them is the next. So a source that goes on right before the others, as one that is much
+    /// longer than they are does nearly always, costs one comparison.
+    ready: Vec<usize>,
+    /// Sources that have to step first, or to be supplied: those at the entry that the last step yielded, and at older ones of the same key.
+    behind: Vec<usize>,
     /// The source whose entry the last step yielded.
     newest: Option<usize>,
 }
@@ -45,34 +39,32 @@ pub struct Merge<'k> {
 impl<'k> Merge<'k> {
     /// Begins an iteration over ranges that go in `direction`; of equal versions of a key the first source's is yielded.
     pub fn new(ranges: impl IntoIterator<Item = TableRange<'k>>, direction: Direction) -> Merge<'k> {
-        let sources = ranges.into_iter().map(|range| (Head::Behind, range)).collect();
-        Merge { direction, sources, newest: None }
+        let sources: Vec<_> = ranges.into_iter().collect();
+        let behind = (0..sources.len()).collect();
+        Merge { direction, ready: Vec::with_capacity(sources.len()), sources, behind, newest: None }
     }
 
     /// Goes to the next key. Where it waits, it goes on with the same step once it was supplied.
     pub fn step(&mut self) -> MergeStep {
         self.newest = None;
-        let mut is_waiting = false;
-        for (head, range) in &mut self.sources {
-            if matches!(head, Head::Ready | Head::Ended) {
-                continue;
+        let mut place = 0;
+        while let Some(source) = self.behind.get(place).copied() {
+            match self.sources[source].step() {
+                RangeStep::Entry => {
+                    self.behind.swap_remove(place);
+                    self.make_ready(source);
+                }
+                RangeStep::End => drop(self.behind.swap_remove(place)),
+                RangeStep::Needs(_) => place += 1,
             }
-            *head = match range.step() {
-                RangeStep::Entry => Head::Ready,
-                RangeStep::End => Head::Ended,
-                RangeStep::Needs(_) => Head::Behind,
-            };
-            is_waiting |= *head == Head::Behind;
         }
-        if is_waiting {
+        if !self.behind.is_empty() {
             return MergeStep::Needs;
         }
-        let Some(newest) = self.first_ready() else { return MergeStep::End };
-        for source in 0..self.sources.len() {
-            let [(head, range), (_, newest_range)] = [&self.sources[source], &self.sources[newest]];
-            if *head == Head::Ready && range.key() == newest_range.key() {
-                self.sources[source].0 = Head::Yielded;
-            }
+        let Some(newest) = self.ready.pop() else { return MergeStep::End };
+        self.behind.push(newest);
+        while let Some(older) = self.ready.pop_if(|next| self.sources[*next].key() == self.sources[newest].key()) {
+            self.behind.push(older);
         }
         self.newest = Some(newest);
         MergeStep::Entry
@@ -80,8 +72,7 @@ impl<'k> Merge<'k> {
 
     /// What it waits for, with the place of the source in the list that the merge was made of.
     pub fn needs(&self) -> impl Iterator<Item = (usize, Needed)> {
-        let sources = self.sources.iter().enumerate().filter(|(_, (head, _))| *head == Head::Behind);
-        sources.filter_map(|(source, (_, range))| Some((source, range.needed()?)))
+        self.behind.iter().filter_map(|source| Some((*source, self.sources[*source].needed()?)))
     }
 
     /// The key that the last step came to.
@@ -96,41 +87,45 @@ impl<'k> Merge<'k> {
 
     /// The older entries of the same key, which nobody will see again once all sources are merged into one.
     pub fn superseded(&self) -> impl Iterator<Item = Entry<'_>> {
-        let others = self.sources.iter().enumerate().filter(|(source, _)| self.newest.is_some_and(|it| it != *source));
-        others.filter(|(_, (head, _))| *head == Head::Yielded).map(|(_, (_, range))| range.entry())
+        let others = self.behind.iter().filter(|source| self.newest.is_some_and(|newest| newest != **source));
+        others.map(|source| self.sources[*source].entry())
     }
 
     /// Gives the page that a source needed.
     pub fn supply_page(&mut self, source: usize, page: Rc<IndexPage>) {
-        self.sources[source].1.supply_page(page);
+        self.sources[source].supply_page(page);
     }
 
     /// Gives the block that a source needed.
     pub fn supply_block(&mut self, source: usize, block: Rc<Block>) {
-        self.sources[source].1.supply_block(block);
+        self.sources[source].supply_block(block);
     }
 
     /// The range of a source: its file, and what it will need.
     pub fn range(&self, source: usize) -> &TableRange<'k> {
-        &self.sources[source].1
+        &self.sources[source]
     }
 
-    fn first_ready(&self) -> Option<usize> {
-        let ready = (0..self.sources.len()).filter(|source| self.sources[*source].0 == Head::Ready);
-        ready.min_by(|left, right| self.order(*left, *right))
+    /// Puts a source that has come to an entry in its place among those that are ready.
+    fn make_ready(&mut self, source: usize) {
+        let is_later = |other: &usize| self.order(source, *other) == Ordering::Less;
+        let is_next = self.ready.last().is_none_or(is_later);
+        let place = if is_next { self.ready.len() } else { self.ready.partition_point(is_later) };
+        self.ready.insert(place, source);
     }
 
     /// Less when the left source's entry is to be yielded before the right one's.
     fn order(&self, left: usize, right: usize) -> Ordering {
-        let (left, right) = (&self.sources[left].1, &self.sources[right].1);
+        let [left_range, right_range] = [&self.sources[left], &self.sources[right]];
         let keys = match self.direction {
-            Direction::Forward => left.key().cmp(right.key()),
-            Direction::Reverse => right.key().cmp(left.key()),
+            Direction::Forward => left_range.key().cmp(right_range.key()),
+            Direction::Reverse => right_range.key().cmp(left_range.key()),
         };
-        keys.then_with(|| right.entry().version.cmp(&left.entry().version))
+        let versions = || right_range.entry().version.cmp(&left_range.entry().version);
+        keys.then_with(versions).then(left.cmp(&right))
     }
 
     fn newest_range(&self) -> &TableRange<'k> {
-        &self.sources[self.newest.expect("the last step came to an entry")].1
+        &self.sources[self.newest.expect("the last step came to an entry")]
     }
 }
