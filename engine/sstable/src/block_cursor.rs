@@ -6,20 +6,24 @@ use std::rc::Rc;
 
 /// A place in a block; keeps the block in memory. Lives as long as whoever walks.
 ///
-/// Invariant: `key` is the key of entry `number`, and `starts` are those of its run, each as the bytes from it to the end
-/// of all entries.
+/// Invariants: 1. `key` is the key of entry `number`, and `head` the first key of its run. 2. The first `known_count` of `starts` are those of entries of its
+/// run, each as the bytes from the run's start: as many as were come to, and one more. So going forward decodes each entry once.
 pub struct BlockCursor {
     block: Rc<Block>,
     number: usize,
     run: Option<usize>,
-    starts: [u32; RUN_ENTRY_COUNT],
+    head: Vec<u8>,
+    starts: [u32; RUN_ENTRY_COUNT + 1],
+    known_count: usize,
     key: Vec<u8>,
 }
 
 impl BlockCursor {
     /// At the first entry.
     pub(crate) fn new(block: Rc<Block>) -> BlockCursor {
-        let mut cursor = BlockCursor { block, number: 0, run: None, starts: [0; RUN_ENTRY_COUNT], key: Vec::new() };
+        let starts = [0; RUN_ENTRY_COUNT + 1];
+        let (head, key) = (Vec::new(), Vec::new());
+        let mut cursor = BlockCursor { block, number: 0, run: None, head, starts, known_count: 0, key };
         cursor.place_at(0);
         cursor
     }
@@ -46,35 +50,38 @@ impl BlockCursor {
 
     /// The entry.
     pub(crate) fn entry(&self) -> Entry<'_> {
-        let run = self.number / RUN_ENTRY_COUNT;
-        self.block.take(&mut self.bytes_at(run, self.number % RUN_ENTRY_COUNT)).entry
+        let run = self.block.run_bytes(self.number / RUN_ENTRY_COUNT);
+        self.block.take(&mut &run[self.starts[self.number % RUN_ENTRY_COUNT] as usize..]).entry
     }
 
     /// Goes to an entry that is there.
     pub(crate) fn place_at(&mut self, number: usize) {
         assert!(number < self.entry_count(), "entry {number} of {}", self.entry_count());
-        let run = number / RUN_ENTRY_COUNT;
+        let (run, place) = (number / RUN_ENTRY_COUNT, number % RUN_ENTRY_COUNT);
         if self.run != Some(run) {
-            let block = Rc::clone(&self.block);
-            let all = block.run_bytes(run);
-            let mut rest = all;
-            for start in &mut self.starts[..block.entries_in_run(run)] {
-                *start = u32::try_from(all.len() - rest.len()).expect("a block is shorter than 4 GiB");
-                block.take(&mut rest);
-            }
             self.run = Some(run);
+            self.known_count = 1;
         }
+        while self.known_count <= place {
+            self.take_at(run, self.known_count - 1);
+        }
+        self.take_at(run, place);
         self.number = number;
-        let mut key = std::mem::take(&mut self.key);
-        let stored = self.block.take(&mut self.bytes_at(run, number % RUN_ENTRY_COUNT));
-        let head = self.block.take(&mut self.bytes_at(run, 0)).suffix;
-        key.clear();
-        key.extend_from_slice(&head[..stored.shared_bytes]);
-        key.extend_from_slice(stored.suffix);
-        self.key = key;
     }
 
-    fn bytes_at(&self, run: usize, place: usize) -> &[u8] {
-        &self.block.run_bytes(run)[self.starts[place] as usize..]
+    /// Decodes the entry at a known start: its key, and where the next one starts.
+    fn take_at(&mut self, run: usize, place: usize) {
+        let bytes = self.block.run_bytes(run);
+        let mut rest = &bytes[self.starts[place] as usize..];
+        let stored = self.block.take(&mut rest);
+        if place == 0 {
+            self.head.clear();
+            self.head.extend_from_slice(stored.suffix);
+        }
+        self.key.clear();
+        self.key.extend_from_slice(&self.head[..stored.shared_bytes]);
+        self.key.extend_from_slice(stored.suffix);
+        self.starts[place + 1] = u32::try_from(bytes.len() - rest.len()).expect("a block is shorter than 4 GiB");
+        self.known_count = self.known_count.max(place + 2);
     }
 }
