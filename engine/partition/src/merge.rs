@@ -17,7 +17,7 @@ use crate::read_ahead::ReadAhead;
 use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::{GroupId, SegmentId};
-use sstable::{Content, Direction, Entry, Merge, MergeStep, Needed, Span, TableRange};
+use sstable::{Content, Direction, Entry, Merge, MergeStep, Needed, Span, Table, TableRange};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -93,9 +93,14 @@ impl MergeWork {
     /// # Errors
     /// If something cannot be read or written; then nothing is changed.
     pub async fn run(self, storage: &Storage) -> Result<Merged, StorageError> {
+        let victims = match &self.aim {
+            Aim::Replace => None,
+            Aim::Empty(victims) => Some(victims.iter().map(|segment| segment.0).collect()),
+        };
         let mut merging = Merging {
             storage,
             work: &self,
+            victims: victims.as_ref(),
             writer: RunWriter::new(storage, self.group),
             moving: Moving::default(),
             ahead: ReadAhead::new(&storage.runtime),
@@ -135,6 +140,8 @@ impl Merged {
 struct Merging<'w> {
     storage: &'w Storage,
     work: &'w MergeWork,
+    /// Segments that are to be emptied, as files name them.
+    victims: Option<&'w BTreeSet<u32>>,
     writer: RunWriter,
     moving: Moving,
     ahead: ReadAhead,
@@ -168,8 +175,14 @@ impl Merging<'_> {
 
     async fn merge_piece(&mut self, span: Span<'_>) -> Result<(), StorageError> {
         let work = self.work;
-        let files = work.runs.iter().flat_map(|run| run.files_between(span.lower, span.upper));
-        let ranges = files.map(|file| TableRange::new(Rc::clone(file), span, Direction::Forward));
+        let range = |file: &Rc<Table>| TableRange::new(Rc::clone(file), span, Direction::Forward);
+        let ranges = work.runs.iter().enumerate().flat_map(|(place, run)| {
+            // Of the oldest run, by far the longest, nothing hides anything else.
+            let is_sought = self.victims.is_some() && place + 1 == work.runs.len();
+            let victims = self.victims.filter(|_| is_sought);
+            let files = run.files_between(span.lower, span.upper).map(range);
+            files.map(move |range| victims.into_iter().fold(range, TableRange::naming))
+        });
         let mut merge = Merge::new(ranges, Direction::Forward);
         let mut slice = Slice::new(&self.storage.runtime, &self.storage.pace);
         loop {

@@ -1,7 +1,8 @@
 //! A place in a data block: its key, put together, and its entry. Goes either way at the same cost.
 
 use crate::block::{Block, RUN_ENTRY_COUNT};
-use crate::entry::Entry;
+use crate::entry::{Content, Entry, StoredEntry};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A place in a block; keeps the block in memory. Lives as long as whoever walks.
@@ -56,32 +57,47 @@ impl BlockCursor {
 
     /// Goes to an entry that is there.
     pub(crate) fn place_at(&mut self, number: usize) {
-        assert!(number < self.entry_count(), "entry {number} of {}", self.entry_count());
+        let block = Rc::clone(&self.block);
+        let stored = self.decode(&block, number);
+        self.key.clear();
+        self.key.extend_from_slice(&self.head[..stored.shared_bytes]);
+        self.key.extend_from_slice(stored.suffix);
+        self.number = number;
+    }
+
+    /// The first entry from `number` on that names a record in one of these segments of the journal. The cursor stays where it is, and has to go there or
+    /// on to another block.
+    pub(crate) fn find_naming(&mut self, number: usize, segments: &BTreeSet<u32>) -> Option<usize> {
+        let block = Rc::clone(&self.block);
+        let names = |entry: Entry<'_>| match entry.content {
+            Content::InJournal { place, .. } => segments.contains(&place.segment),
+            Content::Tombstone | Content::Inline { .. } | Content::BareKey { .. } => false,
+        };
+        (number..self.entry_count()).find(|number| names(self.decode(&block, *number).entry))
+    }
+
+    /// Decodes an entry; notes where those up to the next one start, and the first key of its run.
+    fn decode<'b>(&mut self, block: &'b Block, number: usize) -> StoredEntry<'b> {
+        assert!(number < block.entry_count(), "entry {number} of {}", block.entry_count());
         let (run, place) = (number / RUN_ENTRY_COUNT, number % RUN_ENTRY_COUNT);
         if self.run != Some(run) {
             self.run = Some(run);
             self.known_count = 1;
         }
-        while self.known_count <= place {
-            self.take_at(run, self.known_count - 1);
+        let bytes = block.run_bytes(run);
+        loop {
+            let known = place.min(self.known_count - 1);
+            let mut rest = &bytes[self.starts[known] as usize..];
+            let stored = block.take(&mut rest);
+            if known == 0 {
+                self.head.clear();
+                self.head.extend_from_slice(stored.suffix);
+            }
+            self.starts[known + 1] = u32::try_from(bytes.len() - rest.len()).expect("a block is shorter than 4 GiB");
+            self.known_count = self.known_count.max(known + 2);
+            if known == place {
+                return stored;
+            }
         }
-        self.take_at(run, place);
-        self.number = number;
-    }
-
-    /// Decodes the entry at a known start: its key, and where the next one starts.
-    fn take_at(&mut self, run: usize, place: usize) {
-        let bytes = self.block.run_bytes(run);
-        let mut rest = &bytes[self.starts[place] as usize..];
-        let stored = self.block.take(&mut rest);
-        if place == 0 {
-            self.head.clear();
-            self.head.extend_from_slice(stored.suffix);
-        }
-        self.key.clear();
-        self.key.extend_from_slice(&self.head[..stored.shared_bytes]);
-        self.key.extend_from_slice(stored.suffix);
-        self.starts[place + 1] = u32::try_from(bytes.len() - rest.len()).expect("a block is shorter than 4 GiB");
-        self.known_count = self.known_count.max(place + 2);
     }
 }

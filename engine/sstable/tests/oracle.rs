@@ -6,10 +6,12 @@ mod world;
 use fastrand::Rng;
 use runtime::simulated::Machine;
 use sstable::{Cache, Direction, FileId, Merge, Piece, SoughtKey, Span, Table, TableRange};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
-use world::{Oracle, Owned, collect, collect_merge, machine_with, open, random_key, random_oracle, write};
+use world::{
+    Oracle, Owned, OwnedContent, collect, collect_merge, machine_with, open, random_key, random_oracle, write,
+};
 
 /// The key's entry, by way of the cache as an owner goes it.
 async fn find(table: &Table, key: &[u8], cache: &mut Cache) -> Option<Owned> {
@@ -108,6 +110,33 @@ fn spans_are_what_a_map_has_in_both_directions() {
     }
 }
 
+#[test]
+fn a_range_passes_over_what_names_no_record_in_some_segments() {
+    for (seed, count) in [(51, 1), (52, 60), (53, 5_000), (54, 30_000)] {
+        let mut random = Rng::with_seed(seed);
+        let oracle = random_oracle(&mut random, count);
+        let (machine, record) = machine_with(seed, &oracle);
+        machine
+            .run(async {
+                let table = open(&machine.runtime(), record).await.unwrap();
+                for _ in 0..20 {
+                    let segments: BTreeSet<u32> = (0..random.u32(..4)).map(|_| random.u32(1..12)).collect();
+                    let lower = random_key(&mut random);
+                    let span = Span { lower: Bound::Included(&lower), upper: Bound::Unbounded };
+                    let range = TableRange::new(Rc::clone(&table), span, Direction::Forward).naming(&segments);
+                    let found = collect(range).await.unwrap();
+                    let names = |owned: &Owned| match owned.content {
+                        OwnedContent::InJournal(_, place) => segments.contains(&place.segment),
+                        _ => false,
+                    };
+                    let expected = oracle.range(lower.clone()..).filter(|(_, owned)| names(owned));
+                    assert!(found.iter().map(|(key, owned)| (key, owned)).eq(expected), "seed {seed} {segments:?}");
+                }
+            })
+            .unwrap();
+    }
+}
+
 /// Files with versions of the same keys, newest file first.
 async fn write_layers(machine: &Machine, random: &mut Rng, counts: &[usize]) -> (Vec<Rc<Table>>, Vec<Oracle>) {
     let (mut tables, mut layers) = (Vec::new(), Vec::new());
@@ -167,7 +196,7 @@ fn what_a_file_keeps_alive_is_told_by_segment() {
     let (machine, record) = machine_with(41, &oracle);
     let mut expected: BTreeMap<u32, (u32, u64)> = BTreeMap::new();
     for owned in oracle.values() {
-        if let world::OwnedContent::InJournal(_, place) = &owned.content {
+        if let OwnedContent::InJournal(_, place) = &owned.content {
             let (count, bytes) = expected.entry(place.segment).or_default();
             *count += 1;
             *bytes += u64::from(place.bytes.next_multiple_of(8));
