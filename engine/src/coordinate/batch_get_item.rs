@@ -1,12 +1,12 @@
 //! BatchGetItem: each key is a read of its own; what one reply may not hold is handed back unprocessed.
 
-use super::{Part, Progress, add_units, reply};
+use super::{Part, Progress, add_units, check_distinct_parts, reply};
 use crate::router::Router;
 use control::TableEntry;
 use model::limits::BATCH_GET_BYTES_MAX;
 use model::operation::{
     AttributeSelection, Attributes, BatchGetItem, BatchGetItemReply, Choice, Evaluator, GetItem, KeysAndAttributes,
-    Reply, ReturnConsumedCapacity, UnitsByIndex, answer_by_table, check_distinct_keys,
+    Reply, ReturnConsumedCapacity, UnitsByIndex, answer_by_table,
 };
 use model::{Error, Text};
 use partition::{Operation, Outcome};
@@ -68,6 +68,7 @@ impl BatchGet {
             wanted.check_selection(evaluator, &table.definition)?;
             batch.add_table(router, &mut parts, (name, table), wanted)?;
         }
+        check_distinct_parts(&parts)?;
         batch.missing_count = parts.len();
         Ok((batch, parts))
     }
@@ -79,10 +80,8 @@ impl BatchGet {
         (name, table): (Text, Arc<TableEntry>),
         wanted: KeysAndAttributes,
     ) -> Result<(), Error> {
-        let mut distinct = Vec::new();
         for key in wanted.keys.expect("validated: keys are given") {
             let (placement, encoded) = router.route_key(&table, &key)?;
-            distinct.push(encoded.clone());
             let number = u32::try_from(self.reads.len()).expect("at most 100 keys");
             let read = GetItem {
                 table_name: Some(name.clone()),
@@ -94,7 +93,6 @@ impl BatchGet {
             self.reads.push((self.tables.len(), key));
             parts.push(Part { number, placement, operation: Operation::GetItem(encoded, read) });
         }
-        check_distinct_keys(&mut distinct)?;
         self.tables.push(TableReads {
             name,
             table,

@@ -1,12 +1,11 @@
 //! BatchWriteItem: each put and delete is a write of its own; what is refused for now is handed back unprocessed.
 
-use super::{Part, Progress, add_units, reply};
+use super::{Part, Progress, add_units, check_distinct_parts, reply};
 use crate::router::Router;
 use control::TableEntry;
 use model::operation::{
     BatchWriteItem, BatchWriteItemReply, Choice, ConsumedCapacity, DeleteItem, ItemCollectionMetrics, PutItem, Reply,
     ReturnConsumedCapacity, ReturnItemCollectionMetrics, UnitsByIndex, WriteRequest, answer_by_table,
-    check_distinct_keys,
 };
 use model::{EncodedKey, Error, Text};
 use partition::{Operation, Outcome};
@@ -61,18 +60,16 @@ impl BatchWrite {
         let mut parts = Vec::new();
         for (name, writes) in tables {
             let table = Arc::clone(router.table(Some(&name))?);
-            let mut distinct = Vec::new();
             for write in writes {
                 let (placement, key) = router.route_write(&table, &write)?;
-                distinct.push(key.clone());
                 let number = u32::try_from(parts.len()).expect("at most 25 writes");
                 parts.push(Part { number, placement, operation: batch.asked.operation(&name, key, &write) });
                 batch.writes.push((batch.tables.len(), write));
             }
-            check_distinct_keys(&mut distinct)?;
             let (units, metrics, unprocessed) = (UnitsByIndex::default(), Vec::new(), Vec::new());
             batch.tables.push(TableWrites { name, table, units, metrics, unprocessed });
         }
+        check_distinct_parts(&parts)?;
         batch.missing_count = parts.len();
         Ok((batch, parts))
     }

@@ -15,7 +15,7 @@ pub(crate) use describe_table::{Describe, described};
 pub(crate) use scan::ScanAll;
 
 use control::Placement;
-use model::operation::{ConsumedCapacity, Reply, Request, UnitsByIndex};
+use model::operation::{ConsumedCapacity, Reply, Request, UnitsByIndex, check_distinct_keys};
 use model::{Error, TableDefinition};
 use partition::{Answer, Operation, Outcome, ReplyToken, Statistics, Waiter};
 
@@ -112,6 +112,13 @@ impl Coordinator {
         }
         Some((token, progress))
     }
+}
+
+/// Refuses a batch that is for one item twice, also where its table is named in two ways: by its name and by its ARN.
+// Ours: what DynamoDB says of two names is not known; that it refuses one item twice is.
+fn check_distinct_parts(parts: &[Part]) -> Result<(), Error> {
+    let mut items: Vec<_> = parts.iter().map(|part| (part.placement.partition, part.operation.key())).collect();
+    check_distinct_keys(&mut items)
 }
 
 /// Adds what one part of a batch tells that it consumed.

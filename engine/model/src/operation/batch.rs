@@ -5,18 +5,13 @@ use super::table_name::{NAME_PATTERN, is_name, split_arn};
 use crate::limits::{TABLE_NAME_BYTES_MAX, TABLE_NAME_BYTES_MIN};
 use crate::{Error, Text};
 
-/// Refuses a batch that writes one item twice. `keys` are the encoded keys of all its writes to one table; they are
-/// sorted in place.
-pub fn check_distinct_keys<Key: AsRef<[u8]>>(keys: &mut [Key]) -> Result<(), Error> {
-    keys.sort_unstable_by(|left, right| left.as_ref().cmp(right.as_ref()));
-    if keys.windows(2).any(|pair| pair[0].as_ref() == pair[1].as_ref()) {
-        return Err(duplicate_keys());
+/// Refuses a batch that is for one item twice. `keys` are its items; they are sorted in place.
+pub fn check_distinct_keys<Key: Ord>(keys: &mut [Key]) -> Result<(), Error> {
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Error::validation("Provided list of item keys contains duplicates"));
     }
     Ok(())
-}
-
-pub(crate) fn duplicate_keys() -> Error {
-    Error::validation("Provided list of item keys contains duplicates")
 }
 
 pub(crate) fn too_many_items(operation: &str) -> Error {

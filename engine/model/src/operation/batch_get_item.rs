@@ -1,6 +1,6 @@
 //! BatchGetItem: up to 100 items by their primary keys, of several tables.
 
-use super::batch::{check_table_names, duplicate_keys, too_many_items};
+use super::batch::{check_distinct_keys, check_table_names, too_many_items};
 use super::constraint::{Constraints, echo, enveloped};
 use super::{AttributeSelection, Attributes, Choice, ConsumedCapacity, Evaluator, ReturnConsumedCapacity};
 use crate::limits::BATCH_GET_KEY_COUNT_MAX;
@@ -78,11 +78,7 @@ impl KeysAndAttributes {
         // Equal keys are equal bytes, whatever the schema.
         let mut keys: Vec<&[u8]> =
             self.keys().iter().filter_map(|key| key.item()).map(|key| key.bytes().as_ref()).collect();
-        keys.sort_unstable();
-        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(duplicate_keys());
-        }
-        Ok(())
+        check_distinct_keys(&mut keys)
     }
 }
 

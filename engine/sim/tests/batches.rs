@@ -1,0 +1,76 @@
+//! BatchGetItem and BatchWriteItem on a whole node of two cores: what is refused as a whole, what is handed back.
+#![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
+
+use model::operation::{
+    Attributes, BatchGetItem, BatchGetItemReply, BatchWriteItem, KeysAndAttributes, Reply, Request, WriteRequest,
+};
+use model::{Error, Text, Value};
+use runtime::simulated::{Machine, MachineOptions};
+use sim::{Caller, Node, create_table, item_of, node_options};
+
+const TABLE: &str = "things";
+
+/// Does `work` on a node that has the table.
+fn live(seed: u64, work: impl AsyncFnOnce(&Caller)) {
+    let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(seed) });
+    let node = Node::start(&machine, &node_options(&["/disk-0/data"]));
+    machine
+        .run(async {
+            node.opened().await.unwrap();
+            let caller = node.caller();
+            caller.call(0, create_table(TABLE, "pk")).await.unwrap();
+            work(&caller).await;
+        })
+        .expect("nothing goes down");
+}
+
+/// The table by its name, and again by its ARN.
+fn names() -> [Text; 2] {
+    [Text::from(TABLE), Text::from(format!("arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE}").as_str())]
+}
+
+fn key(number: usize) -> Attributes {
+    Attributes::Valid(item_of(&[("pk", Value::S(format!("key {number}")))]))
+}
+
+fn keys(numbers: &[usize]) -> KeysAndAttributes {
+    let keys = Some(numbers.iter().copied().map(key).collect());
+    KeysAndAttributes { keys, consistent_read: true, ..KeysAndAttributes::default() }
+}
+
+fn read(tables: Vec<(Text, KeysAndAttributes)>) -> Request {
+    Request::BatchGetItem(BatchGetItem { request_items: Some(tables), ..BatchGetItem::default() })
+}
+
+fn write(tables: Vec<(Text, Vec<WriteRequest>)>) -> Request {
+    Request::BatchWriteItem(BatchWriteItem { request_items: Some(tables), ..BatchWriteItem::default() })
+}
+
+async fn batch_get(caller: &Caller, tables: Vec<(Text, KeysAndAttributes)>) -> BatchGetItemReply {
+    match caller.call(1, read(tables)).await {
+        Ok(Reply::BatchGetItem(reply)) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn item_counts(reply: &BatchGetItemReply) -> Vec<usize> {
+    reply.responses.iter().map(|(_, items)| items.len()).collect()
+}
+
+#[test]
+fn a_table_may_be_named_in_two_ways_but_no_item_twice() {
+    let reads = |by: [&[usize]; 2]| names().into_iter().zip(by.map(keys)).collect();
+    let puts = |numbers: &[usize]| numbers.iter().map(|number| WriteRequest::Put(key(*number))).collect();
+    let writes = |by: [&[usize]; 2]| names().into_iter().zip(by.map(puts)).collect();
+    live(1, async |caller| {
+        for request in [write(writes([&[1, 2], &[3, 1]])), read(reads([&[1, 2], &[3, 1]]))] {
+            let error = caller.call(0, request).await.unwrap_err();
+            assert_eq!(error, Error::validation("Provided list of item keys contains duplicates"));
+        }
+        let reply = batch_get(caller, reads([&[1, 2], &[3]])).await;
+        assert_eq!(item_counts(&reply), [0, 0], "nothing of it was written");
+        caller.call(0, write(writes([&[1, 2], &[3, 4, 5]]))).await.unwrap();
+        let reply = batch_get(caller, reads([&[5, 1, 2], &[3, 4]])).await;
+        assert_eq!(item_counts(&reply), [3, 2], "each under the name that it was asked for by");
+    });
+}
