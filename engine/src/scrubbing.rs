@@ -8,7 +8,7 @@
 //! ```
 //!
 //! One a worker, with one read in flight at most. Pauses are such that a pass takes a period. A file that a merge has replaced and a segment that
-//! was given back meanwhile are passed over. What is found stays as it is: reads of it fail as they did before. Deliberately not here: how a file
+//! was given back meanwhile are passed over. What a disk does not bring counts with its errors (`disks.rs`), not as rot. What is found stays as it is: reads of it fail as they did before. Deliberately not here: how a file
 //! (`sstable`) and a segment (`journal`) are verified.
 
 use crate::Engine;
@@ -16,7 +16,7 @@ use control::CATALOG_GROUP;
 use journal::{GroupId, JournalError, SegmentId};
 use model::table::PartitionId;
 use partition::Partition;
-use runtime::{Instant, Runtime, ShareClass, Signal};
+use runtime::{FileError, Instant, Runtime, ShareClass, Signal};
 use sstable::{Content, Entry, FileId, Table, TableError};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -90,6 +90,18 @@ struct Fault {
 enum FaultError {
     File(TableError),
     Segment(JournalError),
+}
+
+impl FaultError {
+    /// What the disk has said, where it did not bring anything to judge: that is no rot.
+    fn of_disk(&self) -> Option<&FileError> {
+        match self {
+            Self::File(TableError::File(error)) | Self::Segment(JournalError::File(error)) => {
+                Some(error).filter(|error| error.is_of_disk())
+            }
+            Self::File(_) | Self::Segment(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for FaultError {
@@ -227,6 +239,11 @@ impl Engine {
     fn finish_scrub_step(&mut self, step: Step) -> (Option<Check>, u64) {
         let Step { check, bytes, faults, live_ends } = step;
         self.metrics.scrubbed_bytes += bytes;
+        let (unread, faults): (Vec<Fault>, Vec<Fault>) =
+            faults.into_iter().partition(|fault| fault.error.of_disk().is_some());
+        for error in unread.iter().filter_map(|fault| fault.error.of_disk()) {
+            self.disks.note(error, "the scrub cannot check what is there", self.runtime.now());
+        }
         self.metrics.corruption_count += faults.len() as u64;
         let pass = self.scrubbing.pass.as_mut().expect("a read belongs to a pass");
         for (segment, end) in live_ends {

@@ -75,6 +75,10 @@ fn corruption_count(caller: &Caller) -> u64 {
     caller.metrics().map(|metrics| metrics.corruption_count).sum()
 }
 
+fn io_error_count(caller: &Caller) -> u64 {
+    caller.metrics().map(|metrics| metrics.io_error_count).sum()
+}
+
 async fn overwrite(runtime: &Runtime, path: &Path, offset: usize, bytes: &[u8]) {
     let file = runtime.open_file(path).await.unwrap();
     let mut buffer = Buffer::zeroed(bytes.len());
@@ -255,6 +259,33 @@ fn a_read_that_meets_rot_fails_alone_and_is_counted() {
         assert_eq!(corruption_count(caller), failed_count);
         assert_eq!(scrubbed_bytes(caller), 0);
     });
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_not_rot() {
+    for (seed, lost) in [(1, "/disk-0"), (2, "/disk-1")] {
+        let machine = filled(seed);
+        live(&machine, PERIOD_MS, async |caller| {
+            machine.runtime().sleep(TWO_PASSES).await;
+            assert_eq!((io_error_count(caller), corruption_count(caller)), (0, 0), "seed {seed}");
+            machine.disk().lose_directory(Path::new(lost));
+            machine.runtime().sleep(TWO_PASSES).await;
+            assert!(io_error_count(caller) > 0, "seed {seed}: the scrub has come to what is there");
+            assert_eq!(corruption_count(caller), 0, "seed {seed}");
+            let scrubbed = scrubbed_bytes(caller);
+            machine.runtime().sleep(TWO_PASSES).await;
+            assert!(scrubbed_bytes(caller) > scrubbed, "seed {seed}: it goes on with what is on the other");
+            machine.disk().bring_back_directory(Path::new(lost));
+            machine.runtime().sleep(TWO_PASSES).await;
+            let io_errors = io_error_count(caller);
+            machine.runtime().sleep(TWO_PASSES).await;
+            assert_eq!(
+                (io_error_count(caller), corruption_count(caller)),
+                (io_errors, 0),
+                "seed {seed}: all is well again"
+            );
+        });
+    }
 }
 
 /// Writes far more than it holds, with the scrub at work all the time.
