@@ -188,8 +188,13 @@ impl Engine {
         let journal = Journal::open_with_store(&runtime, journal_options, keys, &mut visit).await?;
         journal.on_durable(signal.clone());
         let directories = create_folders(&runtime, &options.data_directories).await?;
-        let storage =
-            Storage { runtime: runtime.clone(), journal: journal.clone(), directories, pace: Pace::default() };
+        let storage = Storage {
+            runtime: runtime.clone(),
+            journal: journal.clone(),
+            directories,
+            pace: Pace::default(),
+            leftovers: Rc::default(),
+        };
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;
         let catalog = control.zip(keeper);

@@ -61,9 +61,7 @@ async fn prepare(shared: Rc<Shared>) {
             PrepareStep::Closed => return,
             PrepareStep::Wait => shared.preparation.wait().await,
             PrepareStep::Remove(file) => {
-                if let Err(error) = shared.directories.remove_segment(&shared.runtime, &file).await {
-                    tracing::warn!(%error, "a dead journal segment could not be removed");
-                }
+                shared.directories.discard_segment(&shared.runtime, &file).await;
             }
             PrepareStep::Create(number) => {
                 let now = shared.runtime.now();

@@ -8,7 +8,7 @@ use crate::error::JournalError;
 use crate::identity::{BadIdentity, Identity};
 use crate::journal::JournalOptions;
 use crate::state::Spare;
-use runtime::{Buffer, File, FileError, Runtime};
+use runtime::{Buffer, File, FileError, Leftovers, Runtime};
 use std::path::{Path, PathBuf};
 
 const IDENTITY_NAME: &str = "identity";
@@ -18,6 +18,7 @@ const SEGMENT_PREFIX: &str = "segment-";
 pub(crate) struct Directories {
     paths: Vec<PathBuf>,
     segment_bytes: u64,
+    leftovers: Leftovers,
 }
 
 /// A segment file by its name.
@@ -71,7 +72,7 @@ impl Directories {
             }
             paths.push(path);
         }
-        Ok(Directories { paths, segment_bytes: options.segment_bytes })
+        Ok(Directories { paths, segment_bytes: options.segment_bytes, leftovers: Leftovers::default() })
     }
 
     /// All segment files, by number.
@@ -171,7 +172,7 @@ impl Directories {
                     if let Err(error) = runtime.remove_file(&path).await
                         && !error.is_of_disk()
                     {
-                        tracing::warn!(%error, "an unfinished journal segment could not be removed");
+                        self.leftovers.note(&error, runtime.now());
                     }
                     errors.push(error);
                 }
@@ -206,6 +207,13 @@ impl Directories {
     /// Bytes of new segment files.
     pub(crate) fn segment_bytes(&self) -> u64 {
         self.segment_bytes
+    }
+
+    /// Removes a segment that nothing needs. One that cannot be removed now is dead at the next start too.
+    pub(crate) async fn discard_segment(&self, runtime: &Runtime, file: &File) {
+        if let Err(error) = self.remove_segment(runtime, file).await {
+            self.leftovers.note(&error, runtime.now());
+        }
     }
 
     pub(crate) async fn remove_segment(&self, runtime: &Runtime, file: &File) -> Result<(), FileError> {

@@ -6,7 +6,7 @@
 use crate::pace::Pace;
 use crate::run::RunFiles;
 use journal::{GroupId, Journal, ReadError};
-use runtime::{FileError, Runtime};
+use runtime::{FileError, Leftovers, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub struct Storage {
     pub directories: Rc<[PathBuf]>,
     /// Of merges.
     pub pace: Pace,
+    /// What could not be removed.
+    pub leftovers: Rc<Leftovers>,
 }
 
 /// Why files cannot be written or read.
@@ -108,7 +110,7 @@ impl Storage {
     pub async fn remove(&self, file: FileId) {
         let path = self.directory_of(file).join(sstable::file_name(file));
         if let Err(error) = self.runtime.remove_file(&path).await {
-            tracing::warn!(%error, "a file that is not needed any more stays until the next start");
+            self.leftovers.note(&error, self.runtime.now());
         }
     }
 }

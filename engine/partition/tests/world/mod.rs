@@ -149,6 +149,7 @@ impl Owner {
             journal: journal.clone(),
             directories: [Path::new("/data/sstables").into()].into(),
             pace: Pace::default(),
+            leftovers: Rc::default(),
         };
         let mut context = Context::new(CACHE_BYTES);
         context.now_us = NOW_SECOND * 1_000_000;
