@@ -31,7 +31,7 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, String> {
     let inspect_options = InspectOptions {
         data_directories: arguments.directories.clone(),
         keyring: arguments.keyring.clone(),
-        key_service: kms::open(arguments.kms())?,
+        key_service: kms::open(arguments.kms.clone())?,
     };
     let outcome = Arc::new(Mutex::new(None));
     let told = Arc::clone(&outcome);

@@ -62,9 +62,9 @@ impl Default for Command {
     }
 }
 
-/// Flags of `stator serve`, each of which can also stand in the configuration file.
+/// Flags of `stator serve`, each of which can also stand in the configuration file ([`ServeArguments::read`]).
 #[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct ServeArguments {
     /// Directory for the data; give it several times to use several disks [default: ./stator-data]
     #[arg(long = "data-dir", value_name = "DIR")]
@@ -96,21 +96,9 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
 
-    /// Key service (AWS KMS, or one that speaks its protocol) that unwraps master keys [default: AWS KMS in the region, if a key or a region is named]
-    #[arg(long, value_name = "URL")]
-    pub(crate) kms_endpoint: Option<String>,
-
-    /// Key of the key service, by id, ARN or alias, that wraps new master keys; without it new ones stand in the keyring in clear
-    #[arg(long, value_name = "KEY")]
-    pub(crate) kms_key_id: Option<String>,
-
-    /// Region of the key service [default: AWS_REGION in the environment, else us-east-1]
-    #[arg(long, value_name = "REGION")]
-    pub(crate) kms_region: Option<String>,
-
-    /// Milliseconds that one call of the key service may take; it is made up to three times [default: 5000]
-    #[arg(long, value_name = "MS")]
-    pub(crate) kms_timeout_ms: Option<u64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) kms: KmsArguments,
 
     /// Size of one journal segment [default: 64M]
     #[arg(long, value_name = "BYTES")]
@@ -149,21 +137,8 @@ pub(crate) struct InspectArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
 
-    /// Key service that unwraps master keys, as the server is given it
-    #[arg(long, value_name = "URL")]
-    pub(crate) kms_endpoint: Option<String>,
-
-    /// Key of the key service, as the server is given it; nothing is made with it here
-    #[arg(long, value_name = "KEY")]
-    pub(crate) kms_key_id: Option<String>,
-
-    /// Region of the key service [default: AWS_REGION in the environment, else us-east-1]
-    #[arg(long, value_name = "REGION")]
-    pub(crate) kms_region: Option<String>,
-
-    /// Milliseconds that one call of the key service may take; it is made up to three times [default: 5000]
-    #[arg(long, value_name = "MS")]
-    pub(crate) kms_timeout_ms: Option<u64>,
+    #[command(flatten)]
+    pub(crate) kms: KmsArguments,
 
     /// Print the records of segment N of worker W
     #[arg(long, value_name = "W/N", conflicts_with_all = ["file", "verify"])]
@@ -241,15 +216,30 @@ impl fmt::Display for OptionsError {
     }
 }
 
-impl InspectArguments {
-    /// What names a key service.
-    pub(crate) fn kms(&self) -> KmsArguments {
-        KmsArguments {
-            endpoint: self.kms_endpoint.clone(),
-            key_id: self.kms_key_id.clone(),
-            region: self.kms_region.clone(),
-            timeout_ms: self.kms_timeout_ms,
+impl ServeArguments {
+    /// What a configuration file says: its keys are the names of the flags.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn read(text: &str) -> Result<Self, String> {
+        let keys: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+        let names = Self::names();
+        // serde cannot refuse what it does not know where one structure's keys stand among another's.
+        if let Some(unknown) = keys.keys().find(|key| !names.contains(key)) {
+            return Err(format!("`{unknown}` is none of the keys that it can have: {}", names.join(", ")));
         }
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// The names of the flags that a configuration file may have as keys.
+    fn names() -> Vec<String> {
+        let flags = Self::augment_args(clap::Command::new("serve"));
+        flags
+            .get_arguments()
+            .filter_map(|flag| flag.get_long())
+            .filter(|name| *name != "config")
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -268,7 +258,7 @@ impl ServeOptions {
                 let text = read_file(path).map_err(|error| {
                     OptionsError(format!("cannot read the configuration file {}: {error}", path.display()))
                 })?;
-                toml::from_str(&text).map_err(|error| {
+                ServeArguments::read(&text).map_err(|error| {
                     OptionsError(format!("the configuration file {} is not valid: {error}", path.display()))
                 })?
             }
@@ -286,12 +276,7 @@ impl ServeOptions {
             cores: flags.cores.or(file.cores),
             memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
             keyring: flags.keyring.or(file.keyring),
-            kms: KmsArguments {
-                endpoint: flags.kms_endpoint.or(file.kms_endpoint),
-                key_id: flags.kms_key_id.or(file.kms_key_id),
-                region: flags.kms_region.or(file.kms_region),
-                timeout_ms: flags.kms_timeout_ms.or(file.kms_timeout_ms),
-            },
+            kms: flags.kms.or(file.kms),
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
@@ -525,7 +510,22 @@ mod tests {
         check(&["--scrub-period-s", "0"], "", "from 1 to");
         check(&["--segment-size", "5000000"], "", "multiple of 4096");
         check(&["--stall-threshold-us", "10"], "", "from 100 to 10000000");
-        check(&["--config", "x"], "unknown = 1", "not valid");
+        check(&["--config", "x"], "unknown = 1", "not valid: `unknown` is none of the keys");
+        check(&["--config", "x"], "config = \"y\"", "`config` is none of the keys");
+        check(&["--config", "x"], "kms-unknown = 1", "`kms-unknown` is none of the keys");
+        check(&["--config", "x"], "[kms]\nregion = \"r\"", "`kms` is none of the keys");
+        check(&["--config", "x"], "memory = ", "not valid");
+    }
+
+    #[test]
+    fn every_flag_is_a_key_of_the_file() {
+        let names = ServeArguments::names();
+        assert!(names.contains(&"data-dir".to_owned()) && names.contains(&"kms-timeout-ms".to_owned()), "{names:?}");
+        for name in names {
+            // No flag is a table: a key that is read refuses it, one that is passed over does not.
+            let error = resolve(&["--config", "x"], &format!("{name} = {{}}")).unwrap_err();
+            assert!(error.0.contains("not valid"), "{name}: {error}");
+        }
     }
 
     #[test]
@@ -539,6 +539,8 @@ mod tests {
         };
         let read = parse(&["a", "b", "--segment", "1/17"]).unwrap();
         assert_eq!((read.directories.len(), read.segment), (2, Some(SegmentName { worker: 1, segment: 17 })));
+        let read = parse(&["a", "--kms-endpoint", "https://a", "--kms-timeout-ms", "9"]).unwrap();
+        assert_eq!((read.kms.endpoint.as_deref(), read.kms.timeout_ms), (Some("https://a"), Some(9)));
         for id in ["sstable-00000000000000ff", "ff"] {
             assert_eq!(parse(&["a", "--file", id]).unwrap().file, Some(255));
         }

@@ -4,6 +4,8 @@
 
 use super::signature::Credentials;
 use crate::options::OptionsError;
+use clap::Args;
+use serde::Deserialize;
 use std::net::IpAddr;
 use std::time::Duration;
 use ureq::http::Uri;
@@ -16,12 +18,27 @@ const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
 const KEY_ID_BYTES_MAX: usize = 2_048;
 
-/// What flags and the configuration file say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What flags and the configuration file say: flags of whatever opens keys.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub(crate) struct KmsArguments {
+    /// Key service (AWS KMS, or one that speaks its protocol) that unwraps master keys [default: AWS KMS in the region, if a key or a region is named]
+    #[arg(long = "kms-endpoint", value_name = "URL")]
+    #[serde(rename = "kms-endpoint")]
     pub(crate) endpoint: Option<String>,
+
+    /// Key of the key service, by id, ARN or alias, that wraps new master keys; without it new ones stand in the keyring in clear
+    #[arg(long = "kms-key-id", value_name = "KEY")]
+    #[serde(rename = "kms-key-id")]
     pub(crate) key_id: Option<String>,
+
+    /// Region of the key service [default: AWS_REGION in the environment, else us-east-1]
+    #[arg(long = "kms-region", value_name = "REGION")]
+    #[serde(rename = "kms-region")]
     pub(crate) region: Option<String>,
+
+    /// Milliseconds that one call of the key service may take; it is made up to three times [default: 5000]
+    #[arg(long = "kms-timeout-ms", value_name = "MS")]
+    #[serde(rename = "kms-timeout-ms")]
     pub(crate) timeout_ms: Option<u64>,
 }
 
@@ -48,6 +65,16 @@ pub(crate) struct Endpoint {
 }
 
 impl KmsArguments {
+    /// What these say, and where they are silent, what `others` say.
+    pub(crate) fn or(self, others: Self) -> Self {
+        Self {
+            endpoint: self.endpoint.or(others.endpoint),
+            key_id: self.key_id.or(others.key_id),
+            region: self.region.or(others.region),
+            timeout_ms: self.timeout_ms.or(others.timeout_ms),
+        }
+    }
+
     /// The service that is named, if one is. `environment` gives the value of a variable.
     ///
     /// # Errors
