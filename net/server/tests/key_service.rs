@@ -25,7 +25,11 @@ struct World {
 
 impl World {
     fn new() -> World {
-        World { folder: tempfile::tempdir().unwrap(), kms: FakeKms::start() }
+        World::with(FakeKms::start())
+    }
+
+    fn with(kms: FakeKms) -> World {
+        World { folder: tempfile::tempdir().unwrap(), kms }
     }
 
     fn directory(&self) -> PathBuf {
@@ -173,6 +177,41 @@ fn the_service_wraps_master_keys_from_the_first_start_on() {
     assert!(!is_success);
     check_told(&text, &["ring", KEY_ARN, "--kms-endpoint"]);
     refuses(&world, world.local(), &["ring", KEY_ARN, "--kms-endpoint"]);
+}
+
+#[test]
+fn over_tls_nothing_is_told_to_whoever_is_not_the_service() {
+    let certify = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let (service, another) = (certify("127.0.0.1"), certify("127.0.0.1"));
+    let world = World::with(FakeKms::start_with_tls(&service));
+    // What the machine trusts is what stands in that file.
+    let trusting = |world: &World, certificate: &rcgen::Certificate| {
+        let file = world.folder.path().join("trusted.pem");
+        std::fs::write(&file, certificate.pem()).unwrap();
+        let mut command = world.making();
+        command.env("SSL_CERT_FILE", file);
+        command
+    };
+    let told = [world.kms.url.as_str(), ALIAS, "is not to be trusted", "certificate", "SSL_CERT_FILE"];
+    refuses(&world, trusting(&world, &another.cert), &told);
+    assert!(world.kms.calls().is_empty() && !world.keyring().exists());
+
+    let server = Server::spawn(trusting(&world, &service.cert));
+    assert_eq!(world.kms.calls(), ["GenerateDataKey", "Decrypt"]);
+    create_table(&server);
+    put(&server, "one");
+    server.kill();
+    let server = Server::spawn(trusting(&world, &service.cert));
+    assert_eq!((count(&server).as_str(), world.kms.calls()), ("1", vec!["Decrypt".to_owned()]));
+    server.kill();
+    refuses(&world, trusting(&world, &another.cert), &[&world.kms.url, KEY_ARN, "certificate", "SSL_CERT_FILE"]);
+    assert!(world.kms.calls().is_empty());
+
+    let elsewhere = certify("kms.example");
+    let world = World::with(FakeKms::start_with_tls(&elsewhere));
+    let told = [world.kms.url.as_str(), ALIAS, "certificate", "127.0.0.1", "kms.example"];
+    refuses(&world, trusting(&world, &elsewhere.cert), &told);
+    assert!(world.kms.calls().is_empty() && !world.keyring().exists());
 }
 
 #[test]

@@ -105,7 +105,10 @@ impl Kms {
             let url = &self.options.endpoint.url;
             KeyServiceError::Unavailable(format!("the key service {url} (key {key}) does not answer: {error}"))
         };
-        let mut response = self.send(operation, body, now_ms).map_err(|error| unavailable(&error))?;
+        let mut response = self.send(operation, body, now_ms).map_err(|error| match untrusted(&error) {
+            Some(reason) => self.distrust(key, reason),
+            None => unavailable(&error),
+        })?;
         // As long as it can get: an allocation that grew would leave a key behind.
         let mut answer = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_MAX + 1));
         let mut limited = response.body_mut().with_config().limit(u64::MAX).reader().take(ANSWER_BYTES_MAX as u64 + 1);
@@ -164,6 +167,13 @@ impl Kms {
         }
     }
 
+    fn distrust(&self, key: &str, reason: &rustls::Error) -> KeyServiceError {
+        let url = &self.options.endpoint.url;
+        KeyServiceError::Refused(format!(
+            "the key service {url} (key {key}) is not to be trusted: {reason}; trusted are the certificates of this machine or, if that is set, those of the file in SSL_CERT_FILE"
+        ))
+    }
+
     fn garbled(&self, operation: Operation, key: &str, cause: &str) -> KeyServiceError {
         let url = &self.options.endpoint.url;
         KeyServiceError::Refused(format!(
@@ -189,6 +199,12 @@ impl KeyService for Kms {
         let answer = self.call(operation, key, &messages::encode_decrypt(wrapped), now_ms)?;
         messages::decode_unwrapped(&answer).map_err(|cause| self.garbled(operation, key, &cause))
     }
+}
+
+/// What is wrong with a certificate, if that is why a call failed.
+fn untrusted(error: &ureq::Error) -> Option<&rustls::Error> {
+    let ureq::Error::Io(error) = error else { return None };
+    error.get_ref()?.downcast_ref().filter(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
 /// Whether the same call may succeed later, as AWS's guide to KMS says of its errors, and of those common to its services.

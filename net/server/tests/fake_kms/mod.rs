@@ -15,6 +15,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rcgen::{CertifiedKey, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 pub const ACCESS_KEY_ID: &str = "AKIDTEST";
@@ -58,15 +61,32 @@ pub struct FakeKms {
 
 impl FakeKms {
     pub fn start() -> FakeKms {
+        FakeKms::listen("http", |stream| Box::new(stream))
+    }
+
+    /// Over TLS, with that certificate.
+    pub fn start_with_tls(certified: &CertifiedKey<KeyPair>) -> FakeKms {
+        let certificate = certified.cert.der().clone();
+        let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = Arc::new(versions.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+        FakeKms::listen("https", move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            Box::new(StreamOwned::new(connection, stream))
+        })
+    }
+
+    fn listen(scheme: &str, open: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static) -> FakeKms {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         // Ends with the test's process.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream.unwrap(), &shared));
+                let (mut stream, shared) = (open(stream.unwrap()), Arc::clone(&shared));
+                thread::spawn(move || serve(&mut *stream, &shared));
             }
         });
         FakeKms { url, state }
@@ -82,6 +102,11 @@ impl FakeKms {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 }
+
+/// A connection of a client, in clear or not.
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
 
 struct Request {
     method_and_path: String,
@@ -100,8 +125,8 @@ impl Request {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    let Some(request) = receive(&mut stream) else { return };
+fn serve(stream: &mut dyn Stream, state: &Mutex<State>) {
+    let Some(request) = receive(stream) else { return };
     let operation = request.header("x-amz-target").trim_start_matches("TrentService.").to_owned();
     let behaviour = {
         let mut state = state.lock().unwrap();
@@ -118,25 +143,25 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
                 Ok(body) => (200, body),
                 Err((name, message)) => (400, json!({"__type": name, "message": message})),
             };
-            send(&mut stream, status, body.to_string().as_bytes());
+            send(stream, status, body.to_string().as_bytes());
         }
         Behaviour::Fails(status, name) => {
             let body = json!({"__type": format!("com.amazonaws.kms#{name}"), "Message": "so says the test"});
-            send(&mut stream, status, body.to_string().as_bytes());
+            send(stream, status, body.to_string().as_bytes());
         }
         Behaviour::Says(bytes) => {
             let _ = stream.write_all(&bytes);
         }
-        Behaviour::Answers(body) => send(&mut stream, 200, &body),
-        Behaviour::IsSilent => wait_for_end(&mut stream),
+        Behaviour::Answers(body) => send(stream, 200, &body),
+        Behaviour::IsSilent => wait_for_end(stream),
         Behaviour::Stalls => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"Plaintext\":\"");
-            wait_for_end(&mut stream);
+            wait_for_end(stream);
         }
     }
 }
 
-fn send(stream: &mut TcpStream, status: u16, body: &[u8]) {
+fn send(stream: &mut dyn Stream, status: u16, body: &[u8]) {
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -145,11 +170,11 @@ fn send(stream: &mut TcpStream, status: u16, body: &[u8]) {
     let _ = stream.write_all(&[head.as_bytes(), body].concat());
 }
 
-fn wait_for_end(stream: &mut TcpStream) {
+fn wait_for_end(stream: &mut dyn Stream) {
     while stream.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
 }
 
-fn receive(stream: &mut TcpStream) -> Option<Request> {
+fn receive(stream: &mut dyn Stream) -> Option<Request> {
     let (mut received, mut piece) = (Vec::new(), [0; 4096]);
     let head_end = loop {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
