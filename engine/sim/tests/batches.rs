@@ -1,8 +1,10 @@
 //! BatchGetItem and BatchWriteItem on a whole node of two cores: what is refused as a whole, what is handed back.
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
+use engine::EngineOptions;
 use model::operation::{
-    Attributes, BatchGetItem, BatchGetItemReply, BatchWriteItem, KeysAndAttributes, Reply, Request, WriteRequest,
+    AttributeSelection, Attributes, BatchGetItem, BatchGetItemReply, BatchWriteItem, KeysAndAttributes, PutItem, Reply,
+    Request, WriteRequest,
 };
 use model::{Error, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
@@ -13,7 +15,9 @@ const TABLE: &str = "things";
 /// Does `work` on a node that has the table.
 fn live(seed: u64, work: impl AsyncFnOnce(&Caller)) {
     let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(seed) });
-    let node = Node::start(&machine, &node_options(&["/disk-0/data"]));
+    // Segments that hold several of the largest items.
+    let options = EngineOptions { segment_bytes: 4 << 20, ..node_options(&["/disk-0/data"]) };
+    let node = Node::start(&machine, &options);
     machine
         .run(async {
             node.opened().await.unwrap();
@@ -72,5 +76,33 @@ fn a_table_may_be_named_in_two_ways_but_no_item_twice() {
         caller.call(0, write(writes([&[1, 2], &[3, 4, 5]]))).await.unwrap();
         let reply = batch_get(caller, reads([&[5, 1, 2], &[3, 4]])).await;
         assert_eq!(item_counts(&reply), [3, 2], "each under the name that it was asked for by");
+    });
+}
+
+#[test]
+fn what_one_reply_may_not_hold_is_handed_back() {
+    const COUNT: usize = 45;
+    // Of items of 400,000 bytes 16 MiB hold 41.
+    const FIT_COUNT: usize = 41;
+    let all: Vec<usize> = (0..COUNT).collect();
+    let ask = |wanted: KeysAndAttributes| vec![(Text::from(TABLE), wanted)];
+    live(2, async |caller| {
+        for number in 0..COUNT {
+            let filler = ("filler", Value::B(vec![7; 399_980]));
+            let item = Attributes::Valid(item_of(&[("pk", Value::S(format!("key {number}"))), filler]));
+            let put = PutItem { table_name: Some(Text::from(TABLE)), item, ..PutItem::default() };
+            caller.call(0, Request::PutItem(put)).await.unwrap();
+        }
+        let reply = batch_get(caller, ask(keys(&all))).await;
+        assert_eq!(item_counts(&reply), [FIT_COUNT]);
+        let [(table, rest)] = reply.unprocessed_keys.as_slice() else { panic!("{:?}", reply.unprocessed_keys) };
+        assert_eq!((table.as_str(), rest.keys().len(), rest.consistent_read), (TABLE, COUNT - FIT_COUNT, true));
+        let reply = batch_get(caller, reply.unprocessed_keys.clone()).await;
+        assert_eq!((item_counts(&reply), reply.unprocessed_keys), (vec![COUNT - FIT_COUNT], vec![]));
+        // DynamoDB: API reference: the limit is one of the reply's size.
+        let selection = AttributeSelection { projection_expression: Some(Text::from("pk")), ..Default::default() };
+        let wanted = KeysAndAttributes { selection: Some(Box::new(selection)), ..keys(&all) };
+        let reply = batch_get(caller, ask(wanted)).await;
+        assert_eq!((item_counts(&reply), reply.unprocessed_keys), (vec![COUNT], vec![]));
     });
 }
