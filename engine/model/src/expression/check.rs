@@ -254,7 +254,7 @@ fn incorrect_type(operator: &str, found: &str) -> String {
 }
 
 /// Whether the first of two values of one ordered type is the greater.
-fn is_greater(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
+pub(crate) fn is_greater(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
     match (left, right) {
         (ValueRef::S(left), ValueRef::S(right)) => left > right,
         (ValueRef::N(left), ValueRef::N(right)) => left > right,

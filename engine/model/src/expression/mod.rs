@@ -32,6 +32,7 @@ mod tree;
 mod update;
 
 pub use cache::{CACHED_EXPRESSION_BYTES_MAX, CACHED_EXPRESSION_COUNT_MAX, ExpressionCache};
+pub(crate) use check::is_greater;
 pub use condition::{Condition, ConditionKind};
 pub use key_condition::KeyCondition;
 pub use legacy::{BoundCondition, BoundUpdate, ConditionBuilder, Join, KeyConditionBuilder, UpdateBuilder};

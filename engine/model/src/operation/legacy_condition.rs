@@ -9,7 +9,9 @@ use super::{
     Attributes, Choice, ComparisonOperator, ConditionalOperator, ExpectedAttribute, LegacyCondition, Parameter,
     SINGLE_VALUE_NAME,
 };
-use crate::expression::{BoundCondition, Comparator, ConditionBuilder, Join, KeyCondition, KeyConditionBuilder};
+use crate::expression::{
+    BoundCondition, Comparator, ConditionBuilder, Join, KeyCondition, KeyConditionBuilder, is_greater,
+};
 use crate::limits::{EXPECTED_PART_COUNT_MAX, FILTER_PART_COUNT_MAX};
 use crate::{AttributeType, Error, Text, ValueRef};
 
@@ -274,13 +276,4 @@ pub(crate) fn value(attributes: &Attributes) -> Result<ValueRef<'_>, Error> {
     value.ok_or_else(|| {
         Error::validation("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
     })
-}
-
-fn is_greater(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
-    match (left, right) {
-        (ValueRef::S(left), ValueRef::S(right)) => left > right,
-        (ValueRef::N(left), ValueRef::N(right)) => left > right,
-        (ValueRef::B(left), ValueRef::B(right)) => left > right,
-        _ => false,
-    }
 }
