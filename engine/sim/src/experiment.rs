@@ -140,7 +140,22 @@ impl Experiment {
         self.run_life_beside(async |_| ())
     }
 
-    /// The same, with something else that happens to the machine while the clients work.
+    /// A life that ends with a power cut at `boundary`, or when its clients are done if that is sooner: the node then still prepares for what comes
+    /// next. The machine is started again.
+    ///
+    /// Panics as [`Self::run_life`] does, and if the node goes down otherwise.
+    pub fn run_cut_life(&mut self, boundary: u64) {
+        self.machine.cut_power_at(boundary);
+        match self.run_life() {
+            Ok(()) => self.machine.cut_power(),
+            Err(halt) => {
+                assert!(matches!(halt, Halt::PowerCut { .. }), "{:?}, life {}: {halt:?}", self.workload, self.life);
+            }
+        }
+        self.restart();
+    }
+
+    /// The same as [`Self::run_life`], with something else that happens to the machine while the clients work.
     pub fn run_life_beside(&mut self, beside: impl AsyncFnOnce(&Machine)) -> Result<(), Halt> {
         let opened = self.try_life(beside)?;
         opened.unwrap_or_else(|failure| panic!("{:?}: the node cannot open: {failure}", self.workload));

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use engine::EngineOptions;
 use model::operation::{Attributes, DeleteItem, PutItem, Request};
 use model::{Item, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node, create_table, node_options, seeds};
+use sim::{Caller, Node, create_table, item_of, node_options, seeds};
 
 const TABLE: &str = "canary-table";
 const KEY: &str = "canary-key-name";
@@ -37,12 +36,6 @@ fn live(machine: &Machine, work: impl AsyncFnOnce(&Caller)) {
         .expect("nothing goes down");
 }
 
-fn encode(attributes: Vec<(&str, Value)>) -> Item {
-    let attributes: BTreeMap<String, Value> =
-        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Item::from_value_map(&attributes).unwrap()
-}
-
 fn key(number: usize) -> (&'static str, Value) {
     (KEY, Value::S(format!("canary-key-{number}")))
 }
@@ -50,7 +43,7 @@ fn key(number: usize) -> (&'static str, Value) {
 /// Some are so small that a sorted file holds them itself, some so large that it names their record.
 fn item(number: usize, round: usize) -> Item {
     let count = if (number + round).is_multiple_of(2) { 1 } else { 150 };
-    encode(vec![
+    item_of(&[
         key(number),
         ("canary-text", Value::S("canary-value ".repeat(count))),
         ("canary-bytes", Value::B(b"canary-bytes".to_vec())),
@@ -65,7 +58,7 @@ async fn overwrite(caller: &Caller, machine: &Machine) {
         for number in 0..KEY_COUNT {
             let table_name = Some(Text::from(TABLE));
             let request = if (number + round) % 11 == 0 {
-                let key = Attributes::Valid(encode(vec![key(number)]));
+                let key = Attributes::Valid(item_of(&[key(number)]));
                 Request::DeleteItem(DeleteItem { table_name, key, ..DeleteItem::default() })
             } else {
                 let item = Attributes::Valid(item(number, round));

@@ -1,6 +1,5 @@
 //! Nodes that write far more than they hold: space stays bounded, and no cut in the middle of cleaning loses or revives anything.
 
-use runtime::simulated::Halt;
 use sim::{Experiment, Workload, seeds};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
@@ -50,22 +49,11 @@ fn space_stays_bounded_over_many_lives() {
 /// A life that is cut at `boundary`, one that is cut while it recovers or soon after, one to its end. The trace.
 fn run_cut(seed: u64, boundary: u64) -> u64 {
     let mut experiment = Experiment::new(overwriting(seed, 160));
-    experiment.machine().cut_power_at(boundary);
-    run_until_cut(&mut experiment);
-    experiment.restart();
+    experiment.run_cut_life(boundary);
     let next = experiment.machine().boundary_count() + boundary % 150;
-    experiment.machine().cut_power_at(next);
-    run_until_cut(&mut experiment);
-    experiment.restart();
+    experiment.run_cut_life(next);
     assert_eq!(experiment.run_life(), Ok(()), "seed {seed}, boundary {boundary}");
     experiment.machine().trace_hash()
-}
-
-fn run_until_cut(experiment: &mut Experiment) {
-    match experiment.run_life() {
-        Ok(()) => experiment.machine().cut_power(),
-        Err(halt) => assert!(matches!(halt, Halt::PowerCut { .. }), "{halt:?}"),
-    }
 }
 
 #[test]

@@ -67,14 +67,9 @@ fn many_lives_with_power_cuts_lose_nothing_acknowledged() {
     for seed in seeds(0..12) {
         let mut experiment = Experiment::new(long(seed));
         let mut random = fastrand::Rng::with_seed(seed);
-        for life in 0..8 {
+        for _ in 0..8 {
             let next = experiment.machine().boundary_count() + random.u64(0..80);
-            experiment.machine().cut_power_at(next);
-            match experiment.run_life() {
-                Ok(()) => experiment.machine().cut_power(),
-                Err(halt) => assert!(matches!(halt, Halt::PowerCut { .. }), "seed {seed}, life {life}: {halt:?}"),
-            }
-            experiment.restart();
+            experiment.run_cut_life(next);
         }
         assert_eq!(experiment.run_life(), Ok(()), "seed {seed}");
         seed_count += 1;

@@ -17,7 +17,7 @@ use model::operation::{
 };
 use model::table::BillingMode;
 use model::{Item, KeyType, Text, Value};
-use runtime::simulated::{Halt, Machine, MachineOptions};
+use runtime::simulated::{Machine, MachineOptions};
 use sim::{Caller, Experiment, Node, Workload, node_options, seeds};
 
 const TABLE: &str = "things";
@@ -240,12 +240,8 @@ fn whatever_was_cut_is_whole() {
         let mut experiment = Experiment::new(workload);
         for life in 0..3 {
             let machine = experiment.machine();
-            machine.cut_power_at(machine.boundary_count() + 40 + seed * 17 % 90);
-            match experiment.run_life() {
-                Ok(()) => experiment.machine().cut_power(),
-                Err(halt) => assert!(matches!(halt, Halt::PowerCut { .. }), "{halt:?}"),
-            }
-            experiment.restart();
+            let next = machine.boundary_count() + 40 + seed * 17 % 90;
+            experiment.run_cut_life(next);
             experiment.machine().cut_power_at(u64::MAX);
             let before = contents(experiment.machine());
             let looked = experiment.machine().run(look(experiment.machine(), workload.directory_count)).unwrap();

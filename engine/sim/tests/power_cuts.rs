@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use runtime::simulated::Halt;
 use sim::{Experiment, Workload, seeds};
 
 /// How many boundaries a workload has, and what its trace hashes to.
@@ -19,23 +18,11 @@ fn run_unharmed(seed: u64) -> (u64, u64) {
 /// One life with a cut at `boundary`, one cut again while it recovers, one unharmed. The trace's hash at the end.
 fn run_cut(seed: u64, boundary: u64) -> u64 {
     let mut experiment = Experiment::new(Workload::small(seed));
-    experiment.machine().cut_power_at(boundary);
-    run_until_cut(&mut experiment);
-    experiment.restart();
+    experiment.run_cut_life(boundary);
     let next = experiment.machine().boundary_count() + boundary % 8;
-    experiment.machine().cut_power_at(next);
-    run_until_cut(&mut experiment);
-    experiment.restart();
+    experiment.run_cut_life(next);
     assert_eq!(experiment.run_life(), Ok(()), "seed {seed}, boundary {boundary}");
     experiment.machine().trace_hash()
-}
-
-/// The cut may come when the clients are done, while the node still prepares for what comes next.
-fn run_until_cut(experiment: &mut Experiment) {
-    match experiment.run_life() {
-        Ok(()) => experiment.machine().cut_power(),
-        Err(halt) => assert!(matches!(halt, Halt::PowerCut { .. }), "{halt:?}"),
-    }
 }
 
 fn cut_everywhere(range: Range<u64>) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use engine::EngineOptions;
 use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
 use model::{ErrorKind, Item, Text, Value};
-use runtime::simulated::{Halt, Machine, MachineOptions};
+use runtime::simulated::{Machine, MachineOptions};
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
 use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
 
@@ -305,14 +305,9 @@ fn nothing_that_is_right_is_taken_for_rot() {
         for period_ms in [1, 20] {
             let mut experiment = Experiment::new(scrubbed(seed, period_ms));
             let mut random = fastrand::Rng::with_seed(seed);
-            for life in 0..6 {
+            for _ in 0..6 {
                 let next = experiment.machine().boundary_count() + random.u64(50..900);
-                experiment.machine().cut_power_at(next);
-                match experiment.run_life() {
-                    Ok(()) => experiment.machine().cut_power(),
-                    Err(halt) => assert!(matches!(halt, Halt::PowerCut { .. }), "seed {seed}, life {life}: {halt:?}"),
-                }
-                experiment.restart();
+                experiment.run_cut_life(next);
             }
             let counted = experiment.counted();
             assert_eq!(counted.corruption_count, 0, "seed {seed}, period {period_ms}");
