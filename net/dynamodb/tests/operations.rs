@@ -2,25 +2,11 @@
 
 mod door;
 
-use std::collections::BTreeMap;
-
-use door::{Door, call, post};
+use door::{Door, call, item, key, post};
 use dynamodb::CredentialPolicy;
 use model::operation::*;
 use model::table::{BillingMode, TableClass};
 use model::*;
-
-fn item(json: &str) -> Item {
-    match call("PutItem", format!(r#"{{"Item":{json}}}"#)) {
-        Ok(Request::PutItem(PutItem { item: Attributes::Valid(item), .. })) => item,
-        other => panic!("{json}: {other:?}"),
-    }
-}
-
-fn key(value: &str) -> Item {
-    let map = BTreeMap::from([("pk".to_owned(), Value::S(value.to_owned()))]);
-    Item::from_value_map(&map).expect("a key")
-}
 
 fn check(operation: &str, body: &str, expect: Request) {
     assert_eq!(call(operation, body), Ok(expect), "{operation} {body}");

@@ -2,9 +2,7 @@
 
 mod door;
 
-use std::collections::BTreeMap;
-
-use door::{Door, call, post};
+use door::{Door, item, key, post};
 use dynamodb::CredentialPolicy;
 use model::operation::*;
 use model::table::{
@@ -12,18 +10,6 @@ use model::table::{
     TableStatus, WarmThroughput,
 };
 use model::*;
-
-fn item(json: &str) -> Item {
-    match call("PutItem", format!(r#"{{"Item":{json}}}"#)) {
-        Ok(Request::PutItem(PutItem { item: Attributes::Valid(item), .. })) => item,
-        other => panic!("{json}: {other:?}"),
-    }
-}
-
-fn key(value: &str) -> Item {
-    let map = BTreeMap::from([("pk".to_owned(), Value::S(value.to_owned()))]);
-    Item::from_value_map(&map).expect("a key")
-}
 
 fn text(text: &'static str) -> Option<Text> {
     Some(Text::from_static(text))

@@ -3,7 +3,9 @@
 
 use bytes::BytesMut;
 use dynamodb::{Call, Codec, Connection, CredentialPolicy};
-use model::operation::{DescribeTimeToLiveReply, Reply, Request};
+use model::operation::{Attributes, DescribeTimeToLiveReply, PutItem, Reply, Request};
+use model::{Item, Value};
+use std::collections::BTreeMap;
 
 /// One connection with its codec, always of the same seed.
 pub(crate) struct Door {
@@ -71,6 +73,20 @@ pub(crate) fn call(operation: &str, body: impl AsRef<[u8]>) -> Result<Request, S
         Some(call) => Ok(call.request),
         None => Err(door.answers().pop().expect("an answer at once").text().to_owned()),
     }
+}
+
+/// An item, as a PutItem brings it.
+pub(crate) fn item(json: &str) -> Item {
+    match call("PutItem", format!(r#"{{"Item":{json}}}"#)) {
+        Ok(Request::PutItem(PutItem { item: Attributes::Valid(item), .. })) => item,
+        other => panic!("{json}: {other:?}"),
+    }
+}
+
+/// A key whose one attribute is `pk`.
+pub(crate) fn key(value: &str) -> Item {
+    let map = BTreeMap::from([("pk".to_owned(), Value::S(value.to_owned()))]);
+    Item::from_value_map(&map).expect("a key")
 }
 
 /// A `SerializationException` with its text.
