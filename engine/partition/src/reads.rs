@@ -266,7 +266,8 @@ impl Reads {
         }
     }
 
-    /// The item is otherwise from now on.
+    /// The item is otherwise from now on. Where its record was moved after the item was read the place is the one before: its segment is being emptied,
+    /// or gone, for numbers of segments are not used again. Nothing is released by it: an estimate is too low by what nobody knows any more.
     pub(crate) fn forget_item(&mut self, owner: PartitionId, key: &[u8]) {
         let place = self.cache.remove_item(owner.0, key);
         self.superseded.extend(place.map(location_of));

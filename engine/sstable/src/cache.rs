@@ -49,7 +49,7 @@ pub struct CachedItem {
     key: Box<[u8]>,
     version: u64,
     item: Bytes,
-    /// Where it came from, if that is a record in the journal.
+    /// Where it came from, if that is a record in the journal. It may have been moved since.
     place: Option<JournalPlace>,
 }
 
