@@ -8,7 +8,7 @@ mod text;
 
 pub use text::NumberError;
 
-pub(crate) use ordered::{ORDERED_BYTES_MAX, measure_ordered};
+pub(crate) use ordered::{ORDERED_BYTES_MAX, ordered_size_bytes};
 
 use crate::limits::{NUMBER_DIGIT_COUNT_MAX, NUMBER_EXPONENT_MAX, NUMBER_EXPONENT_MIN};
 use std::cmp::Ordering;

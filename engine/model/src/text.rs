@@ -21,7 +21,9 @@ pub struct Text(Bytes);
 impl Text {
     /// Takes over bytes that must be UTF-8.
     pub fn from_utf8(bytes: Bytes) -> Result<Text, Utf8Error> {
-        std::str::from_utf8(&bytes)?;
+        if !is_ascii(&bytes) {
+            std::str::from_utf8(&bytes)?;
+        }
         Ok(Text(bytes))
     }
 
@@ -43,6 +45,26 @@ impl Text {
     /// Gives the bytes up.
     pub fn into_bytes(self) -> Bytes {
         self.0
+    }
+}
+
+/// Whether all of it is ASCII, and so UTF-8. Most text of requests is, and is short: what is no longer than two words is
+/// looked at in two words, which may overlap.
+#[inline]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let both = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+        return both & HIGH_BITS == 0 && (bytes.len() <= 16 || bytes.is_ascii());
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH_BITS == 0;
+    }
+    match *bytes {
+        [first, second, third] => first | second | third < 0x80,
+        [first, second] => first | second < 0x80,
+        [first] => first < 0x80,
+        _ => true,
     }
 }
 
@@ -142,6 +164,19 @@ mod tests {
         assert_eq!(text, "Table");
         assert_eq!(text.bytes().as_ptr(), frame[2..].as_ptr());
         assert!(Text::from_utf8(frame.slice(7..)).is_err());
+    }
+
+    #[test]
+    fn one_byte_that_is_not_ascii_is_seen_wherever_it_is() {
+        for length in 0..40 {
+            let mut bytes = vec![b'a'; length];
+            assert!(is_ascii(&bytes), "{length} bytes");
+            for place in 0..length {
+                bytes[place] = 0x80;
+                assert!(!is_ascii(&bytes), "byte {place} of {length}");
+                bytes[place] = 0x7F;
+            }
+        }
     }
 
     #[test]

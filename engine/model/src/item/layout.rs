@@ -115,6 +115,12 @@ impl Width {
     }
 }
 
+/// The number in so many bytes, 1, 2 or 4.
+#[inline]
+fn number<const WIDTH: usize>(bytes: &[u8; WIDTH]) -> usize {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
+}
+
 /// A container taken apart.
 ///
 /// ```text
@@ -144,6 +150,29 @@ impl<'a> Container<'a> {
         let directory_at = rest.len().checked_sub(count.saturating_sub(1).checked_mul(width.bytes())?)?;
         let (entries, directory) = rest.split_at(directory_at);
         Some(Container { entries, directory, width, count })
+    }
+
+    /// Goes through the entries in order, with `None` in the place of one that ends before it starts or after the last byte.
+    /// `WIDTH` is the container's, in bytes.
+    #[inline]
+    pub(crate) fn visit_entries<const WIDTH: usize, E>(
+        &self,
+        mut visit: impl FnMut(Option<&'a [u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        debug_assert_eq!(WIDTH, self.width.bytes());
+        if self.count == 0 {
+            return Ok(());
+        }
+        let mut start = 0;
+        let mut ends = self.directory.as_chunks::<WIDTH>().0.iter();
+        loop {
+            let end = ends.next().map(number);
+            visit(self.entries.get(start..end.unwrap_or(self.entries.len())))?;
+            start = match end {
+                Some(end) => end,
+                None => return Ok(()),
+            };
+        }
     }
 
     /// Takes apart a container that was verified.
@@ -225,6 +254,15 @@ impl<'a> Container<'a> {
     #[inline]
     pub(crate) fn entry(&self, position: usize) -> &'a [u8] {
         &self.entries[self.start(position)..self.end(position)]
+    }
+}
+
+/// The order of names and of members: that of their bytes. The first mostly tells.
+#[inline]
+pub(crate) fn compare(left: &[u8], right: &[u8]) -> Ordering {
+    match (left.first(), right.first()) {
+        (Some(first_left), Some(first_right)) if first_left != first_right => first_left.cmp(first_right),
+        _ => left.cmp(right),
     }
 }
 

@@ -6,11 +6,12 @@
 
 use super::layout::{
     CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP, TAG_NULL, TAG_NUMBER,
-    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, Width, split_name,
+    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, Width, compare, split_name,
 };
 use super::view::{DOCUMENT_SIZE_BYTES, ELEMENT_SIZE_BYTES};
 use crate::limits::{ITEM_ENCODED_BYTES_MAX, NESTING_LEVEL_MAX};
-use crate::number::measure_ordered;
+use crate::number::ordered_size_bytes;
+use crate::text::is_ascii;
 use std::fmt;
 
 /// Why bytes are not an item.
@@ -76,6 +77,7 @@ pub(super) fn verify_item(bytes: &[u8]) -> Result<usize, EncodingError> {
 }
 
 /// Checks tag and payload of a value at a level; an attribute of the item is at level 1.
+#[inline]
 fn verify_value(bytes: &[u8], level: usize) -> Result<usize, EncodingError> {
     let (&tag, payload) = bytes.split_first().ok_or(EncodingError::Truncated)?;
     match tag {
@@ -93,6 +95,8 @@ fn verify_value(bytes: &[u8], level: usize) -> Result<usize, EncodingError> {
     }
 }
 
+// Apart from the values without others inside, which most are: those are checked where the loop over entries is.
+#[inline(never)]
 fn verify_container(bytes: &[u8], kind: u8, level: usize) -> Result<usize, EncodingError> {
     match kind {
         TAG_MAP => {
@@ -124,17 +128,25 @@ fn open(bytes: &[u8]) -> Result<Container<'_>, EncodingError> {
 
 /// Checks names and values of a map whose values are at `level`.
 fn verify_map(container: &Container<'_>, level: usize) -> Result<usize, EncodingError> {
+    match container.width {
+        Width::One => verify_map_of::<1>(container, level),
+        Width::Two => verify_map_of::<2>(container, level),
+        Width::Four => verify_map_of::<4>(container, level),
+    }
+}
+
+fn verify_map_of<const WIDTH: usize>(container: &Container<'_>, level: usize) -> Result<usize, EncodingError> {
     if level > NESTING_LEVEL_MAX && container.count > 0 {
         return Err(EncodingError::TooDeep);
     }
     let mut previous: &[u8] = &[];
     let mut size_bytes = 0;
-    for_each_entry(container, |entry| {
+    for_each_entry::<WIDTH>(container, |entry| {
         let (name, value) = split_name(entry).ok_or(EncodingError::BadName)?;
         if name.is_empty() {
             return Err(EncodingError::BadName);
         }
-        if name <= previous {
+        if compare(name, previous).is_le() {
             return Err(EncodingError::NamesNotInOrder);
         }
         previous = name;
@@ -145,11 +157,19 @@ fn verify_map(container: &Container<'_>, level: usize) -> Result<usize, Encoding
 }
 
 fn verify_list(container: &Container<'_>, level: usize) -> Result<usize, EncodingError> {
+    match container.width {
+        Width::One => verify_list_of::<1>(container, level),
+        Width::Two => verify_list_of::<2>(container, level),
+        Width::Four => verify_list_of::<4>(container, level),
+    }
+}
+
+fn verify_list_of<const WIDTH: usize>(container: &Container<'_>, level: usize) -> Result<usize, EncodingError> {
     if level > NESTING_LEVEL_MAX && container.count > 0 {
         return Err(EncodingError::TooDeep);
     }
     let mut size_bytes = 0;
-    for_each_entry(container, |entry| {
+    for_each_entry::<WIDTH>(container, |entry| {
         size_bytes += verify_value(entry, level)?;
         Ok(())
     })?;
@@ -160,13 +180,24 @@ fn verify_set(
     container: &Container<'_>,
     verify_member: impl Fn(&[u8]) -> Result<usize, EncodingError>,
 ) -> Result<usize, EncodingError> {
+    match container.width {
+        Width::One => verify_set_of::<1>(container, verify_member),
+        Width::Two => verify_set_of::<2>(container, verify_member),
+        Width::Four => verify_set_of::<4>(container, verify_member),
+    }
+}
+
+fn verify_set_of<const WIDTH: usize>(
+    container: &Container<'_>,
+    verify_member: impl Fn(&[u8]) -> Result<usize, EncodingError>,
+) -> Result<usize, EncodingError> {
     if container.count == 0 {
         return Err(EncodingError::EmptySet);
     }
     let mut previous: Option<&[u8]> = None;
     let mut size_bytes = 0;
-    for_each_entry(container, |member| {
-        if previous.is_some_and(|previous| member <= previous) {
+    for_each_entry::<WIDTH>(container, |member| {
+        if previous.is_some_and(|previous| compare(member, previous).is_le()) {
             return Err(EncodingError::MembersNotInOrder);
         }
         previous = Some(member);
@@ -177,28 +208,21 @@ fn verify_set(
 }
 
 /// Walks the entries, checking that each ends at or after its start.
-fn for_each_entry<'a>(
+#[inline]
+fn for_each_entry<'a, const WIDTH: usize>(
     container: &Container<'a>,
     mut visit: impl FnMut(&'a [u8]) -> Result<(), EncodingError>,
 ) -> Result<(), EncodingError> {
-    let mut start = 0;
-    for position in 0..container.count {
-        let end = container.end(position);
-        visit(container.entries.get(start..end).ok_or(EncodingError::BadDirectory)?)?;
-        start = end;
-    }
-    Ok(())
+    container.visit_entries::<WIDTH, _>(|entry| visit(entry.ok_or(EncodingError::BadDirectory)?))
 }
 
 #[inline]
 fn verify_text(bytes: &[u8]) -> Result<usize, EncodingError> {
     // Most text is ASCII, and asking that first is several times as fast.
-    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() { Ok(bytes.len()) } else { Err(EncodingError::NotUtf8) }
+    if is_ascii(bytes) || std::str::from_utf8(bytes).is_ok() { Ok(bytes.len()) } else { Err(EncodingError::NotUtf8) }
 }
 
+#[inline]
 fn verify_number(bytes: &[u8]) -> Result<usize, EncodingError> {
-    match measure_ordered(bytes) {
-        Some(measure) if measure.encoded_bytes == bytes.len() => Ok(measure.item_size_bytes),
-        _ => Err(EncodingError::BadNumber),
-    }
+    ordered_size_bytes(bytes).ok_or(EncodingError::BadNumber)
 }

@@ -7,7 +7,7 @@ use super::layout::{
     CONTAINER_KIND_MASK, Container, TAG_BINARY, TAG_BINARY_SET, TAG_FALSE, TAG_LIST, TAG_MAP, TAG_NULL, TAG_NUMBER,
     TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, TAG_TRUE, split_name,
 };
-use crate::number::{Number, measure_ordered};
+use crate::number::{Number, ordered_size_bytes};
 use crate::value::AttributeType;
 use std::fmt;
 use std::iter::FusedIterator;
@@ -282,7 +282,7 @@ pub(crate) fn encoded_size_bytes(bytes: &[u8]) -> usize {
     let (&tag, payload) = bytes.split_first().expect("a verified value has a tag");
     match tag {
         TAG_STRING | TAG_BINARY => payload.len(),
-        TAG_NUMBER => measure_ordered(payload).expect("a verified number").item_size_bytes,
+        TAG_NUMBER => ordered_size_bytes(payload).expect("a verified number"),
         TAG_FALSE | TAG_TRUE | TAG_NULL => 1,
         _ => container_size_bytes(tag & CONTAINER_KIND_MASK, &Container::of_verified(bytes)),
     }
@@ -302,7 +302,7 @@ fn container_size_bytes(kind: u8, container: &Container<'_>) -> usize {
                     .sum::<usize>()
         }
         TAG_LIST => document + entries.map(encoded_size_bytes).sum::<usize>(),
-        TAG_NUMBER_SET => entries.map(|entry| measure_ordered(entry).expect("a verified number").item_size_bytes).sum(),
+        TAG_NUMBER_SET => entries.map(|entry| ordered_size_bytes(entry).expect("a verified number")).sum(),
         _ => container.entries.len(),
     }
 }

@@ -9,12 +9,14 @@
 //! negative  every byte complemented
 //! ```
 
-use super::{Number, digit_count, size_bytes};
+use super::{Number, digit_count};
 use crate::limits::NUMBER_DIGIT_COUNT_MAX;
 
 /// The longest encoding: the first byte and, when the digits straddle the pairs, 20 pairs.
 pub(crate) const ORDERED_BYTES_MAX: usize = 21;
 const PAIR_COUNT_MAX: usize = ORDERED_BYTES_MAX - 1;
+// All but the longest encoding have too few pairs for too many digits, and that one has too many unless they straddle the pairs.
+const _: () = assert!(2 * PAIR_COUNT_MAX - 2 == NUMBER_DIGIT_COUNT_MAX as usize);
 const POSITIVE: u8 = 0x80;
 const EXPONENT_BIAS: i32 = 65;
 /// The pair 99 with another one following.
@@ -25,11 +27,11 @@ const CHUNK_PAIR_COUNT: usize = 9;
 
 /// What an encoded number says of itself without its value being computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OrderedMeasure {
+pub(super) struct OrderedMeasure {
     /// Bytes of the encoding.
-    pub(crate) encoded_bytes: usize,
+    pub(super) encoded_bytes: usize,
     /// Bytes that it counts in an item's size.
-    pub(crate) item_size_bytes: usize,
+    pub(super) item_size_bytes: usize,
 }
 
 impl Number {
@@ -119,21 +121,16 @@ impl Number {
 }
 
 /// Checks the number at the front of `bytes` and measures it. `None` for whatever `encode_ordered` does not write.
-pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
+pub(super) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     let (&head, pairs) = bytes.split_first()?;
     let mask = sign_mask(head);
-    let first_pair = (pairs.first()? ^ mask) >> 1;
-    let mut pair_count = 0;
-    let last_pair = loop {
-        let byte = pairs.get(pair_count)? ^ mask;
-        pair_count += 1;
-        if byte > PAIR_BYTE_MAX || pair_count > PAIR_COUNT_MAX {
-            return None;
-        }
-        if byte & 1 == 0 {
-            break byte >> 1;
-        }
-    };
+    let is_last = |byte: &u8| (byte ^ mask) & 1 == 0 || byte ^ mask > PAIR_BYTE_MAX;
+    let last_at = pairs.iter().take(PAIR_COUNT_MAX).position(is_last)?;
+    let (first_pair, last) = ((pairs[0] ^ mask) >> 1, pairs[last_at] ^ mask);
+    if last > PAIR_BYTE_MAX {
+        return None;
+    }
+    let (last_pair, pair_count) = (last >> 1, last_at + 1);
     let encoded_bytes = 1 + pair_count;
     if last_pair == 0 {
         // Only zero itself ends in an empty pair.
@@ -142,15 +139,33 @@ pub(crate) fn measure_ordered(bytes: &[u8]) -> Option<OrderedMeasure> {
     if first_pair == 0 {
         return None;
     }
-    let digits = u32::try_from(2 * pair_count).expect("at most 40")
-        - u32::from(first_pair < 10)
-        - u32::from(last_pair.is_multiple_of(10));
-    if digits > NUMBER_DIGIT_COUNT_MAX {
+    // The digits straddle the pairs: there are two fewer than the pairs have room for.
+    let is_straddling = first_pair < 10 && last_pair.is_multiple_of(10);
+    if pair_count == PAIR_COUNT_MAX && !is_straddling {
         return None;
     }
-    let pair_exponent = i32::from((head ^ mask) - POSITIVE) - EXPONENT_BIAS;
-    let leading_exponent = 2 * pair_exponent + i32::from(first_pair >= 10);
-    Some(OrderedMeasure { encoded_bytes, item_size_bytes: size_bytes(mask != 0, digits, leading_exponent) })
+    // `size_bytes` counts two digits a byte on each side of the point, to which the pairs are aligned: so each pair counts as one, but
+    // that straddling digits which are all on one side are as many as in one pair fewer.
+    let pair_count_before_point = i32::from((head ^ mask) - POSITIVE) - EXPONENT_BIAS + 1;
+    let is_on_both_sides = usize::try_from(pair_count_before_point).is_ok_and(|count| (1..pair_count).contains(&count));
+    let item_size_bytes = 1 + pair_count + usize::from(mask != 0) - usize::from(is_straddling && !is_on_both_sides);
+    Some(OrderedMeasure { encoded_bytes, item_size_bytes })
+}
+
+/// The bytes that the number counts in an item's size which is all of `bytes`. `None` for whatever `encode_ordered` does not write.
+#[inline]
+pub(crate) fn ordered_size_bytes(bytes: &[u8]) -> Option<usize> {
+    if let [head, pair] = *bytes {
+        // Digits of one pair do not straddle pairs: it counts as one, beside the exponent and a sign.
+        let mask = sign_mask(head);
+        let is_valid = pair ^ mask <= PAIR_BYTE_MAX && (pair ^ mask) & 1 == 0;
+        return match pair ^ mask {
+            _ if !is_valid => None,
+            0 => (head == POSITIVE).then_some(1),
+            _ => Some(2 + usize::from(mask != 0)),
+        };
+    }
+    measure_ordered(bytes).filter(|measure| measure.encoded_bytes == bytes.len()).map(|measure| measure.item_size_bytes)
 }
 
 /// What the bytes of a number with this first byte are complemented with.

@@ -1,5 +1,6 @@
 //! Numbers: DynamoDB's grammar and limits, exact sums, an order that bytes keep. The oracle is `bigdecimal`.
 
+use super::ordered::measure_ordered;
 use super::*;
 use crate::error::Error;
 use bigdecimal::BigDecimal;
@@ -198,6 +199,7 @@ fn agrees_with_an_oracle() {
         assert_eq!(hasher.hash_one(number(&scientific)), hasher.hash_one(current));
         let measure = measure_ordered(&bytes).unwrap();
         assert_eq!((measure.encoded_bytes, measure.item_size_bytes), (bytes.len(), current.item_size_bytes()));
+        assert_eq!(ordered_size_bytes(&bytes), Some(current.item_size_bytes()));
         check_sum(current.checked_add(&previous), left.clone() + right.clone());
         check_sum(current.checked_sub(&previous), left - right);
         previous = current;
@@ -251,6 +253,8 @@ fn decodes_any_bytes_without_panic_and_only_its_own() {
         let measure = measure_ordered(&bytes);
         let decoded = Number::decode_ordered(&bytes);
         assert_eq!(measure.map(|measure| measure.encoded_bytes), decoded.map(|(_, used)| used));
+        let whole = decoded.filter(|(_, used)| *used == bytes.len()).map(|(number, _)| number.item_size_bytes());
+        assert_eq!(ordered_size_bytes(&bytes), whole);
         if let Some((number, used)) = decoded {
             accepted += 1;
             assert_eq!(encoded(&number), bytes[..used], "{number}");
@@ -267,5 +271,14 @@ fn every_truncation_is_refused() {
         for length in 0..bytes.len() {
             assert_eq!(Number::decode_ordered(&bytes[..length]), None, "{text} {length}");
         }
+    }
+}
+
+#[test]
+fn every_two_bytes_are_measured_as_what_they_decode_to() {
+    for bytes in (0..=u16::MAX).map(u16::to_be_bytes) {
+        let decoded = Number::decode_ordered(&bytes);
+        let expect = decoded.filter(|(_, used)| *used == 2).map(|(number, _)| number.item_size_bytes());
+        assert_eq!(ordered_size_bytes(&bytes), expect, "{bytes:?}");
     }
 }
