@@ -26,49 +26,68 @@ use crate::value::Value;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// A verified, encoded item: attributes by name. Cloning shares the bytes.
 ///
 /// Invariant: the bytes are a canonical encoding, so equal items have equal bytes.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Item(Bytes);
+#[derive(Clone)]
+pub struct Item {
+    bytes: Bytes,
+    /// The item's size as DynamoDB counts it, where it was counted on the way; else 0.
+    counted_bytes: u32,
+}
 
 impl Item {
     /// The item without attributes.
-    pub const EMPTY: Item = Item(Bytes::from_static(&layout::EMPTY_MAP));
+    pub const EMPTY: Item = Item::uncounted(Bytes::from_static(&layout::EMPTY_MAP));
 
     /// Checks bytes from outside: one pass, nothing is allocated. Whatever passes is canonical.
     pub fn verify(bytes: Bytes) -> Result<Item, EncodingError> {
-        verify::verify_item(&bytes)?;
-        Ok(Item(bytes))
+        Ok(Item::verify_sized(bytes)?.0)
     }
 
     /// Checks bytes from outside, as `verify` does, and says what the item's size is as DynamoDB counts it.
     pub fn verify_sized(bytes: Bytes) -> Result<(Item, usize), EncodingError> {
         let size_bytes = verify::verify_item(&bytes)?;
-        Ok((Item(bytes), size_bytes))
+        // An encoding is too short for more than 32 bits.
+        let counted_bytes = u32::try_from(size_bytes).unwrap_or(0);
+        Ok((Item { bytes, counted_bytes }, size_bytes))
     }
 
     /// Takes bytes that this process has verified or encoded before: from the memtable, or from a journal record whose
     /// checksum held. Other bytes make reading the item panic.
     pub fn from_trusted(bytes: Bytes) -> Item {
         debug_assert_eq!(verify::verify_item(&bytes).err(), None, "trusted bytes are an item");
-        Item(bytes)
+        Item::uncounted(bytes)
+    }
+
+    /// An item whose size nobody has counted yet.
+    const fn uncounted(bytes: Bytes) -> Item {
+        Item { bytes, counted_bytes: 0 }
+    }
+
+    /// The item's size as DynamoDB counts it. Of an item that was verified it is known, else it is counted now.
+    pub fn size_bytes(&self) -> usize {
+        match self.counted_bytes {
+            0 => self.as_ref().size_bytes(),
+            counted_bytes => counted_bytes as usize,
+        }
     }
 
     /// Looks at the item.
     pub fn as_ref(&self) -> ItemRef<'_> {
-        ItemRef::from_encoded(&self.0)
+        ItemRef::from_encoded(&self.bytes)
     }
 
     /// The encoding.
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        &self.bytes
     }
 
     /// Gives the encoding up.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
     }
 
     /// Encodes a tree. Fails with DynamoDB's text for an empty set, an empty or too long name, or too deep a nesting.
@@ -79,6 +98,20 @@ impl Item {
     /// Copies the item into a tree.
     pub fn to_value_map(&self) -> BTreeMap<String, Value> {
         self.as_ref().to_value_map()
+    }
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Item {}
+
+impl Hash for Item {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
     }
 }
 

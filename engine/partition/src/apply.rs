@@ -14,7 +14,7 @@ impl Partition {
         for entry in committed.drain(..) {
             let change = ChangeView::decode(&entry.change).expect("only `propose` writes to this log");
             self.apply_effects(entry.index, change.effects);
-            let sizes = ChangeSizes::of(&change);
+            let sizes = ChangeSizes::of_counted(&change, self.in_flight.item_bytes(entry.index));
             let superseded = self.items.insert(change.key, entry.index, sizes.image(entry.location, change.image));
             superseded.inspect(|location| journal.note_superseded(*location));
             context.reads.forget_item(self.id(), change.key);

@@ -36,7 +36,7 @@ impl<'a> Image<'a> {
 
     /// The item, if there is one.
     pub(crate) fn into_item(self) -> Option<ItemBytes<'a>> {
-        self.item.map(|item| ItemBytes::Memory(item, Some(self.item_bytes)))
+        self.item.map(|item| ItemBytes::Memory(item, self.item_bytes))
     }
 
     /// Writes the value to `out`, replacing what was there.

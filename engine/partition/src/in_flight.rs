@@ -19,6 +19,7 @@ const WAITING_COUNT_MAX: usize = 64 << 10;
 /// 1. `waiting` is in ascending order of index.
 /// 2. `newest` holds a key exactly while a write to it waits.
 /// 3. The last of `waiting` waits for the last proposal, while any proposal waits.
+/// 4. Of those in `waiting` with one index, the first is that of the proposal itself.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     newest: HashMap<Bytes, NewestImage, KeyHashing>,
@@ -30,31 +31,43 @@ pub(crate) struct InFlight {
 struct NewestImage {
     index: LogIndex,
     /// `None`: deleted.
-    image: Option<Bytes>,
+    image: Option<NewItem>,
+}
+
+/// An item as a write in flight makes it.
+#[derive(Clone, Debug)]
+pub(crate) struct NewItem {
+    /// In its stored encoding.
+    pub(crate) bytes: Bytes,
+    /// Its size as DynamoDB counts it, in bytes.
+    pub(crate) item_bytes: u32,
 }
 
 /// What happens when an entry is applied.
 #[derive(Debug)]
 struct Waiting {
     index: LogIndex,
+    /// The size of the item that the write makes, as DynamoDB counts it; `None` for a delete, and of answers of others.
+    item_bytes: Option<u32>,
     /// The answer that is released; none where nobody asked for the change.
     answer: Option<(Ticket, Outcome)>,
 }
 
 impl InFlight {
     /// The image that a write in flight leaves of `key`: `None` if none is in flight, `Some(None)` if the newest deletes it.
-    pub(crate) fn newest(&self, key: &[u8]) -> Option<Option<&Bytes>> {
+    pub(crate) fn newest(&self, key: &[u8]) -> Option<Option<&NewItem>> {
         self.newest.get(key).map(|newest| newest.image.as_ref())
     }
 
     /// Remembers the write that was proposed at `index`, and the answer it will have, if anybody waits for one.
-    pub(crate) fn add(&mut self, index: LogIndex, write: (Bytes, Option<Bytes>), answer: Option<(Ticket, Outcome)>) {
+    pub(crate) fn add(&mut self, index: LogIndex, write: (Bytes, Option<NewItem>), answer: Option<(Ticket, Outcome)>) {
         if let Some(last) = self.waiting.back() {
             assert!(last.index < index, "proposals have ascending indices: {:?} then {index:?}", last.index);
         }
         let (key, image) = write;
+        let item_bytes = image.as_ref().map(|image| image.item_bytes);
         self.newest.insert(key, NewestImage { index, image });
-        self.waiting.push_back(Waiting { index, answer });
+        self.waiting.push_back(Waiting { index, item_bytes, answer });
     }
 
     /// Keeps an answer that was reached by looking at a write in flight until that is applied. It waits for the last
@@ -62,13 +75,19 @@ impl InFlight {
     /// Gives the answer back if nothing is in flight.
     pub(crate) fn park(&mut self, ticket: Ticket, outcome: Outcome) -> Option<(Ticket, Outcome)> {
         let Some(last) = self.waiting.back() else { return Some((ticket, outcome)) };
-        self.waiting.push_back(Waiting { index: last.index, answer: Some((ticket, outcome)) });
+        let answer = Some((ticket, outcome));
+        self.waiting.push_back(Waiting { index: last.index, item_bytes: None, answer });
         None
     }
 
     /// Whether no further answer may wait.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= WAITING_COUNT_MAX
+    }
+
+    /// The size of the item that the entry at `index` makes, whose answers are the next ones; `None` if it was not proposed here or makes none.
+    pub(crate) fn item_bytes(&self, index: LogIndex) -> Option<u32> {
+        self.waiting.front().filter(|waiting| waiting.index == index)?.item_bytes
     }
 
     /// The entry at `index`, a write to `key`, is applied: forgets it.

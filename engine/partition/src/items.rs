@@ -28,8 +28,8 @@ pub(crate) struct Items {
 /// An item in its stored encoding, wherever it was found.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemBytes<'a> {
-    /// In a memtable, with its size as DynamoDB counts it, or in flight.
-    Memory(&'a [u8], Option<u32>),
+    /// In a memtable or in flight, with its size as DynamoDB counts it.
+    Memory(&'a [u8], u32),
     /// In the cache, or read from the disk.
     Shared(Bytes),
 }
@@ -46,8 +46,8 @@ impl ItemBytes<'_> {
     /// Its size as DynamoDB counts it, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         match self {
-            Self::Memory(_, Some(item_bytes)) => *item_bytes as usize,
-            Self::Memory(_, None) | Self::Shared(_) => self.item().size_bytes(),
+            Self::Memory(_, item_bytes) => *item_bytes as usize,
+            Self::Shared(_) => self.item().size_bytes(),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{MemtablesOptions, Opening, PartitionError, Statistics};
 use journal::{GroupId, Journal, SegmentId};
 use memtable::{KeyTag, PrefetchStep};
 use model::table::{HashRange, PartitionId};
-use model::{Access, ItemRef, TableDefinition};
+use model::{Access, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
 use sstable::{FileId, Table};
 use std::rc::Rc;
@@ -370,7 +370,7 @@ impl Partition {
     /// The item as it will be once everything in flight is applied.
     pub(crate) fn newest<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
         match self.in_flight.newest(key) {
-            Some(image) => Ok(image.map(|image| ItemBytes::Memory(image, None))),
+            Some(image) => Ok(image.map(|image| ItemBytes::Memory(&image.bytes, image.item_bytes))),
             None => self.applied(reads, key),
         }
     }
@@ -378,7 +378,7 @@ impl Partition {
     /// The size of the item as it will be once everything in flight is applied.
     pub(crate) fn newest_size(&self, reads: &mut Reads, key: &[u8]) -> Result<Option<usize>, Missing> {
         match self.in_flight.newest(key) {
-            Some(image) => Ok(image.map(|image| ItemRef::from_trusted(image).size_bytes())),
+            Some(image) => Ok(image.map(|image| image.item_bytes as usize)),
             None => self.items.find_size(key, reads),
         }
     }

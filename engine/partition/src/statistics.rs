@@ -20,7 +20,7 @@ pub struct Statistics {
 }
 
 /// How large an item was and is, as DynamoDB counts it; `None` where there is none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChangeSizes {
     old_bytes: Option<u32>,
     new_bytes: Option<u32>,
@@ -32,6 +32,16 @@ impl ChangeSizes {
         let size =
             |image| u32::try_from(ItemRef::from_trusted(image).size_bytes()).expect("an item has at most 400 KB");
         Self { old_bytes: change.old_item_bytes, new_bytes: change.image.map(size) }
+    }
+
+    /// The same of a change whose item was counted when it was proposed, if it was.
+    pub(crate) fn of_counted(change: &ChangeView<'_>, item_bytes: Option<u32>) -> Self {
+        if item_bytes.is_none() {
+            return Self::of(change);
+        }
+        let sizes = Self { old_bytes: change.old_item_bytes, new_bytes: item_bytes };
+        debug_assert_eq!(sizes, Self::of(change), "it is counted as it is proposed");
+        sizes
     }
 
     /// What a memtable holds of the change.

@@ -6,13 +6,14 @@
 use crate::collections::{CollectionChange, hash_of};
 use crate::context::reserve;
 use crate::effect::{EffectsBuilder, SetId};
+use crate::in_flight::NewItem;
 use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
-use model::{Access, Error, ErrorKind, ItemRef};
+use model::{Access, Error, ErrorKind, Item, ItemRef};
 use replication::ProposeError;
 
 /// A write that was decided: what the log shall carry.
@@ -20,7 +21,7 @@ pub(crate) struct Write<'a> {
     /// The encoded key.
     pub(crate) key: &'a [u8],
     /// `None`: delete.
-    pub(crate) image: Option<&'a [u8]>,
+    pub(crate) image: Option<&'a Item>,
     pub(crate) replaced: Replaced,
     pub(crate) cause: Cause,
 }
@@ -168,7 +169,7 @@ impl Partition {
     ) -> Result<(), Error> {
         let change = ChangeView {
             key: write.key,
-            image: write.image,
+            image: write.image.map(|item| &item.bytes()[..]),
             old_item_bytes: write
                 .replaced
                 .old_bytes
@@ -185,7 +186,11 @@ impl Partition {
         })?;
         let change = Change::decode(&payload).expect("encoded a moment ago");
         let answer = answer.map(|(ticket, answer)| (ticket, Ok(answer)));
-        self.in_flight.add(index, (change.key, change.image), answer);
+        let image = change.image.zip(write.image).map(|(bytes, item)| {
+            let item_bytes = u32::try_from(item.size_bytes()).expect("an item has at most 400 KB");
+            NewItem { bytes, item_bytes }
+        });
+        self.in_flight.add(index, (change.key, image), answer);
         self.pay_for_write(&write.replaced);
         if let Some(change) = write.replaced.collection {
             self.collections.apply(change);

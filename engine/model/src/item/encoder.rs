@@ -423,13 +423,13 @@ impl ItemEncoder {
 /// An item of these bytes, cut from the arena unless it is large.
 fn cut(arena: &mut BytesMut, encoded: &[u8]) -> Item {
     if encoded.len() > ARENA_ITEM_BYTES_MAX {
-        return Item(Bytes::copy_from_slice(encoded));
+        return Item::uncounted(Bytes::copy_from_slice(encoded));
     }
     if arena.capacity() < encoded.len() {
         arena.reserve(ARENA_BLOCK_BYTES);
     }
     arena.extend_from_slice(encoded);
-    Item(arena.split().freeze())
+    Item::uncounted(arena.split().freeze())
 }
 
 fn is_set(attribute_type: AttributeType) -> bool {

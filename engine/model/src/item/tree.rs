@@ -64,7 +64,7 @@ impl ItemRef<'_> {
 
     /// Copies the encoding: an item of its own, also of a nested map.
     pub fn to_item(&self) -> Item {
-        Item(bytes::Bytes::copy_from_slice(self.as_bytes()))
+        Item::uncounted(bytes::Bytes::copy_from_slice(self.as_bytes()))
     }
 }
 
