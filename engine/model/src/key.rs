@@ -10,7 +10,7 @@ mod range;
 pub use range::KeyRange;
 
 use crate::error::Error;
-use crate::item::{Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type};
+use crate::item::{Container, Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type};
 use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::number::Number;
 use crate::value::AttributeType;
@@ -165,23 +165,24 @@ impl KeySchema {
     /// Appends the encoded key of an item to be put. Fails, with DynamoDB's texts for PutItem, when a key attribute is
     /// missing, of another type, empty or too long; `out` is then left as it was.
     pub fn encode_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        self.encode(item, Wording::Item, out)
+        self.encode(&item.container(), Wording::Item, out)
     }
 
     /// As `encode_item_key`, with the texts of BatchWriteItem.
     ///
     /// DynamoDB: observed: BatchWriteItem does not say which key attribute is missing or of another type.
     pub fn encode_batch_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        self.encode(item, Wording::Schema, out)
+        self.encode(&item.container(), Wording::Schema, out)
     }
 
     /// Appends the encoded key of a Key parameter, which is exactly the key attributes; `out` is left as it was when
     /// it is not, with DynamoDB's text.
     pub fn encode_key(&self, key: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        if key.len() != self.attribute_count() {
+        let key = key.container();
+        if key.count != self.attribute_count() {
             return Err(key_element_does_not_match());
         }
-        self.encode(key, Wording::Schema, out)
+        self.encode(&key, Wording::Schema, out)
     }
 
     /// Turns an encoded key back into its attributes, as in LastEvaluatedKey. `None` if it is not one of this schema.
@@ -207,7 +208,7 @@ impl KeySchema {
         key.split_at_checked(ordered::delimited_bytes(self.partition_key.key_type, key)?)
     }
 
-    fn encode(&self, item: ItemRef<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
+    fn encode(&self, item: &Container<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
         let partition_key = find_key(item, &self.partition_key, wording)?;
         let sort_key = match &self.sort_key {
             Some(attribute) => Some((attribute, find_key(item, attribute, wording)?)),
@@ -239,25 +240,26 @@ fn begin_encoded_key(out: &mut Vec<u8>, encode_partition_key: impl FnOnce(&mut V
 }
 
 /// The bytes of a key attribute's value, which is of the right type, as the item has them.
-fn find_key<'a>(item: ItemRef<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<&'a [u8], Error> {
-    let name = &attribute.name;
-    let Some(value) = item.encoded_attribute(name) else {
-        return Err(match wording {
-            Wording::Schema => key_element_does_not_match(),
-            Wording::Item => Error::invalid_parameter(format_args!("Missing the key {name} in the item")),
-        });
-    };
-    let found = encoded_type(value);
-    if found == attribute.key_type.attribute_type() {
-        return Ok(&value[TAG_BYTES..]);
+#[inline]
+fn find_key<'a>(item: &Container<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<&'a [u8], Error> {
+    match item.value_of(attribute.name.as_bytes()) {
+        Some(value) if encoded_type(value) == attribute.key_type.attribute_type() => Ok(&value[TAG_BYTES..]),
+        found => Err(no_such_key(found, attribute, wording)),
     }
-    Err(match wording {
-        Wording::Schema => key_element_does_not_match(),
-        Wording::Item => Error::invalid_parameter(format_args!(
-            "Type mismatch for key {name} expected: {} actual: {}",
-            attribute.key_type, found
+}
+
+/// What is wrong with an item that has this in the place of a key attribute's value.
+#[cold]
+fn no_such_key(found: Option<&[u8]>, attribute: &KeyAttribute, wording: Wording) -> Error {
+    let KeyAttribute { name, key_type } = attribute;
+    match (wording, found) {
+        (Wording::Schema, _) => key_element_does_not_match(),
+        (Wording::Item, None) => Error::invalid_parameter(format_args!("Missing the key {name} in the item")),
+        (Wording::Item, Some(value)) => Error::invalid_parameter(format_args!(
+            "Type mismatch for key {name} expected: {key_type} actual: {}",
+            encoded_type(value)
         )),
-    })
+    }
 }
 
 /// DynamoDB: observed: the text for Get, Update, Delete and the batches.

@@ -202,7 +202,7 @@ impl<'a> Container<'a> {
             let middle = (low + high) / 2;
             // A name says how long it is: where its entry ends need not be looked up.
             let (found, _) = split_name(&self.entries[self.start(middle)..]).expect("a verified name");
-            match found.cmp(name) {
+            match compare(found, name) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
                 Ordering::Equal => return Ok(middle),
@@ -226,7 +226,10 @@ impl<'a> Container<'a> {
     /// The value of the entry with that name in a verified map.
     #[inline]
     pub(crate) fn value_of(&self, name: &[u8]) -> Option<&'a [u8]> {
-        Some(self.value(self.find_name(name).ok()?))
+        let entry = self.entry(self.find_name(name).ok()?);
+        // Its name is this one: what it takes need not be read again.
+        let is_short = name.len() < usize::from(NAME_LENGTH_ESCAPE);
+        Some(&entry[if is_short { 1 } else { 3 } + name.len()..])
     }
 
     /// Whether a verified set has a member with these bytes, which are those of its kind without a tag.

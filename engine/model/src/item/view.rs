@@ -109,6 +109,12 @@ impl<'a> ItemRef<'a> {
         self.bytes
     }
 
+    /// Taken apart, for whoever looks for several attributes.
+    #[inline]
+    pub(crate) fn container(&self) -> Container<'a> {
+        Container::of_verified(self.bytes)
+    }
+
     /// The tag and payload of an attribute's value.
     #[inline]
     pub(crate) fn encoded_attribute(&self, name: &str) -> Option<&'a [u8]> {

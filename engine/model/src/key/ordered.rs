@@ -31,13 +31,34 @@ pub(super) fn delimit(key_type: KeyType, payload: &[u8], out: &mut Vec<u8>) {
         return out.extend_from_slice(payload);
     }
     let mut rest = payload;
-    while let Some(zero_at) = memchr::memchr(0, rest) {
+    while let Some(zero_at) = find_zero(rest) {
         out.extend_from_slice(&rest[..=zero_at]);
         out.push(ESCAPED_ZERO);
         rest = &rest[zero_at + 1..];
     }
     out.extend_from_slice(rest);
     out.extend_from_slice(&[0, END]);
+}
+
+/// Where the first byte 0 is. Most keys have none and are short: what is no longer than two words is looked at in two words, which may
+/// overlap.
+#[inline]
+fn find_zero(bytes: &[u8]) -> Option<usize> {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk())
+        && bytes.len() <= 16
+        && !has_zero(u64::from_ne_bytes(*first))
+        && !has_zero(u64::from_ne_bytes(*last))
+    {
+        return None;
+    }
+    memchr::memchr(0, bytes)
+}
+
+/// Whether one of the bytes of a word is 0: it alone borrows from the byte above without having had its own highest bit.
+#[inline]
+const fn has_zero(word: u64) -> bool {
+    const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+    word.wrapping_sub(LOW_BITS) & !word & (LOW_BITS << 7) != 0
 }
 
 /// Appends a sort key: a string, number or binary.
