@@ -3,7 +3,7 @@
 //! One a worker. It holds the tables whose partitions every core has opened, so whoever finds a
 //! table here finds its owners ready.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use control::{Placement, TableEntry};
 use model::operation::{Attributes, WriteRequest, check_index_entries, resolve_table_name};
 use model::table::TableStatus;
@@ -17,7 +17,7 @@ const KEY_BUFFER_BYTES: usize = 64 << 10;
 /// The tables that may be used, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    tables: BTreeMap<String, Arc<TableEntry>>,
+    tables: BTreeMap<Bytes, Arc<TableEntry>>,
     /// Where a key is encoded, and where it goes to be shared.
     key: Vec<u8>,
     keys: BytesMut,
@@ -26,12 +26,12 @@ pub(crate) struct Router {
 impl Router {
     /// The table may be used from now on, as it is now.
     pub(crate) fn open(&mut self, table: Arc<TableEntry>) {
-        self.tables.insert(table.definition.name.clone(), table);
+        self.tables.insert(Bytes::copy_from_slice(table.definition.name.as_bytes()), table);
     }
 
     /// The table may no longer be used.
     pub(crate) fn close(&mut self, table: &TableEntry) {
-        self.tables.remove(&table.definition.name);
+        self.tables.remove(table.definition.name.as_bytes());
     }
 
     /// All tables in the order of their names.
@@ -41,7 +41,7 @@ impl Router {
 
     /// The table that `name`, a name or an ARN, means.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<TableEntry>> {
-        self.tables.get(resolve_table_name(name).ok()?)
+        self.tables.get(resolve_table_name(name).ok()?.as_bytes())
     }
 
     /// The table that an item operation names.
@@ -49,9 +49,14 @@ impl Router {
     /// # Errors
     /// ResourceNotFound with the text of the data operations, also while the table is being created.
     pub(crate) fn table(&self, name: Option<&Text>) -> Result<&Arc<TableEntry>, Error> {
-        let name = resolve_table_name(name.expect("validated: the table is named"))?;
+        let name = name.expect("validated: the table is named");
         let serves = |table: &&Arc<TableEntry>| table.definition.status != TableStatus::Creating;
-        self.tables.get(name).filter(serves).ok_or_else(Error::resource_not_found)
+        // No name is an ARN: what is found needs not be resolved.
+        if let Some(table) = self.tables.get(&name.bytes()[..]).filter(serves) {
+            return Ok(table);
+        }
+        let name = resolve_table_name(name)?;
+        self.tables.get(name.as_bytes()).filter(serves).ok_or_else(Error::resource_not_found)
     }
 
     /// Owner and encoded key for the `Key` of a request.

@@ -32,13 +32,13 @@ pub(crate) fn check_table_name(table_name: Option<&Text>, wording: TableNameWord
     let Some(reference) = table_name else {
         return Err(missing(wording));
     };
+    let is_length_right = (TABLE_NAME_BYTES_MIN..=TABLE_NAME_BYTES_MAX).contains(&reference.bytes().len());
+    if is_length_right && are_name_bytes(reference.bytes()) {
+        return Ok(());
+    }
     let reference = reference.as_str();
     if reference.starts_with(ARN_START) {
         return name_in_arn(reference).map(|_| ());
-    }
-    let is_length_right = (TABLE_NAME_BYTES_MIN..=TABLE_NAME_BYTES_MAX).contains(&reference.len());
-    if is_length_right && is_name(reference) {
-        return Ok(());
     }
     let has_sentence = matches!(wording, TableNameWording::ItemRead | TableNameWording::Table);
     if has_sentence && !is_length_right {
@@ -58,7 +58,22 @@ pub fn resolve_table_name(reference: &str) -> Result<&str, Error> {
 
 /// Whether every character may stand in a name of a table or index.
 pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    are_name_bytes(name.as_bytes())
+}
+
+fn are_name_bytes(name: &[u8]) -> bool {
+    /// Of each byte.
+    static MAY_STAND: [bool; 256] = {
+        let mut may_stand = [false; 256];
+        let mut byte = 0;
+        while byte <= u8::MAX as usize {
+            let character = byte.to_le_bytes()[0];
+            may_stand[byte] = character.is_ascii_alphanumeric() || matches!(character, b'_' | b'.' | b'-');
+            byte += 1;
+        }
+        may_stand
+    };
+    !name.is_empty() && name.iter().all(|byte| MAY_STAND[usize::from(*byte)])
 }
 
 fn missing(wording: TableNameWording) -> Error {
