@@ -202,7 +202,7 @@ impl Engine {
             }
             Work::Operation(ticket, partition, operation) => {
                 self.context.reads.begin(supplies);
-                self.go_on_with(ticket, partition, *operation);
+                self.go_on_with(ticket, partition, operation);
             }
             // What cannot be read cannot expire: the next round tries again.
             Work::Expiry(_) if has_failed => {}

@@ -81,44 +81,34 @@ pub enum Answer {
 pub type Outcome = Result<Answer, Error>;
 
 impl Partition {
-    /// Begins an operation. Reads answer at once, writes when their change is applied. Gives the operation back if something has to be
-    /// brought for it: then [`Partition::go_on`] does it once that is there.
-    pub fn execute(&mut self, context: &mut Context, ticket: Ticket, operation: Operation) -> Option<Operation> {
+    /// Begins an operation. Reads answer at once, writes when their change is applied.
+    ///
+    /// # Errors
+    /// Something has to be brought for it: then [`Partition::go_on`] does it once that is there.
+    pub fn execute(&mut self, context: &mut Context, ticket: Ticket, operation: &mut Operation) -> Result<(), Missing> {
         let admitted = operation.access().map(|access| self.throughput.admit(access, &self.definition, context.now_us));
         if let Some(Err(error)) = admitted {
             context.answer(ticket, Err(error));
-            return None;
+            return Ok(());
         }
         self.go_on(context, ticket, operation)
     }
 
     /// The same of an operation that was begun.
-    pub fn go_on(&mut self, context: &mut Context, ticket: Ticket, mut operation: Operation) -> Option<Operation> {
-        match self.attempt(context, ticket, &mut operation) {
-            Ok(answer) => {
-                answer.into_iter().for_each(|answer| context.answer(ticket, Ok(answer)));
-                None
-            }
-            Err(Missing) => Some(operation),
-        }
-    }
-
-    fn attempt(
-        &mut self,
-        context: &mut Context,
-        ticket: Ticket,
-        operation: &mut Operation,
-    ) -> Result<Option<Answer>, Missing> {
-        match operation {
-            Operation::PutItem(key, request) => self.put_item(context, ticket, (key, request)).map(|()| None),
-            Operation::DeleteItem(key, request) => self.delete_item(context, ticket, (key, request)).map(|()| None),
-            Operation::UpdateItem(key, request) => self.update_item(context, ticket, (key, request)).map(|()| None),
-            Operation::GetItem(key, request) => {
-                self.item(context, key, request).map(|reply| Some(Answer::Reply(reply)))
-            }
-            Operation::Query(query) => self.query(context, query).map(|reply| Some(Answer::Reply(reply))),
-            Operation::Scan(stretch) => self.scan(context, stretch).map(|part| Some(Answer::Scan(Box::new(part)))),
-            Operation::Statistics => Ok(Some(Answer::Statistics(self.statistics()))),
-        }
+    ///
+    /// # Errors
+    /// As of [`Partition::execute`].
+    pub fn go_on(&mut self, context: &mut Context, ticket: Ticket, operation: &mut Operation) -> Result<(), Missing> {
+        let answer = match operation {
+            Operation::PutItem(key, request) => return self.put_item(context, ticket, (key, request)),
+            Operation::DeleteItem(key, request) => return self.delete_item(context, ticket, (key, request)),
+            Operation::UpdateItem(key, request) => return self.update_item(context, ticket, (key, request)),
+            Operation::GetItem(key, request) => Answer::Reply(self.item(context, key, request)?),
+            Operation::Query(query) => Answer::Reply(self.query(context, query)?),
+            Operation::Scan(stretch) => Answer::Scan(Box::new(self.scan(context, stretch)?)),
+            Operation::Statistics => Answer::Statistics(self.statistics()),
+        };
+        context.answer(ticket, Ok(answer));
+        Ok(())
     }
 }

@@ -174,14 +174,14 @@ impl Owner {
     }
 
     /// Begins an operation and gives its number.
-    pub(crate) fn begin(&mut self, operation: Operation) -> u64 {
+    pub(crate) fn begin(&mut self, mut operation: Operation) -> u64 {
         self.next_request += 1;
         let token = ReplyToken { connection: 1, request: self.next_request };
         let ticket = Ticket { core: CoreId(0), waiter: Waiter::Caller(token) };
         self.context.reads.begin(Supplies::default());
         if !self.parked.is_empty() {
             self.parked.push((ticket, operation, (Vec::new(), Supplies::default())));
-        } else if let Some(operation) = self.partition.execute(&mut self.context, ticket, operation) {
+        } else if self.partition.execute(&mut self.context, ticket, &mut operation).is_err() {
             self.parked.push((ticket, operation, self.context.reads.take_missing()));
         }
         self.next_request
@@ -211,17 +211,17 @@ impl Owner {
 
     /// Goes on with what waits for the disk, until nothing does.
     async fn finish_parked(&mut self) {
-        for (ticket, operation, (mut needs, mut supplies)) in std::mem::take(&mut self.parked) {
+        for (ticket, mut operation, (mut needs, mut supplies)) in std::mem::take(&mut self.parked) {
             // One after the other, so that writes of one key stay in their order.
-            let mut parked = Some(operation);
-            while let Some(operation) = parked {
+            let mut is_parked = true;
+            while is_parked {
                 for need in needs {
                     let brought = need.load(&self.journal).await.unwrap();
                     self.context.reads.keep(&need, &brought);
                     supplies.add(&need, &brought);
                 }
                 self.context.reads.begin(supplies);
-                parked = self.partition.go_on(&mut self.context, ticket, operation);
+                is_parked = self.partition.go_on(&mut self.context, ticket, &mut operation).is_err();
                 (needs, supplies) = self.context.reads.take_missing();
             }
         }
