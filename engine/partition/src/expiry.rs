@@ -8,6 +8,7 @@ use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::write::{Halt, Replaced, Write};
 use crate::{Cause, Context, Missing, Partition};
+use bytes::Bytes;
 use model::operation::CapacityUnits;
 
 /// Items that the pass over all items reads in one turn.
@@ -83,7 +84,7 @@ impl Partition {
         // DynamoDB: developer guide, "Using time to live": the deletes cost nothing.
         let replaced = Replaced { old_bytes: Some(old.size_bytes()), collection, units: CapacityUnits::ZERO };
         drop(found);
-        let write = Write { key, image: None, replaced, cause: Cause::Expiry };
+        let write = Write { key: &Bytes::copy_from_slice(key), image: None, replaced, cause: Cause::Expiry };
         self.try_propose(context, &write, None)?;
         Ok(true)
     }

@@ -92,8 +92,11 @@ impl InFlight {
 
     /// The entry at `index`, a write to `key`, is applied: forgets it.
     pub(crate) fn settle(&mut self, index: LogIndex, key: &[u8]) {
-        if self.newest.get(key).is_some_and(|newest| newest.index == index) {
-            self.newest.remove(key);
+        // Most keys are not written again so soon: then one search is enough.
+        if let Some((key, newest)) = self.newest.remove_entry(key)
+            && newest.index != index
+        {
+            self.newest.insert(key, newest);
         }
     }
 

@@ -10,7 +10,8 @@ use crate::in_flight::NewItem;
 use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
-use crate::{Answer, Cause, Change, ChangeView, Context, Outcome, Partition, Ticket};
+use crate::{Answer, Cause, ChangeView, Context, Outcome, Partition, Ticket};
+use bytes::Bytes;
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
 use model::{Access, Error, ErrorKind, Item, ItemRef};
@@ -19,7 +20,7 @@ use replication::ProposeError;
 /// A write that was decided: what the log shall carry.
 pub(crate) struct Write<'a> {
     /// The encoded key.
-    pub(crate) key: &'a [u8],
+    pub(crate) key: &'a Bytes,
     /// `None`: delete.
     pub(crate) image: Option<&'a Item>,
     pub(crate) replaced: Replaced,
@@ -184,13 +185,14 @@ impl Partition {
             ProposeError::Busy => Error::throttling(THROTTLED),
             error => Error::internal(format!("the write was not accepted: {error}")),
         })?;
-        let change = Change::decode(&payload).expect("encoded a moment ago");
         let answer = answer.map(|(ticket, answer)| (ticket, Ok(answer)));
-        let image = change.image.zip(write.image).map(|(bytes, item)| {
-            let item_bytes = u32::try_from(item.size_bytes()).expect("an item has at most 400 KB");
-            NewItem { bytes, item_bytes }
+        let image = write.image.map(|item| {
+            // The request's own memory is not held for as long: a change ends with its image.
+            let bytes = payload.slice(payload.len() - item.bytes().len()..);
+            debug_assert_eq!(bytes, item.bytes());
+            NewItem { bytes, item_bytes: u32::try_from(item.size_bytes()).expect("an item has at most 400 KB") }
         });
-        self.in_flight.add(index, (change.key, image), answer);
+        self.in_flight.add(index, (write.key.clone(), image), answer);
         self.pay_for_write(&write.replaced);
         if let Some(change) = write.replaced.collection {
             self.collections.apply(change);

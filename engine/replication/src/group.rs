@@ -76,6 +76,8 @@ pub struct Group {
     writer: Writer,
     /// Proposed since the last `collect`, in order; raft gets them in one go.
     proposals: Vec<Entry>,
+    /// How many there were in the last `collect` that had any: as many are made room for.
+    proposal_count: usize,
     uncommitted_bytes: usize,
     applied: LogPoint,
     committed: Vec<CommittedEntry>,
@@ -142,6 +144,7 @@ impl Group {
             node,
             writer,
             proposals: Vec::new(),
+            proposal_count: 0,
             uncommitted_bytes: 0,
             applied,
             committed: Vec::new(),
@@ -197,6 +200,9 @@ impl Group {
             return Err(ProposeError::Busy);
         }
         self.uncommitted_bytes += change.len();
+        if self.proposals.is_empty() {
+            self.proposals.reserve(self.proposal_count);
+        }
         self.proposals.push(Entry { data: change, ..Entry::default() });
         Ok(self.last_index())
     }
@@ -271,6 +277,7 @@ impl Group {
         if self.proposals.is_empty() {
             return;
         }
+        self.proposal_count = self.proposals.len();
         let mut message = Message { from: self.node.raft.id, ..Message::default() };
         message.set_msg_type(MessageType::MsgPropose);
         message.entries = std::mem::take(&mut self.proposals).into();
