@@ -95,7 +95,7 @@ impl Contents {
     /// A durable write completed: live and durable now. Older writes on their way can no longer undo it.
     pub(super) fn land_durable(&mut self, offset: u64, bytes: &[u8]) {
         self.live.write(offset, bytes);
-        self.durable.write(offset, bytes);
+        self.durable.share(&self.live, offset, bytes);
         let end = offset + bytes.len() as u64;
         for older in &mut self.unsettled {
             for (sector, may_land) in older.sectors.iter_mut().enumerate() {
@@ -184,9 +184,27 @@ impl Image {
     }
 
     fn write(&mut self, offset: u64, bytes: &[u8]) {
+        for_each_page(offset, bytes.len(), |page, within, range| self.write_page(page, within, &bytes[range]));
+        self.len_bytes = self.len_bytes.max(offset + bytes.len() as u64);
+    }
+
+    fn write_page(&mut self, page: u64, within: usize, bytes: &[u8]) {
+        if let Ok(whole) = <[u8; PAGE_BYTES]>::try_from(bytes) {
+            self.pages.insert(page, Rc::new(whole));
+            return;
+        }
+        let stored = self.pages.entry(page).or_insert_with(|| Rc::new([0; PAGE_BYTES]));
+        Rc::make_mut(stored)[within..within + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Writes what was just written to `other`: pages that are all of it are shared.
+    fn share(&mut self, other: &Image, offset: u64, bytes: &[u8]) {
         for_each_page(offset, bytes.len(), |page, within, range| {
-            let stored = self.pages.entry(page).or_insert_with(|| Rc::new([0; PAGE_BYTES]));
-            Rc::make_mut(stored)[within..within + range.len()].copy_from_slice(&bytes[range]);
+            if range.len() == PAGE_BYTES {
+                self.pages.insert(page, Rc::clone(&other.pages[&page]));
+            } else {
+                self.write_page(page, within, &bytes[range]);
+            }
         });
         self.len_bytes = self.len_bytes.max(offset + bytes.len() as u64);
     }
