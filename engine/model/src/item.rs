@@ -17,7 +17,7 @@ pub use view::{Attributes, Elements, ItemRef, ListRef, SetRef, ValueRef};
 // For whoever works on encoded values in place: `expression`.
 pub(crate) use layout::{
     CONTAINER_KIND_MASK, Container, EMPTY_MAP, TAG_BINARY, TAG_BINARY_SET, TAG_BYTES, TAG_LIST, TAG_MAP, TAG_NUMBER,
-    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET,
+    TAG_NUMBER_SET, TAG_STRING, TAG_STRING_SET, split_name,
 };
 pub(crate) use view::{encoded_size_bytes, encoded_type};
 

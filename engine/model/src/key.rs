@@ -10,7 +10,7 @@ mod range;
 pub use range::KeyRange;
 
 use crate::error::Error;
-use crate::item::{Container, Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type};
+use crate::item::{Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type, split_name};
 use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::number::Number;
 use crate::value::AttributeType;
@@ -71,6 +71,14 @@ enum Wording {
     Item,
     /// A Key parameter, or the key inside an item of BatchWriteItem: one text for all.
     Schema,
+}
+
+/// What an item has for the attributes of a key, of whatever type: tags and payloads.
+#[derive(Clone, Copy, Default)]
+struct KeyValues<'a> {
+    partition_key: Option<&'a [u8]>,
+    /// Nothing where the key has none.
+    sort_key: Option<&'a [u8]>,
 }
 
 impl KeyType {
@@ -165,14 +173,14 @@ impl KeySchema {
     /// Appends the encoded key of an item to be put. Fails, with DynamoDB's texts for PutItem, when a key attribute is
     /// missing, of another type, empty or too long; `out` is then left as it was.
     pub fn encode_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        self.encode(&item.container(), Wording::Item, out)
+        self.encode(self.find_values(item), Wording::Item, out)
     }
 
     /// As `encode_item_key`, with the texts of BatchWriteItem.
     ///
     /// DynamoDB: observed: BatchWriteItem does not say which key attribute is missing or of another type.
     pub fn encode_batch_item_key(&self, item: ItemRef<'_>, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        self.encode(&item.container(), Wording::Schema, out)
+        self.encode(self.find_values(item), Wording::Schema, out)
     }
 
     /// Appends the encoded key of a Key parameter, which is exactly the key attributes; `out` is left as it was when
@@ -182,7 +190,18 @@ impl KeySchema {
         if key.count != self.attribute_count() {
             return Err(key_element_does_not_match());
         }
-        self.encode(&key, Wording::Schema, out)
+        // There are no others: looking at each is faster than to search for them.
+        let mut values = KeyValues::default();
+        for position in 0..key.count {
+            let (name, value) = split_name(key.entry(position)).expect("a verified name");
+            if name == self.partition_key.name.as_bytes() {
+                values.partition_key = Some(value);
+            } else {
+                values.sort_key =
+                    self.sort_key.as_ref().filter(|sort_key| name == sort_key.name.as_bytes()).and(Some(value));
+            }
+        }
+        self.encode(values, Wording::Schema, out)
     }
 
     /// Turns an encoded key back into its attributes, as in LastEvaluatedKey. `None` if it is not one of this schema.
@@ -208,10 +227,16 @@ impl KeySchema {
         key.split_at_checked(ordered::delimited_bytes(self.partition_key.key_type, key)?)
     }
 
-    fn encode(&self, item: &Container<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
-        let partition_key = find_key(item, &self.partition_key, wording)?;
+    fn find_values<'a>(&self, item: ItemRef<'a>) -> KeyValues<'a> {
+        let container = item.container();
+        let sort_key = self.sort_key.as_ref().and_then(|sort_key| container.value_of(sort_key.name.as_bytes()));
+        KeyValues { partition_key: container.value_of(self.partition_key.name.as_bytes()), sort_key }
+    }
+
+    fn encode(&self, values: KeyValues<'_>, wording: Wording, out: &mut Vec<u8>) -> Result<KeyHash, Error> {
+        let partition_key = payload_of(values.partition_key, &self.partition_key, wording)?;
         let sort_key = match &self.sort_key {
-            Some(attribute) => Some((attribute, find_key(item, attribute, wording)?)),
+            Some(attribute) => Some((attribute, payload_of(values.sort_key, attribute, wording)?)),
             None => None,
         };
         let KeyAttribute { name, key_type } = &self.partition_key;
@@ -239,10 +264,10 @@ fn begin_encoded_key(out: &mut Vec<u8>, encode_partition_key: impl FnOnce(&mut V
     KeyHash(hash)
 }
 
-/// The bytes of a key attribute's value, which is of the right type, as the item has them.
+/// The bytes of a key attribute's value, which is there and of the right type, as the item has them.
 #[inline]
-fn find_key<'a>(item: &Container<'a>, attribute: &KeyAttribute, wording: Wording) -> Result<&'a [u8], Error> {
-    match item.value_of(attribute.name.as_bytes()) {
+fn payload_of<'a>(value: Option<&'a [u8]>, attribute: &KeyAttribute, wording: Wording) -> Result<&'a [u8], Error> {
+    match value {
         Some(value) if encoded_type(value) == attribute.key_type.attribute_type() => Ok(&value[TAG_BYTES..]),
         found => Err(no_such_key(found, attribute, wording)),
     }

@@ -196,12 +196,22 @@ impl<'a> Container<'a> {
     /// Where the entry with that name is in a verified map, or where it would be.
     #[inline]
     pub(crate) fn find_name(&self, name: &[u8]) -> Result<usize, usize> {
+        match self.width {
+            Width::One => self.find_name_of::<1>(name),
+            Width::Two => self.find_name_of::<2>(name),
+            Width::Four => self.find_name_of::<4>(name),
+        }
+    }
+
+    fn find_name_of<const WIDTH: usize>(&self, name: &[u8]) -> Result<usize, usize> {
+        let starts = self.directory.as_chunks::<WIDTH>().0;
         let mut low = 0;
         let mut high = self.count;
         while low < high {
             let middle = (low + high) / 2;
+            let start = if middle == 0 { 0 } else { number(&starts[middle - 1]) };
             // A name says how long it is: where its entry ends need not be looked up.
-            let (found, _) = split_name(&self.entries[self.start(middle)..]).expect("a verified name");
+            let (found, _) = split_name(&self.entries[start..]).expect("a verified name");
             match compare(found, name) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
