@@ -22,9 +22,7 @@ use model::error::THROTTLED;
 use model::operation::Reply;
 use model::table::PartitionId;
 use model::{Error, Text};
-use partition::{
-    Answer, Context, Missing, Operation, Outcome, Partition, ReplyToken, Storage, Supplies, Ticket, Waiter,
-};
+use partition::{Answer, Context, Missing, Operation, Outcome, Partition, ReplyToken, Storage, Ticket, Waiter};
 use runtime::{Activity, CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -288,9 +286,13 @@ impl Engine {
             return;
         };
         let is_write = operation.is_write();
-        self.context.reads.begin(Supplies::default());
+        self.context.reads.begin();
         match owner.execute(&mut self.context, ticket, operation) {
-            Ok(()) => self.note_proposal(partition, is_write),
+            Ok(()) => {
+                if is_write && !owner.set_proposing(true) {
+                    self.proposing.push(partition);
+                }
+            }
             Err(Missing) => self.park(Work::Operation(ticket, partition, Box::new(take(operation)))),
         }
     }
@@ -303,14 +305,12 @@ impl Engine {
         };
         let is_write = operation.is_write();
         match owner.go_on(&mut self.context, ticket, &mut operation) {
-            Ok(()) => self.note_proposal(partition, is_write),
+            Ok(()) => {
+                if is_write && !owner.set_proposing(true) {
+                    self.proposing.push(partition);
+                }
+            }
             Err(Missing) => self.park(Work::Operation(ticket, partition, operation)),
-        }
-    }
-
-    fn note_proposal(&mut self, partition: PartitionId, is_write: bool) {
-        if is_write && self.partitions.get_mut(&partition).is_some_and(|owner| !owner.set_proposing(true)) {
-            self.proposing.push(partition);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::Engine;
 use crate::admission::admit_removal;
 use crate::loading::Work;
 use model::table::PartitionId;
-use partition::{Partition, Supplies};
+use partition::Partition;
 use runtime::{Runtime, ShareClass, Signal};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -109,7 +109,7 @@ impl Engine {
         }
         if admit_removal(&self.journal).is_ok() {
             for id in partitions {
-                self.context.reads.begin(Supplies::default());
+                self.context.reads.begin();
                 self.expire_items_of(id);
             }
         }

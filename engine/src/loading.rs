@@ -201,13 +201,13 @@ impl Engine {
                 self.context.outcomes.push((ticket, Err(unreadable())));
             }
             Work::Operation(ticket, partition, operation) => {
-                self.context.reads.begin(supplies);
+                self.context.reads.begin_with(supplies);
                 self.go_on_with(ticket, partition, operation);
             }
             // What cannot be read cannot expire: the next round tries again.
             Work::Expiry(_) if has_failed => {}
             Work::Expiry(partition) => {
-                self.context.reads.begin(supplies);
+                self.context.reads.begin_with(supplies);
                 self.expire_items_of(partition);
             }
         }

@@ -253,7 +253,7 @@ impl Opening {
         let mut after = Vec::new();
         let mut supplies = Supplies::default();
         loop {
-            reads.begin(supplies);
+            reads.begin_with(supplies);
             if self.collections.read_applied(&mut after, reads).is_ok() {
                 return Ok(());
             }

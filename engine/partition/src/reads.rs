@@ -193,6 +193,11 @@ pub(crate) enum Progress {
 }
 
 impl Supplies {
+    /// Whether there are none.
+    fn are_none(&self) -> bool {
+        self.records.is_empty() && self.pinned.is_empty() && self.looks.is_empty()
+    }
+
     /// Holds what was brought.
     pub fn add(&mut self, need: &Need, brought: &Brought) {
         match (need, brought) {
@@ -241,8 +246,17 @@ impl Reads {
         self.cache.memory_bytes()
     }
 
+    /// An operation is about to be done for which nothing was brought.
+    #[inline]
+    pub fn begin(&mut self) {
+        if !self.supplies.are_none() || !self.needs.is_empty() {
+            self.begin_with(Supplies::default());
+        }
+        self.entry_count = 0;
+    }
+
     /// An operation is about to be done for which this was brought.
-    pub fn begin(&mut self, supplies: Supplies) {
+    pub fn begin_with(&mut self, supplies: Supplies) {
         self.supplies = supplies;
         self.needs.clear();
         self.entry_count = 0;

@@ -178,7 +178,7 @@ impl Owner {
         self.next_request += 1;
         let token = ReplyToken { connection: 1, request: self.next_request };
         let ticket = Ticket { core: CoreId(0), waiter: Waiter::Caller(token) };
-        self.context.reads.begin(Supplies::default());
+        self.context.reads.begin();
         if !self.parked.is_empty() {
             self.parked.push((ticket, operation, (Vec::new(), Supplies::default())));
         } else if self.partition.execute(&mut self.context, ticket, &mut operation).is_err() {
@@ -191,7 +191,7 @@ impl Owner {
     pub(crate) async fn expire(&mut self, item_count: usize) -> partition::Expired {
         let mut supplies = Supplies::default();
         loop {
-            self.context.reads.begin(supplies);
+            self.context.reads.begin_with(supplies);
             match self.partition.expire(&mut self.context, item_count) {
                 Ok(expired) => return expired,
                 Err(Missing) => supplies = self.bring().await,
@@ -220,7 +220,7 @@ impl Owner {
                     self.context.reads.keep(&need, &brought);
                     supplies.add(&need, &brought);
                 }
-                self.context.reads.begin(supplies);
+                self.context.reads.begin_with(supplies);
                 is_parked = self.partition.go_on(&mut self.context, ticket, &mut operation).is_err();
                 (needs, supplies) = self.context.reads.take_missing();
             }
