@@ -11,7 +11,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use io_uring::opcode;
 use io_uring::squeue::Entry;
@@ -19,7 +18,7 @@ use io_uring::types::{self, FsyncFlags};
 
 use super::core::Core;
 use super::descriptor::FileDescriptor;
-use super::flush_method;
+use super::flush_method::FlushChoice;
 use super::operations::Payload;
 use crate::{BLOCK_BYTES, Buffer, FileError, FlushMethod};
 
@@ -36,7 +35,7 @@ pub(crate) struct File {
     descriptor: Rc<FileDescriptor>,
     path: Rc<Path>,
     len_bytes: Cell<u64>,
-    flush_method: Arc<AtomicU8>,
+    flush_choice: Arc<FlushChoice>,
 }
 
 impl File {
@@ -87,7 +86,12 @@ impl File {
     }
 
     pub(crate) async fn write_durable_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
-        self.write_durable_by(flush_method::load(&self.flush_method), offset, buffer).await
+        let (method, start) = (self.flush_choice.next(), self.core.now());
+        let (buffer, outcome) = self.write_durable_by(method, offset, buffer).await;
+        if outcome.is_ok() {
+            self.flush_choice.note(method, self.core.now().since(start));
+        }
+        (buffer, outcome)
     }
 
     pub(super) async fn write_durable_by(
@@ -114,9 +118,8 @@ impl File {
         unsafe { self.core.perform(entry, self.payload(None), &self.path, "fdatasync") }.await.map(drop)
     }
 
-    pub(super) fn remember_flush_method(&self, code: u8) {
-        // Relaxed: either method is right at any time.
-        self.flush_method.store(code, Ordering::Relaxed);
+    pub(super) fn flush_choice(&self) -> &FlushChoice {
+        &self.flush_choice
     }
 
     async fn write_with(&self, offset: u64, mut buffer: Buffer, flags: i32) -> (Buffer, Result<(), FileError>) {
@@ -267,13 +270,13 @@ impl Core {
     }
 
     fn new_file(self: &Rc<Self>, descriptor: OwnedFd, path: &Path, len_bytes: u64) -> Result<File, FileError> {
-        let flush_method = self
+        let flush_choice = self
             .node
             .flush_methods
             .of(descriptor.as_fd())
             .map_err(|error| FileError::from_errno(path, "stat", error.raw_os_error()))?;
         let descriptor = Rc::new(FileDescriptor::new(descriptor, self));
-        Ok(File { core: self.clone(), descriptor, path: Rc::from(path), len_bytes: Cell::new(len_bytes), flush_method })
+        Ok(File { core: self.clone(), descriptor, path: Rc::from(path), len_bytes: Cell::new(len_bytes), flush_choice })
     }
 }
 
