@@ -17,7 +17,7 @@ use crate::read_ahead::ReadAhead;
 use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::{GroupId, SegmentId};
-use sstable::{Content, Direction, Entry, Merge, MergeStep, Needed, Span, Table, TableRange};
+use sstable::{Content, Direction, Entry, Merge, MergeStep, Needed, Span, TableRange};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -140,7 +140,7 @@ impl Merged {
 struct Merging<'w> {
     storage: &'w Storage,
     work: &'w MergeWork,
-    /// Segments that are to be emptied, as files name them.
+    /// Segments that are to be emptied, as files name them; `None` where the output takes the place of the inputs.
     victims: Option<&'w BTreeSet<u32>>,
     writer: RunWriter,
     moving: Moving,
@@ -174,14 +174,17 @@ impl Merging<'_> {
     }
 
     async fn merge_piece(&mut self, span: Span<'_>) -> Result<(), StorageError> {
-        let work = self.work;
-        let range = |file: &Rc<Table>| TableRange::new(Rc::clone(file), span, Direction::Forward);
+        let (work, victims) = (self.work, self.victims);
         let ranges = work.runs.iter().enumerate().flat_map(|(place, run)| {
-            // Of the oldest run, by far the longest, nothing hides anything else.
-            let is_sought = self.victims.is_some() && place + 1 == work.runs.len();
-            let victims = self.victims.filter(|_| is_sought);
-            let files = run.files_between(span.lower, span.upper).map(range);
-            files.map(move |range| victims.into_iter().fold(range, TableRange::naming))
+            let is_oldest = place + 1 == work.runs.len();
+            run.files_between(span.lower, span.upper).map(move |file| {
+                let range = TableRange::new(Rc::clone(file), span, Direction::Forward);
+                match victims {
+                    // What names none of them hides nothing: no older run is read.
+                    Some(victims) if is_oldest => range.naming(victims),
+                    _ => range,
+                }
+            })
         });
         let mut merge = Merge::new(ranges, Direction::Forward);
         let mut slice = Slice::new(&self.storage.runtime, &self.storage.pace);
@@ -220,13 +223,12 @@ impl Merging<'_> {
 
     /// An entry that is the newest of its key.
     async fn take(&mut self, key: &[u8], entry: Entry<'_>) -> Result<(), StorageError> {
-        let victims = match &self.work.aim {
-            Aim::Replace if entry.content == Content::Tombstone && self.work.drops_deletions => return Ok(()),
-            Aim::Replace => return self.writer.push(key, entry).await,
-            Aim::Empty(victims) => victims,
+        let Some(victims) = self.victims else {
+            let is_dropped = entry.content == Content::Tombstone && self.work.drops_deletions;
+            return if is_dropped { Ok(()) } else { self.writer.push(key, entry).await };
         };
         if let Content::InJournal { item_bytes, place } = entry.content
-            && victims.contains(&SegmentId(place.segment))
+            && victims.contains(&place.segment)
         {
             self.moving.gather(key, entry.version, (item_bytes, place));
         }

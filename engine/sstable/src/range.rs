@@ -133,7 +133,7 @@ impl<'k> TableRange<'k> {
         TableRange { table, span, direction, page: None, state, is_at_entry: false, segments: None }
     }
 
-    /// Passes over the entries that do not name a record in one of these segments of the journal: at a fifth of what it costs to come to them. Forward.
+    /// Passes over the entries that do not name a record in one of these segments of the journal: their keys are not put together. Forward.
     pub fn naming(self, segments: &'k BTreeSet<u32>) -> TableRange<'k> {
         assert_eq!(self.direction, Direction::Forward, "entries are passed over on the way forward");
         TableRange { segments: Some(segments), ..self }
