@@ -288,11 +288,7 @@ impl Engine {
         let is_write = operation.is_write();
         self.context.reads.begin();
         match owner.execute(&mut self.context, ticket, operation) {
-            Ok(()) => {
-                if is_write && !owner.set_proposing(true) {
-                    self.proposing.push(partition);
-                }
-            }
+            Ok(()) => note_proposal(owner, is_write, &mut self.proposing),
             Err(Missing) => self.park(Work::Operation(ticket, partition, Box::new(take(operation)))),
         }
     }
@@ -305,11 +301,7 @@ impl Engine {
         };
         let is_write = operation.is_write();
         match owner.go_on(&mut self.context, ticket, &mut operation) {
-            Ok(()) => {
-                if is_write && !owner.set_proposing(true) {
-                    self.proposing.push(partition);
-                }
-            }
+            Ok(()) => note_proposal(owner, is_write, &mut self.proposing),
             Err(Missing) => self.park(Work::Operation(ticket, partition, operation)),
         }
     }
@@ -496,6 +488,13 @@ impl Engine {
     /// The partition has entries on their way through the journal.
     pub(crate) fn settle_later(&mut self, partition: PartitionId) {
         self.proposing.push(partition);
+    }
+}
+
+/// The owner has done an operation. If that was a write it may have proposed something, which is to be collected.
+fn note_proposal(owner: &mut Partition, is_write: bool, proposing: &mut Vec<PartitionId>) {
+    if is_write && !owner.set_proposing(true) {
+        proposing.push(owner.id());
     }
 }
 
