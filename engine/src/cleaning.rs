@@ -198,13 +198,13 @@ mod tests {
             usage(4, (100, 0), true),
             usage(5, (800, 790), false),
         ];
-        let chosen = |goal_bytes| chosen(&all, &[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)], goal_bytes);
-        assert_eq!(chosen(1), (vec![5], 990), "nearly all of it is superseded");
-        assert_eq!(chosen(991), (vec![2, 5], 1_490));
-        assert_eq!(chosen(1_790), (vec![2, 3, 5], 1_790), "not one that is full, nor the log's");
-        assert_eq!(chosen(1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
+        let all_of = |goal_bytes| chosen(&all, &[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)], goal_bytes);
+        assert_eq!(all_of(1), (vec![5], 990), "nearly all of it is superseded");
+        assert_eq!(all_of(991), (vec![2, 5], 1_490));
+        assert_eq!(all_of(1_790), (vec![2, 3, 5], 1_790), "not one that is full, nor the log's");
+        assert_eq!(all_of(1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
         let but_the_best = [(1, 1), (2, 1), (3, 1)];
-        assert_eq!(super::tests::chosen(&all, &but_the_best, 1), (vec![2], 500), "not one that no file names");
+        assert_eq!(chosen(&all, &but_the_best, 1), (vec![2], 500), "not one that no file names");
     }
 
     #[test]

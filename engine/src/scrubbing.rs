@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One a worker, with one read in flight at most. Pauses are such that a pass takes a period. A file that a merge has replaced and a segment that
-//! was given back meanwhile are passed over. What a disk does not bring counts with its errors (`disks.rs`), not as rot. What is found stays as it is: reads of it fail as they did before. Deliberately not here: how a file
-//! (`sstable`) and a segment (`journal`) are verified.
+//! was given back meanwhile are passed over. What a disk does not bring counts with its errors (`disks.rs`), not as rot. What is found stays as it is: reads
+//! of it fail as they did before. Deliberately not here: how a file (`sstable`) and a segment (`journal`) are verified.
 
 use crate::Engine;
 use control::CATALOG_GROUP;

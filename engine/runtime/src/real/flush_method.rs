@@ -1,8 +1,8 @@
 //! Which way of making bytes durable is faster on a disk: measured, remembered per device, used by all cores.
 //!
 //! Measured at start, on a scratch file that is small, zeroed, and removed afterwards, whatever happens; and then with every flush, for it changes with
-//! the load. A durable write is completed by a kernel thread on the CPU that the disk interrupts, a sync by a worker wherever there is room: on an idle
-//! machine the one is faster, on one whose CPUs are busy the other, by far.
+//! the load. A durable write is completed by a kernel thread on the CPU that the disk interrupts, a sync by a worker wherever there is room: which of them
+//! waits longer for its turn depends on what else runs, and may differ by far.
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
