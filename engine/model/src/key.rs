@@ -5,8 +5,10 @@
 
 mod index_entry;
 mod ordered;
+mod places;
 mod range;
 
+pub use places::KeyPlaces;
 pub use range::KeyRange;
 
 use crate::error::Error;

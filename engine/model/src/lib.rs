@@ -15,7 +15,7 @@ pub mod value;
 
 pub use error::{Access, Error, ErrorDetail, ErrorKind, ThrottlingReason};
 pub use item::{EncodingError, Item, ItemEncoder, ItemRef, ListRef, SetRef, ValueRef};
-pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyRange, KeySchema, KeyType};
+pub use key::{EncodedKey, KeyAttribute, KeyHash, KeyPlaces, KeyRange, KeySchema, KeyType};
 pub use number::{Number, NumberError};
 pub use operation::{Reply, Request};
 pub use table::{TableDefinition, TableId};

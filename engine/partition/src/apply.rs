@@ -14,12 +14,18 @@ impl Partition {
         for entry in committed.drain(..) {
             let change = ChangeView::decode(&entry.change).expect("only `propose` writes to this log");
             self.apply_effects(entry.index, change.effects);
-            let sizes = ChangeSizes::of_counted(&change, self.in_flight.item_bytes(entry.index));
-            let superseded = self.items.insert(change.key, entry.index, sizes.image(entry.location, change.image));
+            let proposed = self.in_flight.take_proposed(entry.index);
+            let key = match &proposed {
+                Some(proposed) => &proposed.key,
+                None => change.key(&mut context.key).expect("only `propose` writes to this log"),
+            };
+            let item_bytes = proposed.as_ref().and_then(|proposed| proposed.item_bytes);
+            let sizes = ChangeSizes::of_counted(&change, item_bytes);
+            let superseded = self.items.insert(key, entry.index, sizes.image(entry.location, change.image));
             superseded.inspect(|location| journal.note_superseded(*location));
-            context.reads.forget_item(self.id(), change.key);
+            context.reads.forget_item(self.id(), key);
             self.statistics.apply(sizes, change.effects);
-            self.in_flight.settle(entry.index, change.key);
+            self.in_flight.settle(entry.index, key);
             while let Some((ticket, outcome)) = self.in_flight.take_answer(entry.index) {
                 context.answer(ticket, outcome);
             }

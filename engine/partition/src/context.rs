@@ -21,6 +21,8 @@ pub struct Context {
     /// Hands out slices of itself that are counted, not copied: while a slice lives its memory does, and afterwards the
     /// buffer uses it again.
     pub(crate) changes: BytesMut,
+    /// Where a key is put together.
+    pub(crate) key: Vec<u8>,
     /// What the decision at hand does to the sets that follow from the items.
     pub(crate) effects: EffectsBuilder,
 }
@@ -34,6 +36,7 @@ impl Context {
             evaluator: Evaluator::default(),
             reads: Reads::new(cache_bytes_max),
             changes: BytesMut::new(),
+            key: Vec::new(),
             effects: EffectsBuilder::default(),
         }
     }

@@ -43,12 +43,21 @@ pub(crate) struct NewItem {
     pub(crate) item_bytes: u32,
 }
 
+/// What is known of a write that was proposed here, and would have to be found in the entry again.
+#[derive(Debug)]
+pub(crate) struct Proposed {
+    /// The encoded key.
+    pub(crate) key: Bytes,
+    /// The size of the item that the write makes, as DynamoDB counts it; `None` for a delete.
+    pub(crate) item_bytes: Option<u32>,
+}
+
 /// What happens when an entry is applied.
 #[derive(Debug)]
 struct Waiting {
     index: LogIndex,
-    /// The size of the item that the write makes, as DynamoDB counts it; `None` for a delete, and of answers of others.
-    item_bytes: Option<u32>,
+    /// What was proposed, if it is the proposal's own.
+    proposed: Option<Proposed>,
     /// The answer that is released; none where nobody asked for the change.
     answer: Option<(Ticket, Outcome)>,
 }
@@ -65,9 +74,9 @@ impl InFlight {
             assert!(last.index < index, "proposals have ascending indices: {:?} then {index:?}", last.index);
         }
         let (key, image) = write;
-        let item_bytes = image.as_ref().map(|image| image.item_bytes);
+        let proposed = Proposed { key: key.clone(), item_bytes: image.as_ref().map(|image| image.item_bytes) };
         self.newest.insert(key, NewestImage { index, image });
-        self.waiting.push_back(Waiting { index, item_bytes, answer });
+        self.waiting.push_back(Waiting { index, proposed: Some(proposed), answer });
     }
 
     /// Keeps an answer that was reached by looking at a write in flight until that is applied. It waits for the last
@@ -76,7 +85,7 @@ impl InFlight {
     pub(crate) fn park(&mut self, ticket: Ticket, outcome: Outcome) -> Option<(Ticket, Outcome)> {
         let Some(last) = self.waiting.back() else { return Some((ticket, outcome)) };
         let answer = Some((ticket, outcome));
-        self.waiting.push_back(Waiting { index: last.index, item_bytes: None, answer });
+        self.waiting.push_back(Waiting { index: last.index, proposed: None, answer });
         None
     }
 
@@ -85,9 +94,9 @@ impl InFlight {
         self.waiting.len() >= WAITING_COUNT_MAX
     }
 
-    /// The size of the item that the entry at `index` makes, whose answers are the next ones; `None` if it was not proposed here or makes none.
-    pub(crate) fn item_bytes(&self, index: LogIndex) -> Option<u32> {
-        self.waiting.front().filter(|waiting| waiting.index == index)?.item_bytes
+    /// What was proposed as the entry at `index`, whose answers are the next ones; `None` if that was not here. Once.
+    pub(crate) fn take_proposed(&mut self, index: LogIndex) -> Option<Proposed> {
+        self.waiting.front_mut().filter(|waiting| waiting.index == index)?.proposed.take()
     }
 
     /// The entry at `index`, a write to `key`, is applied: forgets it.

@@ -43,7 +43,7 @@ mod ticket;
 mod walk;
 mod write;
 
-pub use change::{Cause, Change, ChangeError, ChangeView};
+pub use change::{Cause, ChangeError, ChangeKey, ChangeView};
 pub use checkpoint::{Checkpoint, RunRecord};
 pub use context::Context;
 pub use effect::{Effects, SetId};

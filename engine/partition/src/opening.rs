@@ -23,7 +23,7 @@ use crate::run::{Run, RunFiles};
 use crate::statistics::ChangeSizes;
 use crate::storage::Storage;
 use crate::table_set::{Content, TableSet};
-use crate::{ChangeView, Partition, PartitionOptions, Statistics};
+use crate::{ChangeError, ChangeView, Partition, PartitionOptions, Statistics};
 use journal::{GroupId, Journal, Liveness, Location, LogIndex, Record, RecordKind};
 use model::TableDefinition;
 use model::table::{HashRange, PartitionId};
@@ -72,6 +72,8 @@ pub struct Opening {
     checkpoint: Option<(LogIndex, Location, Checkpoint)>,
     /// What the changes behind the checkpoint have done to the figures, in order.
     deltas: VecDeque<Delta>,
+    /// Where a key is put together.
+    key: Vec<u8>,
 }
 
 /// What a change does to the figures.
@@ -94,6 +96,7 @@ impl Opening {
             due_entries: TableSet::new(Content::Entries, options.memtables),
             checkpoint: None,
             deltas: VecDeque::new(),
+            key: Vec::new(),
         }
     }
 
@@ -107,13 +110,13 @@ impl Opening {
         }
         let mut recovered = std::mem::take(&mut self.recovered);
         let mut result = Ok(());
-        let visited =
-            recovered.handle_record(record, location, liveness, &mut |entry, liveness| match ChangeView::decode(
-                entry.change,
-            ) {
-                Ok(change) => self.apply(entry.index, entry.location, change, liveness),
-                Err(error) => result = Err(error.to_string()),
-            });
+        let visited = recovered.handle_record(record, location, liveness, &mut |entry, liveness| {
+            let applied = ChangeView::decode(entry.change)
+                .and_then(|change| self.apply(entry.index, entry.location, change, liveness));
+            if let Err(error) = applied {
+                result = Err(error.to_string());
+            }
+        });
         self.recovered = recovered;
         visited.and(result)
     }
@@ -139,14 +142,20 @@ impl Opening {
         Ok(())
     }
 
-    fn apply(&mut self, index: LogIndex, location: Location, change: ChangeView<'_>, liveness: &mut Liveness) {
+    fn apply(
+        &mut self,
+        index: LogIndex,
+        location: Location,
+        change: ChangeView<'_>,
+        liveness: &mut Liveness,
+    ) -> Result<(), ChangeError> {
         if self.checkpoint.as_ref().is_some_and(|(covered, ..)| index <= *covered) {
             liveness.release(location);
-            return;
+            return Ok(());
         }
         let sizes = ChangeSizes::of(&change);
+        self.items.insert(change.key(&mut self.key)?, index, sizes.image(location, change.image));
         self.deltas.push_back(Delta { index, sizes, effects: change.effects.bytes().into() });
-        self.items.insert(change.key, index, sizes.image(location, change.image));
         for (set, effect) in change.effects.iter() {
             match set {
                 SetId::LocalIndex(number) => self.local_indexes.apply(number, index, effect),
@@ -155,6 +164,7 @@ impl Opening {
                 SetId::Items => panic!("effects are not on items"),
             }
         }
+        Ok(())
     }
 
     /// Takes the partition into service as the part of `definition`'s table that is `range`. Its group has one member,

@@ -10,7 +10,7 @@ use crate::in_flight::NewItem;
 use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
-use crate::{Answer, Cause, ChangeView, Context, Outcome, Partition, Ticket};
+use crate::{Answer, Cause, ChangeKey, ChangeView, Context, Outcome, Partition, Ticket};
 use bytes::Bytes;
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
@@ -168,8 +168,9 @@ impl Partition {
         write: &Write<'_>,
         answer: Option<(Ticket, Answer)>,
     ) -> Result<(), Error> {
+        let places = write.image.and_then(|item| self.definition.key_schema.places_in(item.as_ref()));
         let change = ChangeView {
-            key: write.key,
+            key: places.map_or(ChangeKey::Whole(write.key), ChangeKey::InImage),
             image: write.image.map(|item| &item.bytes()[..]),
             old_item_bytes: write
                 .replaced

@@ -146,11 +146,13 @@ impl Inspection {
     }
 
     fn change_of(&self, record: Record<'_>) -> RecordContents {
-        let change = match ChangeView::decode(record.payload) {
-            Ok(change) => change,
+        let mut key = Vec::new();
+        let decoded = ChangeView::decode(record.payload).and_then(|change| Ok((change, change.key(&mut key)?)));
+        let (change, key) = match decoded {
+            Ok(decoded) => decoded,
             Err(error) => return RecordContents::Unreadable(error.to_string()),
         };
-        let (key, written_at_us) = (item_key_text(self.table_of(record.group), change.key), change.written_at_us);
+        let (key, written_at_us) = (item_key_text(self.table_of(record.group), key), change.written_at_us);
         match change.image {
             Some(image) => RecordContents::Put { key, item_bytes: image.len(), written_at_us },
             None => RecordContents::Delete { key, is_expiry: change.cause == Cause::Expiry, written_at_us },

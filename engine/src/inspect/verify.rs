@@ -207,7 +207,9 @@ impl Names {
             return Err(format!("it holds {:?} {} of group {}", record.kind, record.index, record.group));
         }
         let change = ChangeView::decode(record.payload).map_err(|error| error.to_string())?;
-        match xxh3_64(change.key) == name.key_hash && change.image.is_some() {
+        let mut key = Vec::new();
+        let key = change.key(&mut key).map_err(|error| error.to_string())?;
+        match xxh3_64(key) == name.key_hash && change.image.is_some() {
             true => Ok(()),
             false => Err("it holds a change of another key".to_owned()),
         }

@@ -271,3 +271,65 @@ fn a_range_needs_a_partition_key_that_can_be() {
     let between = KeyRange::of_partition_key(&schema, ValueRef::S("a")).unwrap();
     assert!(between.between(ValueRef::S("b"), ValueRef::S("a")).is_empty());
 }
+
+#[test]
+fn a_key_is_made_of_the_item_that_has_it_again() {
+    let values = |key_type| -> Vec<Value> {
+        match key_type {
+            KeyType::String => vec!["a".into(), "\0b\0".into(), "long enough for more than two words".into()],
+            KeyType::Number => vec![number("0"), number("-42.5"), number("1e100")],
+            KeyType::Binary => vec![vec![0].into(), vec![0xFF, 0, 1].into()],
+        }
+    };
+    let types = [KeyType::String, KeyType::Number, KeyType::Binary];
+    for (partition_key, sort_key) in types.iter().flat_map(|first| {
+        std::iter::once((*first, None)).chain(types.iter().map(move |second| (*first, Some(*second))))
+    }) {
+        let schema = schema(partition_key, sort_key);
+        for pk in values(partition_key) {
+            for sk in values(sort_key.unwrap_or(KeyType::String)) {
+                let item = item([("a", "before".into()), ("pk", pk.clone()), ("sk", sk), ("z", true.into())]);
+                let places = schema.places_in(item.as_ref()).unwrap();
+                let mut key = Vec::new();
+                assert_eq!(KeyPlaces::from_bytes(places.to_bytes()).encode_key(item.bytes(), &mut key), Some(()));
+                assert_eq!(key, encoded(&schema, &item)[..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_key_is_made_of_what_is_not_there() {
+    let item = item([("b", true.into()), ("pk", "a".into())]);
+    let key_at = |places, item: &[u8]| KeyPlaces::from_bytes(places).encode_key(item, &mut Vec::new());
+    assert_eq!(key_at([1, 0xFF], item.bytes()), Some(()));
+    for places in [[0, 0xFF], [1, 0], [2, 0xFF], [1, 2], [0xFF, 0xFF], [0xFE, 0xFE]] {
+        assert_eq!(key_at(places, item.bytes()), None, "{places:?}");
+    }
+    let seed = 0x6B65;
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..20_000 {
+        let mut bytes = item.bytes().to_vec();
+        bytes.truncate(random.usize(..=bytes.len()));
+        for byte in &mut bytes {
+            if random.u8(..4) == 0 {
+                *byte = random.u8(..);
+            }
+        }
+        // Any answer: no panic.
+        key_at([random.u8(..3), random.u8(..)], &bytes);
+    }
+}
+
+#[test]
+fn an_attribute_behind_more_than_a_byte_counts_has_no_place() {
+    let item_of = |count: usize| {
+        let others = (0..count).map(|number| (format!("a{number:03}"), Value::from(true)));
+        let map: BTreeMap<_, _> = others.chain([("pk".to_owned(), "a".into())]).collect();
+        Item::from_value_map(&map).unwrap()
+    };
+    let schema = schema(KeyType::String, None);
+    assert_eq!(schema.places_in(item_of(254).as_ref()).map(KeyPlaces::to_bytes), Some([254, 0xFF]));
+    assert_eq!(schema.places_in(item_of(255).as_ref()), None);
+}
