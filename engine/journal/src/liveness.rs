@@ -85,17 +85,17 @@ pub struct SegmentUsage {
 pub struct RecordSum {
     /// How many.
     pub count: u64,
-    /// Bytes of their payloads, each rounded up to a multiple of 8.
+    /// Bytes of their payloads.
     pub payload_bytes: u64,
 }
 
 impl RecordSum {
     /// One record, whose payload has so many bytes.
     pub fn of_one(payload_bytes: u32) -> RecordSum {
-        RecordSum { count: 1, payload_bytes: u64::from(payload_bytes).next_multiple_of(8) }
+        RecordSum { count: 1, payload_bytes: u64::from(payload_bytes) }
     }
 
-    /// Bytes that they take in their segment.
+    /// Bytes that they take in their segment, what aligns them left out.
     pub fn encoded_bytes(self) -> u64 {
         self.count * encoded_bytes(0) as u64 + self.payload_bytes
     }
@@ -158,7 +158,7 @@ impl Liveness {
 
     pub(crate) fn add(&mut self, location: Location) {
         let segment = self.find_mut(location.segment).expect("records are added to segments that are there");
-        segment.live_bytes += encoded_bytes(location.len as usize) as u64;
+        segment.live_bytes += RecordSum::of_one(location.len).encoded_bytes();
     }
 
     pub(crate) fn find(&self, id: SegmentId) -> Option<&Segment> {

@@ -4,8 +4,6 @@ use crate::varint;
 
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 65_535;
-/// Journal records start at multiples of this.
-const RECORD_ALIGNMENT: u32 = 8;
 
 const KIND_TOMBSTONE: u8 = 1;
 const KIND_INLINE: u8 = 2;
@@ -17,7 +15,7 @@ const KIND_BARE_KEY: u8 = 4;
 pub struct JournalPlace {
     /// The segment.
     pub segment: u32,
-    /// Offset of the record in it, in bytes; a multiple of 8.
+    /// Offset of the record in it, in bytes.
     pub offset: u32,
     /// Bytes of payload.
     pub bytes: u32,
@@ -85,9 +83,8 @@ impl<'b> StoredEntry<'b> {
         match self.entry.content {
             Content::Inline { value, .. } => varint::put(out, value.len() as u64),
             Content::InJournal { place, .. } => {
-                assert!(place.offset.is_multiple_of(RECORD_ALIGNMENT), "{place:?} is not where a record starts");
                 varint::put(out, u64::from(place.segment));
-                varint::put(out, u64::from(place.offset / RECORD_ALIGNMENT));
+                varint::put(out, u64::from(place.offset));
                 varint::put(out, u64::from(place.bytes));
             }
             Content::Tombstone | Content::BareKey { .. } => {}
@@ -119,11 +116,7 @@ impl<'b> StoredEntry<'b> {
             }
             KIND_IN_JOURNAL => Content::InJournal {
                 item_bytes: take_u32(bytes)?,
-                place: JournalPlace {
-                    segment: take_u32(bytes)?,
-                    offset: take_u32(bytes)?.checked_mul(RECORD_ALIGNMENT)?,
-                    bytes: take_u32(bytes)?,
-                },
+                place: JournalPlace { segment: take_u32(bytes)?, offset: take_u32(bytes)?, bytes: take_u32(bytes)? },
             },
             KIND_BARE_KEY => Content::BareKey { item_bytes: take_u32(bytes)? },
             _ => return None,
@@ -168,7 +161,7 @@ mod tests {
         check(Content::Tombstone);
         check(Content::Inline { item_bytes: 400_000, value: &[3; 1000] });
         check(Content::Inline { item_bytes: 0, value: &[] });
-        let place = JournalPlace { segment: u32::MAX, offset: u32::MAX - 7, bytes: 17 };
+        let place = JournalPlace { segment: u32::MAX, offset: u32::MAX, bytes: 17 };
         check(Content::InJournal { item_bytes: u32::MAX, place });
         check(Content::BareKey { item_bytes: 200 });
     }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 const HEADER_BYTES: usize = 8;
 const SEGMENT_BYTES: usize = 16;
-const RECORD_ALIGNMENT: u32 = 8;
 
 /// What one file keeps alive in one journal segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +14,7 @@ pub struct SegmentUse {
     pub segment: u32,
     /// Records in it that the file points to.
     pub record_count: u32,
-    /// Their payloads together in bytes, each rounded up to a multiple of 8.
+    /// Their payloads together, in bytes.
     pub payload_bytes: u64,
 }
 
@@ -29,7 +28,7 @@ impl UsageBuilder {
     pub(crate) fn add(&mut self, place: JournalPlace) {
         let (record_count, payload_bytes) = self.segments.entry(place.segment).or_default();
         *record_count += 1;
-        *payload_bytes += u64::from(place.bytes).next_multiple_of(u64::from(RECORD_ALIGNMENT));
+        *payload_bytes += u64::from(place.bytes);
     }
 
     /// What was counted, by segment.
@@ -87,12 +86,12 @@ mod tests {
         let mut builder = UsageBuilder::default();
         assert_eq!(builder.finish(), None);
         for (segment, bytes) in [(7, 1), (2, 16), (7, 9)] {
-            builder.add(JournalPlace { segment, offset: 8, bytes });
+            builder.add(JournalPlace { segment, offset: 9, bytes });
         }
         let payload = builder.finish().unwrap();
         let expected = [
             SegmentUse { segment: 2, record_count: 1, payload_bytes: 16 },
-            SegmentUse { segment: 7, record_count: 2, payload_bytes: 24 },
+            SegmentUse { segment: 7, record_count: 2, payload_bytes: 10 },
         ];
         assert_eq!(decode(&payload), Some(expected.to_vec()));
         for length in 0..payload.len() {

@@ -57,8 +57,8 @@ impl Owned {
             0 | 1 => OwnedContent::Tombstone,
             2 => OwnedContent::BareKey(item_bytes),
             3..6 => {
-                let place =
-                    JournalPlace { segment: random.u32(1..9), offset: random.u32(8..4000) * 8, bytes: item_bytes };
+                let (segment, offset) = (random.u32(1..9), random.u32(64..32_000));
+                let place = JournalPlace { segment, offset, bytes: item_bytes };
                 OwnedContent::InJournal(item_bytes, place)
             }
             6 if random.u8(..20) == 0 => OwnedContent::Inline(item_bytes, vec![random.u8(..); random.usize(..30_000)]),
