@@ -5,7 +5,7 @@
 
 use crate::block::{BLOCK_BYTES, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, SegmentHeader, chain_next};
 use crate::position::{Location, Position, SegmentId};
-use crate::record::{Record, encoded_bytes};
+use crate::record::{Record, encoded_bytes_max};
 use runtime::{Buffer, File};
 use security::{KeyPlace, Sealing};
 
@@ -67,8 +67,9 @@ impl Batch {
         Batch { place, buffer, flush_at, used, capacity, sequence, record_count: 0, chain: 0 }
     }
 
+    /// Whether a record with this payload fits, however long its header is.
     pub(crate) fn has_room_for(&self, payload_bytes: usize) -> bool {
-        self.used + encoded_bytes(payload_bytes) <= self.capacity
+        self.used + encoded_bytes_max(payload_bytes) <= self.capacity
     }
 
     /// What the records' keys are derived from.
@@ -78,11 +79,10 @@ impl Batch {
 
     /// Adds a record that there is room for.
     pub(crate) fn push(&mut self, record: &Record<'_>, sealing: Sealing<'_>) -> Location {
-        let length = encoded_bytes(record.payload.len());
-        assert!(self.used + length <= self.capacity, "the record does not fit");
+        assert!(self.has_room_for(record.payload.len()), "the record does not fit");
         let offset = self.place.offset + u32::try_from(self.used).expect("a batch is shorter than 4 GiB");
-        let out = &mut self.buffer.as_mut_slice()[self.used..self.used + length];
-        let checksum = record.encode(self.place.key, sealing, offset, out);
+        let out = &mut self.buffer.as_mut_slice()[self.used..];
+        let (length, checksum) = record.encode(self.place.key, sealing, offset, out);
         self.chain = chain_next(self.chain, checksum);
         self.record_count += 1;
         self.used += length;

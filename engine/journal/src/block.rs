@@ -13,7 +13,7 @@ pub(crate) const BLOCK_BYTES_U32: u32 = 4096;
 /// Bytes of a segment's header and of a flush's header.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Version of everything in `FORMAT.md`.
-pub(crate) const FORMAT_VERSION: u16 = 2;
+pub(crate) const FORMAT_VERSION: u16 = 3;
 
 const SEGMENT_MAGIC: u32 = u32::from_le_bytes(*b"STSG");
 const FLUSH_MAGIC: u32 = u32::from_le_bytes(*b"STFL");

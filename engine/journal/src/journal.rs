@@ -11,7 +11,7 @@ use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
 use crate::position::{GroupId, Location, Position, SegmentId};
-use crate::record::{self, BadRecord, Record, SealedRecord, encoded_bytes};
+use crate::record::{self, Record, SealedRecord, encoded_bytes_max};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::scan::{Scan, ScannedRecord};
 use crate::state::{Spare, State};
@@ -358,7 +358,9 @@ impl Journal {
             return Err(ReadError::NotDurable(location));
         }
         let (first, inside) = place_of_read(location);
-        let len_bytes = (inside + encoded_bytes(location.len as usize)).next_multiple_of(BLOCK_BYTES);
+        // How long its header is shows when it is read. No record reaches past what is durable with it.
+        let needed_bytes = (inside + encoded_bytes_max(location.len as usize)).next_multiple_of(BLOCK_BYTES);
+        let len_bytes = needed_bytes.min((segment.durable_end - first) as usize);
         let span = FileSpan { file: segment.file.clone(), offset: u64::from(first), len_bytes };
         Ok(segment.are_openings_known.then_some(span))
     }
@@ -370,8 +372,7 @@ impl Journal {
         let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
         let path = || segment.file.path().to_path_buf();
         let (_, inside) = place_of_read(location);
-        let bytes = &bytes[inside..inside + encoded_bytes(location.len as usize)];
-        let sealed = check_record(segment.key, location, bytes).map_err(|kind| ReadError::Rot {
+        let sealed = check_record(segment.key, location, &bytes[inside..]).map_err(|kind| ReadError::Rot {
             path: path(),
             location,
             damage: Damage { offset: location.offset, kind },
@@ -435,15 +436,12 @@ fn place_of_read(location: Location) -> (u32, usize) {
     (location.offset - inside, inside as usize)
 }
 
-/// The record at a location, if the bytes there are that record's.
+/// The record at a location, if `bytes`, which begin there, begin with that record.
 pub(crate) fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
     match record::decode(key, location.offset, bytes) {
         Ok(sealed) if sealed.payload_bytes() == location.len => Ok(sealed),
         Ok(sealed) => Err(DamageKind::RecordLength { found: sealed.payload_bytes() }),
-        Err(BadRecord::Length { found }) => Err(DamageKind::RecordLength { found }),
-        Err(BadRecord::Checksum { expected, found }) => Err(DamageKind::RecordChecksum { expected, found }),
-        Err(BadRecord::Kind(kind)) => Err(DamageKind::RecordKind(kind)),
-        Err(BadRecord::Padding { .. }) => Err(DamageKind::Padding),
+        Err(bad) => Err(bad.into()),
     }
 }
 

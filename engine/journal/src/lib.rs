@@ -33,6 +33,7 @@ mod state;
 mod survey;
 #[cfg(test)]
 mod test_keys;
+mod varint;
 mod verify;
 mod walk;
 

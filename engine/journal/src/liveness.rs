@@ -6,7 +6,7 @@
 
 use crate::block::{BLOCK_BYTES_U32, ChecksumKey};
 use crate::position::{Location, SegmentId};
-use crate::record::encoded_bytes;
+use crate::record::ORDINARY_OVERHEAD_BYTES;
 use runtime::File;
 use security::KeyPlace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,7 +38,7 @@ pub(crate) struct Segment {
     pub(crate) durable_end: u32,
     /// What is known of its end beside that.
     pub(crate) flushes_end: FlushesEnd,
-    /// Bytes of records that were not released.
+    /// Bytes of records that were not released, as a `RecordSum` has them.
     pub(crate) live_bytes: u64,
     /// Of these about so many will be released when their owners come to it.
     pub(crate) superseded_bytes: u64,
@@ -70,7 +70,7 @@ impl Segment {
 pub struct SegmentUsage {
     /// Which one.
     pub segment: SegmentId,
-    /// Bytes of records that are still live, their headers included.
+    /// About the bytes of records that are still live, their headers included.
     pub live_bytes: u64,
     /// Of these, bytes of records that owners say are superseded and will be released: an estimate, which a start begins anew.
     pub superseded_bytes: u64,
@@ -95,9 +95,9 @@ impl RecordSum {
         RecordSum { count: 1, payload_bytes: u64::from(payload_bytes) }
     }
 
-    /// Bytes that they take in their segment, what aligns them left out.
+    /// About the bytes that they take in their segment: their headers are counted as those of ordinary numbers.
     pub fn encoded_bytes(self) -> u64 {
-        self.count * encoded_bytes(0) as u64 + self.payload_bytes
+        self.count * ORDINARY_OVERHEAD_BYTES as u64 + self.payload_bytes
     }
 }
 

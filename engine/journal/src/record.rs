@@ -4,14 +4,21 @@
 //! into payloads: their meaning is their owner's. A payload is sealed on its way from its owner's memory into
 //! the batch, and opened on its way out; checking what lies on the disk takes no key.
 
-use crate::block::{ChecksumKey, first_nonzero, put, u16_at, u32_at, u64_at};
+use crate::block::{ChecksumKey, put, u64_at};
 use crate::position::{GroupId, LogIndex, Term};
+use crate::varint;
 use security::{NotAuthentic, RecordKey, Sealing, TAG_BYTES};
 
-/// Bytes before the payload.
-pub(crate) const RECORD_HEADER_BYTES: usize = 40;
-/// Records start at multiples of this.
-const RECORD_ALIGN_BYTES: usize = 8;
+/// Bytes of the checksum, which is over all that follows it.
+const CHECKSUM_BYTES: usize = 8;
+const KIND_OFFSET: usize = CHECKSUM_BYTES;
+const NUMBERS_OFFSET: usize = KIND_OFFSET + 1;
+/// The longest header: a length, a version, and three numbers of 64 bits.
+const HEADER_BYTES_MAX: usize =
+    NUMBERS_OFFSET + varint::bytes_max(u32::BITS) + varint::bytes_max(u16::BITS) + 3 * varint::bytes_max(u64::BITS);
+/// What a record takes beside its payload where its numbers are ordinary: a length and a group of two bytes, a version and a term of one, an
+/// index of four. Sums of records go by it; no record is more than 26 bytes away from it.
+pub(crate) const ORDINARY_OVERHEAD_BYTES: usize = NUMBERS_OFFSET + 2 + 1 + 2 + 1 + 4 + TAG_BYTES;
 /// The greatest payload, in bytes.
 pub const RECORD_PAYLOAD_BYTES_MAX: usize = (1 << 20) - (8 << 10);
 
@@ -51,39 +58,74 @@ pub struct Record<'a> {
 /// Why bytes are not the record they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadRecord {
+    /// A number in its header is cut off, too large, or longer than it needs to be.
+    Header,
     /// Its length reaches past the bytes there are.
     Length { found: u32 },
     /// Expected is computed from the bytes, found is what they state.
     Checksum { expected: u64, found: u64 },
     /// The checksum is right but the kind is unknown: written by a later version.
     Kind(u8),
-    /// A byte behind the payload, at this distance from the record's start, is not zero.
-    Padding { at: usize },
 }
 
-/// Bytes that a record with this payload takes, tag and padding included.
-pub(crate) fn encoded_bytes(payload_bytes: usize) -> usize {
-    (RECORD_HEADER_BYTES + payload_bytes + TAG_BYTES).next_multiple_of(RECORD_ALIGN_BYTES)
+/// Bytes that a record with this payload takes at most, tag included.
+pub(crate) const fn encoded_bytes_max(payload_bytes: usize) -> usize {
+    HEADER_BYTES_MAX + payload_bytes + TAG_BYTES
 }
 
 impl Record<'_> {
-    /// Encodes into exactly [`encoded_bytes`] of `out`, which lie at `offset` of the segment; gives the checksum.
-    pub(crate) fn encode(&self, key: ChecksumKey, sealing: Sealing<'_>, offset: u32, out: &mut [u8]) -> u64 {
-        assert_eq!(out.len(), encoded_bytes(self.payload.len()));
-        let end = RECORD_HEADER_BYTES + self.payload.len() + TAG_BYTES;
-        let payload_bytes = u32::try_from(self.payload.len()).expect("the caller bounds the payload");
-        put(out, 8, &payload_bytes.to_le_bytes());
-        put(out, 12, &[self.kind as u8, 0]);
-        put(out, 14, &sealing.version.to_le_bytes());
-        put(out, 16, &self.group.0.to_le_bytes());
-        put(out, 24, &self.term.0.to_le_bytes());
-        put(out, 32, &self.index.0.to_le_bytes());
-        let (header, sealed) = out[..end].split_at_mut(RECORD_HEADER_BYTES);
-        sealing.key.seal(offset, &header[8..], self.payload, sealed);
-        out[end..].fill(0);
-        let checksum = key.checksum(offset, &out[8..end]);
+    /// Encodes to the start of `out`, which lies at `offset` of the segment and has room for [`encoded_bytes_max`]; gives the bytes that
+    /// it takes, and the checksum.
+    pub(crate) fn encode(&self, key: ChecksumKey, sealing: Sealing<'_>, offset: u32, out: &mut [u8]) -> (usize, u64) {
+        let header_bytes = self.put_header(sealing.version, out);
+        let end = header_bytes + self.payload.len() + TAG_BYTES;
+        let (header, sealed) = out[..end].split_at_mut(header_bytes);
+        sealing.key.seal(offset, &header[CHECKSUM_BYTES..], self.payload, sealed);
+        let checksum = key.checksum(offset, &out[CHECKSUM_BYTES..end]);
         put(out, 0, &checksum.to_le_bytes());
-        checksum
+        (end, checksum)
+    }
+
+    /// Writes the header but for the checksum; gives where it ends.
+    fn put_header(&self, version: u16, out: &mut [u8]) -> usize {
+        out[KIND_OFFSET] = self.kind as u8;
+        let mut at = NUMBERS_OFFSET;
+        for number in [self.payload.len() as u64, u64::from(version), self.group.0, self.term.0, self.index.0] {
+            at = varint::put(out, at, number);
+        }
+        at
+    }
+}
+
+/// The numbers of a record's header.
+#[derive(Clone, Copy)]
+struct Header {
+    payload_bytes: u32,
+    version: u16,
+    group: GroupId,
+    term: Term,
+    index: LogIndex,
+    /// Where it ends and the payload begins.
+    end: usize,
+}
+
+impl Header {
+    /// Reads the header at the start of `bytes`; `None` if a number in it is cut off, too large, or longer than it needs to be.
+    fn parse(bytes: &[u8]) -> Option<Header> {
+        let mut rest = bytes.get(NUMBERS_OFFSET..)?;
+        Some(Header {
+            payload_bytes: u32::try_from(varint::take(&mut rest)?).ok()?,
+            version: u16::try_from(varint::take(&mut rest)?).ok()?,
+            group: GroupId(varint::take(&mut rest)?),
+            term: Term(varint::take(&mut rest)?),
+            index: LogIndex(varint::take(&mut rest)?),
+            end: bytes.len() - rest.len(),
+        })
+    }
+
+    /// Bytes of the whole record.
+    fn encoded_bytes(&self) -> usize {
+        self.end + self.payload_bytes as usize + TAG_BYTES
     }
 }
 
@@ -94,62 +136,64 @@ pub(crate) struct SealedRecord<'a> {
     /// The version of the data key that seals it.
     pub(crate) version: u16,
     pub(crate) group: GroupId,
+    term: Term,
+    index: LogIndex,
     pub(crate) checksum: u64,
-    /// Header, sealed payload, tag, padding.
-    bytes: &'a [u8],
+    /// Behind the checksum: what is bound to the payload.
+    header: &'a [u8],
+    /// The payload and the tag.
+    sealed: &'a [u8],
 }
 
 impl<'a> SealedRecord<'a> {
     /// Bytes that it takes.
     pub(crate) fn encoded_bytes(&self) -> usize {
-        self.bytes.len()
+        CHECKSUM_BYTES + self.header.len() + self.sealed.len()
     }
 
     pub(crate) fn payload_bytes(&self) -> u32 {
-        u32_at(self.bytes, 8)
+        u32::try_from(self.sealed.len() - TAG_BYTES).expect("its header states it in 32 bits")
     }
 
     /// Opens the payload into `out`, which has its length. The record lies at `offset`.
     pub(crate) fn open<'o>(&self, key: &RecordKey, offset: u32, out: &'o mut [u8]) -> Result<Record<'o>, NotAuthentic> {
-        let (header, sealed) = self.bytes.split_at(RECORD_HEADER_BYTES);
-        key.open(offset, &header[8..], &sealed[..out.len() + TAG_BYTES], out)?;
-        let (term, index) = (Term(u64_at(header, 24)), LogIndex(u64_at(header, 32)));
-        Ok(Record { kind: self.kind, group: self.group, term, index, payload: out })
+        key.open(offset, self.header, self.sealed, out)?;
+        Ok(Record { kind: self.kind, group: self.group, term: self.term, index: self.index, payload: out })
     }
 
-    fn parse(kind: RecordKind, bytes: &'a [u8]) -> SealedRecord<'a> {
-        let (group, version, checksum) = (GroupId(u64_at(bytes, 16)), u16_at(bytes, 14), u64_at(bytes, 0));
-        let bytes = &bytes[..encoded_bytes(u32_at(bytes, 8) as usize)];
-        SealedRecord { kind, version, group, checksum, bytes }
+    /// The record at the start of `bytes`, which has this header and this kind.
+    fn new(kind: RecordKind, header: Header, bytes: &'a [u8]) -> SealedRecord<'a> {
+        let Header { version, group, term, index, end, .. } = header;
+        let checksum = u64_at(bytes, 0);
+        let (header, sealed) = bytes[CHECKSUM_BYTES..header.encoded_bytes()].split_at(end - CHECKSUM_BYTES);
+        SealedRecord { kind, version, group, term, index, checksum, header, sealed }
     }
 }
 
-/// Checks the record at the start of `bytes`, which lie at `offset` of the segment.
+/// Checks the record at the start of `bytes`, which lie at `offset` of the segment and may go on behind it.
 pub(crate) fn decode(key: ChecksumKey, offset: u32, bytes: &[u8]) -> Result<SealedRecord<'_>, BadRecord> {
-    if bytes.len() < RECORD_HEADER_BYTES {
-        return Err(BadRecord::Length { found: 0 });
+    let header = Header::parse(bytes).ok_or(BadRecord::Header)?;
+    if header.payload_bytes as usize > RECORD_PAYLOAD_BYTES_MAX || header.encoded_bytes() > bytes.len() {
+        return Err(BadRecord::Length { found: header.payload_bytes });
     }
-    let payload_bytes = u32_at(bytes, 8);
-    let length = payload_bytes as usize;
-    if length > RECORD_PAYLOAD_BYTES_MAX || encoded_bytes(length) > bytes.len() {
-        return Err(BadRecord::Length { found: payload_bytes });
-    }
-    let end = RECORD_HEADER_BYTES + length + TAG_BYTES;
-    let expected = key.checksum(offset, &bytes[8..end]);
+    let expected = key.checksum(offset, &bytes[CHECKSUM_BYTES..header.encoded_bytes()]);
     let found = u64_at(bytes, 0);
     if expected != found {
         return Err(BadRecord::Checksum { expected, found });
     }
-    if let Some(at) = first_nonzero(&bytes[end..encoded_bytes(length)]) {
-        return Err(BadRecord::Padding { at: end + at });
-    }
-    let kind = kind_of(bytes[12]).ok_or(BadRecord::Kind(bytes[12]))?;
-    Ok(SealedRecord::parse(kind, bytes))
+    let kind = kind_of(bytes[KIND_OFFSET]).ok_or(BadRecord::Kind(bytes[KIND_OFFSET]))?;
+    Ok(SealedRecord::new(kind, header, bytes))
 }
 
 /// Reads a record again that `decode` has passed.
 pub(crate) fn decode_checked(bytes: &[u8]) -> SealedRecord<'_> {
-    SealedRecord::parse(kind_of(bytes[12]).expect("the record was checked"), bytes)
+    let checked = "the record was checked";
+    SealedRecord::new(kind_of(bytes[KIND_OFFSET]).expect(checked), Header::parse(bytes).expect(checked), bytes)
+}
+
+/// Whose the record at the start of `bytes` is by its own words, damaged or not; `None` if it does not say.
+pub(crate) fn stated_group(bytes: &[u8]) -> Option<GroupId> {
+    Header::parse(bytes).map(|header| header.group)
 }
 
 fn kind_of(byte: u8) -> Option<RecordKind> {
@@ -171,23 +215,38 @@ mod tests {
 
     const PLACE: KeyPlace = KeyPlace { journal_id: 1, epoch: 2, opening: 3, segment: 4 };
 
-    fn check(record: Record<'_>) {
-        let (key, mut keys) = (ChecksumKey::new(1, 2), keys_of(7));
-        let mut bytes = vec![0xEE; encoded_bytes(record.payload.len())];
-        let checksum = record.encode(key, keys.sealing(7, PLACE).unwrap(), 4160, &mut bytes);
-        let sealed = decode(key, 4160, &bytes).unwrap();
+    /// The record as it lies at offset 4161.
+    fn encoded(record: &Record<'_>, key: ChecksumKey, keys: &mut GroupKeys) -> (Vec<u8>, u64) {
+        let mut bytes = vec![0xEE; encoded_bytes_max(record.payload.len())];
+        let sealing = keys.sealing(record.group.0, PLACE).unwrap();
+        let (length, checksum) = record.encode(key, sealing, 4161, &mut bytes);
+        assert!(bytes[length..].iter().all(|byte| *byte == 0xEE), "writes past its end");
+        bytes.truncate(length);
+        (bytes, checksum)
+    }
+
+    fn check(record: Record<'_>, overhead_bytes: usize) {
+        let (key, mut keys) = (ChecksumKey::new(1, 2), keys_of(record.group.0));
+        let (mut bytes, checksum) = encoded(&record, key, &mut keys);
+        assert_eq!(bytes.len(), record.payload.len() + overhead_bytes);
+        let sealed = decode(key, 4161, &bytes).unwrap();
         assert_eq!((sealed.checksum, sealed.encoded_bytes(), sealed.version), (checksum, bytes.len(), 1));
+        assert_eq!((sealed.payload_bytes() as usize, stated_group(&bytes)), (record.payload.len(), Some(record.group)));
+        assert_eq!(decode_checked(&bytes), sealed);
+        assert_eq!(decode(key, 4161, &[&bytes[..], &[0x80; 40]].concat()), Ok(sealed), "with more behind it");
         assert!(record.payload.len() < 7 || !bytes.windows(7).any(|window| window == &record.payload[..7]));
         let mut out = vec![0; record.payload.len()];
-        assert_eq!(sealed.open(keys.opening(7, 1, PLACE).unwrap(), 4160, &mut out), Ok(record));
-        assert!(decode(key, 4168, &bytes).is_err(), "passes at another offset");
-        assert!(decode(ChecksumKey::new(1, 3), 4160, &bytes).is_err(), "passes in another epoch");
+        assert_eq!(sealed.open(keys.opening(record.group.0, 1, PLACE).unwrap(), 4161, &mut out), Ok(record));
+        for offset in [4160, 4162, 4169] {
+            assert!(decode(key, offset, &bytes).is_err(), "passes at offset {offset}");
+        }
+        assert!(decode(ChecksumKey::new(1, 3), 4161, &bytes).is_err(), "passes in another epoch");
         for len in 0..bytes.len() {
-            assert!(decode(key, 4160, &bytes[..len]).is_err(), "truncation to {len} passes");
+            assert!(decode(key, 4161, &bytes[..len]).is_err(), "truncation to {len} passes");
         }
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode(key, 4160, &bytes).is_err(), "flip of bit {bit} passes");
+            assert!(decode(key, 4161, &bytes).is_err(), "flip of bit {bit} passes");
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -196,39 +255,58 @@ mod tests {
     fn records_come_back_and_every_flip_truncation_or_move_is_refused() {
         let entry =
             Record { kind: RecordKind::Entry, group: GroupId(7), term: Term(2), index: LogIndex(99), payload: b"" };
-        check(entry);
-        for len in [1, 7, 8, 9, 100, 300] {
+        check(entry, 30);
+        for (len, overhead_bytes) in [(1, 30), (7, 30), (8, 30), (127, 30), (128, 31), (300, 31)] {
             let payload = vec![0x5A; len];
-            check(Record { kind: RecordKind::GroupState, payload: &payload, ..entry });
+            check(Record { kind: RecordKind::GroupState, payload: &payload, ..entry }, overhead_bytes);
         }
+        let ordinary = Record { group: GroupId(300), index: LogIndex(1 << 21), payload: &[0x5A; 1000], ..entry };
+        check(ordinary, ORDINARY_OVERHEAD_BYTES);
+        let greatest = Record { group: GroupId(1 << 63), term: Term(u64::MAX), index: LogIndex(u64::MAX), ..entry };
+        check(Record { payload: &[0x5A; 1000], ..greatest }, 58);
     }
 
     /// Whoever can write to the disk can compute checksums: the tag has to find what they let pass.
     #[test]
     fn a_record_that_was_changed_or_moved_under_a_right_checksum_does_not_open() {
         let (key, mut keys) = (ChecksumKey::new(1, 2), keys_of(7));
-        let payload = [0x5A; 20];
         let (group, term, index) = (GroupId(7), Term(2), LogIndex(99));
-        let record = Record { kind: RecordKind::Entry, group, term, index, payload: &payload };
-        let mut bytes = vec![0; encoded_bytes(payload.len())];
-        record.encode(key, keys.sealing(7, PLACE).unwrap(), 4160, &mut bytes);
-        let end = RECORD_HEADER_BYTES + payload.len() + TAG_BYTES;
+        let record = Record { kind: RecordKind::Entry, group, term, index, payload: &[0x5A; 20] };
+        let (mut bytes, _) = encoded(&record, key, &mut keys);
         let opens = |bytes: &mut [u8], keys: &mut GroupKeys, offset: u32| {
-            let checksum = key.checksum(offset, &bytes[8..end]);
+            let checksum = key.checksum(offset, &bytes[CHECKSUM_BYTES..]);
             put(bytes, 0, &checksum.to_le_bytes());
             let Ok(sealed) = decode(key, offset, bytes) else { return false };
             let mut out = vec![0; sealed.payload_bytes() as usize];
             let key = keys.opening(sealed.group.0, sealed.version, PLACE);
             key.is_ok_and(|key| sealed.open(key, offset, &mut out).is_ok())
         };
-        assert!(opens(&mut bytes, &mut keys, 4160));
-        assert!(!opens(&mut bytes, &mut keys, 4168), "opens at another offset");
-        for bit in 8 * 8..end * 8 {
+        assert!(opens(&mut bytes, &mut keys, 4161));
+        assert!(!opens(&mut bytes, &mut keys, 4162), "opens at another offset");
+        for bit in CHECKSUM_BYTES * 8..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(!opens(&mut bytes, &mut keys, 4160), "flip of bit {bit} passes");
+            assert!(!opens(&mut bytes, &mut keys, 4161), "flip of bit {bit} passes");
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        assert!(opens(&mut bytes, &mut keys, 4160));
+        assert!(opens(&mut bytes, &mut keys, 4161));
+    }
+
+    #[test]
+    fn a_header_that_is_no_header_is_refused_as_one() {
+        let key = ChecksumKey::new(1, 2);
+        let check = |numbers: &[u8], expected: BadRecord| {
+            let bytes = [&[0; CHECKSUM_BYTES], &[1][..], numbers, &[0x11; 100]].concat();
+            assert_eq!(decode(key, 4161, &bytes), Err(expected), "{numbers:?}");
+        };
+        // The length: overlong, of more than 32 bits, of more than there is.
+        check(&[0x85, 0, 1, 1, 1, 1], BadRecord::Header);
+        check(&[0x85, 0x80, 0x80, 0x80, 0x10, 1, 1, 1, 1], BadRecord::Header);
+        check(&[0x85, 1, 1, 1, 1, 1], BadRecord::Length { found: 133 });
+        check(&[0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 1, 1, 1], BadRecord::Length { found: u32::MAX });
+        // The version: of more than 16 bits. The index: of more than 64, or without an end.
+        check(&[5, 0x80, 0x80, 4, 1, 1, 1], BadRecord::Header);
+        check(&[&[5, 1, 1, 1][..], &[0xFF; 9], &[2]].concat(), BadRecord::Header);
+        check(&[&[5, 1, 1, 1][..], &[0x80; 60]].concat(), BadRecord::Header);
     }
 
     #[test]
@@ -236,9 +314,14 @@ mod tests {
         let seed = 0x1234;
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
-        for _ in 0..2000 {
-            let bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
+        for round in 0..4000 {
+            let mut bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
+            if round % 2 == 0 {
+                // Small numbers: a header that ends, most often.
+                bytes.iter_mut().skip(KIND_OFFSET).take(8).for_each(|byte| *byte &= 0x7F);
+            }
             assert!(decode(ChecksumKey::new(5, 6), 4096, &bytes).is_err());
+            stated_group(&bytes);
         }
     }
 }

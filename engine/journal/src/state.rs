@@ -9,7 +9,7 @@ use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
-use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes};
+use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes_max};
 use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ const SPARE_COUNT_MAX: usize = 4;
 /// ... and one in so many of those in use: a round of cleaning gives some back at once. Further ones are removed.
 const SPARE_SHARE: usize = 32;
 
-const _: () = assert!(RECORD_PAYLOAD_BYTES_MAX + 64 <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
+const _: () = assert!(encoded_bytes_max(RECORD_PAYLOAD_BYTES_MAX) <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
 /// Share of the last segment on a full disk that removals leave free: one part in so many.
 const REMOVAL_RESERVE_SHARE: u64 = 4;
@@ -144,7 +144,7 @@ impl State {
         }
         if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
             self.complete_filling();
-            self.filling = Some(self.begin_batch(encoded_bytes(payload_bytes), BLOCK_BYTES)?);
+            self.filling = Some(self.begin_batch(encoded_bytes_max(payload_bytes), BLOCK_BYTES)?);
         }
         let batch = self.filling.as_mut().expect("a batch was begun");
         let sealing = self.keys.sealing(record.group.0, batch.key_place());

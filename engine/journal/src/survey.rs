@@ -15,7 +15,7 @@ use crate::error::{JournalError, ReadError, Unopened};
 use crate::journal::{JournalOptions, check_record};
 use crate::openings::read_opening;
 use crate::position::{GroupId, Location, SegmentId};
-use crate::record::{Record, RecordKind, encoded_bytes};
+use crate::record::{Record, RecordKind, encoded_bytes_max};
 use crate::recovery::{
     DoubtfulFile, LogFile, Purpose, Reader, Tail, doubtful_rot, file_bytes, find_proof, sort_files, tail_of, walk_of,
 };
@@ -242,15 +242,15 @@ impl Survey {
         };
         let first = location.offset / BLOCK_BYTES_U32 * BLOCK_BYTES_U32;
         let inside = (location.offset - first) as usize;
-        let total = encoded_bytes(location.len as usize);
-        let length = (inside + total).next_multiple_of(BLOCK_BYTES);
-        if u64::from(first) + length as u64 > file.len_bytes() {
+        let file_end = file_bytes(file);
+        if first >= file_end {
             return Err(rot(DamageKind::RecordLength { found: location.len }));
         }
+        let needed_bytes = (inside + encoded_bytes_max(location.len as usize)).next_multiple_of(BLOCK_BYTES);
+        let length = needed_bytes.min((file_end - first) as usize);
         let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
         let key = ChecksumKey::new(self.journal_id, surveyed.log_file.header.epoch);
-        let bytes = &buffer.as_slice()[inside..inside + total];
-        let sealed = check_record(key, location, bytes).map_err(rot)?;
+        let sealed = check_record(key, location, &buffer.as_slice()[inside..]).map_err(rot)?;
         let opening = self.opening_of(surveyed).await.map_err(ReadError::File)?;
         let place = KeyPlace {
             journal_id: self.journal_id,

@@ -8,12 +8,12 @@
 //! no flush are its end, unless a later flush or a record that is known to be live shows that they are not. One a segment that is looked at,
 //! owned by whoever looks (the engine's scrub). A segment that is given back meanwhile is at its end. Deliberately not here: when and how fast.
 
-use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, SegmentHeader, SegmentState, u64_at};
+use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, SegmentHeader, SegmentState};
 use crate::error::{JournalError, Unopened};
 use crate::journal::Shared;
 use crate::liveness::{FlushesEnd, Segment};
 use crate::position::{GroupId, Location};
-use crate::record::SealedRecord;
+use crate::record::{SealedRecord, stated_group};
 use crate::recovery::header_damage;
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{File, FileError};
@@ -24,8 +24,6 @@ use std::rc::Rc;
 const READ_BYTES_MAX: u32 = 256 << 10;
 /// Bytes of records that are opened before others have their turn.
 const STEP_BYTES: usize = 64 << 10;
-/// Where a record's header says whose it is.
-const GROUP_OFFSET: usize = 16;
 
 /// How far the verification of a segment has come.
 pub struct Verification {
@@ -202,8 +200,7 @@ impl Verification {
         let group = match damage.kind {
             // By its own words, which may be what is damaged: better than nothing for who has to look for it.
             DamageKind::RecordChecksum { .. } => {
-                let inside = (damage.offset - self.base) as usize + GROUP_OFFSET;
-                self.window.get(inside..inside + 8).map(|bytes| GroupId(u64_at(bytes, 0)))
+                self.window.get((damage.offset - self.base) as usize..).and_then(stated_group)
             }
             _ => None,
         };

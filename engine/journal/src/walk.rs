@@ -72,6 +72,8 @@ pub enum DamageKind {
     },
     /// A record of an unknown kind: written by a later version.
     RecordKind(u8),
+    /// A number in a record's header is cut off, too large, or longer than it needs to be.
+    RecordHeader,
     /// A byte that has to be zero is not.
     Padding,
     /// A flush reaches past the end that the next segment's header names.
@@ -105,10 +107,24 @@ impl std::fmt::Display for Damage {
             }
             DamageKind::RecordLength { found } => write!(formatter, "record: length {found} reaches past its flush"),
             DamageKind::RecordKind(found) => write!(formatter, "record: kind {found} is unknown"),
+            DamageKind::RecordHeader => {
+                write!(formatter, "record: a number in its header is cut off, too large, or longer than it needs to be")
+            }
             DamageKind::Padding => write!(formatter, "expected a zero byte"),
             DamageKind::PastEnd { expected } => {
                 write!(formatter, "expected the segment to end at offset {expected}, found a flush that goes on")
             }
+        }
+    }
+}
+
+impl From<BadRecord> for DamageKind {
+    fn from(bad: BadRecord) -> DamageKind {
+        match bad {
+            BadRecord::Header => DamageKind::RecordHeader,
+            BadRecord::Length { found } => DamageKind::RecordLength { found },
+            BadRecord::Checksum { expected, found } => DamageKind::RecordChecksum { expected, found },
+            BadRecord::Kind(kind) => DamageKind::RecordKind(kind),
         }
     }
 }
@@ -119,7 +135,7 @@ pub(crate) struct Flush<'w> {
     pub(crate) header: FlushHeader,
     /// Where the first record lies in the segment.
     records_offset: u32,
-    /// The records, padding between them included.
+    /// The records, one directly behind the other.
     records: &'w [u8],
     segment: SegmentId,
 }
@@ -220,14 +236,8 @@ impl Walk {
         let records_end = HEADER_BYTES + header.records_bytes as usize;
         let (mut at, mut count, mut chain) = (HEADER_BYTES, 0_u32, 0_u64);
         while at < records_end {
-            let record = record::decode(key, place(at), &flush[at..records_end]).map_err(|bad| match bad {
-                BadRecord::Length { found } => Damage { offset: place(at), kind: DamageKind::RecordLength { found } },
-                BadRecord::Checksum { expected, found } => {
-                    Damage { offset: place(at), kind: DamageKind::RecordChecksum { expected, found } }
-                }
-                BadRecord::Kind(kind) => Damage { offset: place(at), kind: DamageKind::RecordKind(kind) },
-                BadRecord::Padding { at: inside } => Damage { offset: place(at + inside), kind: DamageKind::Padding },
-            })?;
+            let record = record::decode(key, place(at), &flush[at..records_end])
+                .map_err(|bad| Damage { offset: place(at), kind: bad.into() })?;
             at += record.encoded_bytes();
             count += 1;
             chain = chain_next(chain, record.checksum);
@@ -263,7 +273,7 @@ mod tests {
     use super::*;
     use crate::block::put;
     use crate::position::{GroupId, LogIndex, Term};
-    use crate::record::{Record, RecordKind, encoded_bytes};
+    use crate::record::{Record, RecordKind, encoded_bytes_max};
     use crate::test_keys::keys_of;
 
     const EPOCH: u64 = 3;
@@ -279,10 +289,13 @@ mod tests {
         for payload in payloads {
             let at = bytes.len();
             let offset = u32::try_from(BLOCK_BYTES + at).unwrap();
-            bytes.resize(at + encoded_bytes(payload.len()), 0);
+            bytes.resize(at + encoded_bytes_max(payload.len()), 0);
             let (group, term, index) = (GroupId(1), Term(sequence), LogIndex(5));
             let record = Record { kind: RecordKind::Entry, group, term, index, payload };
-            chain = chain_next(chain, record.encode(key, keys.sealing(1, place).unwrap(), offset, &mut bytes[at..]));
+            let sealing = keys.sealing(1, place).unwrap();
+            let (length, checksum) = record.encode(key, sealing, offset, &mut bytes[at..]);
+            bytes.truncate(at + length);
+            chain = chain_next(chain, checksum);
         }
         let header = FlushHeader {
             block_count: u32::try_from(bytes.len().div_ceil(BLOCK_BYTES)).unwrap(),
@@ -323,8 +336,9 @@ mod tests {
 
     #[test]
     fn a_mixture_of_two_good_flushes_is_not_a_flush() {
-        // The same shape at the same place: each record of the one passes for itself in the other.
-        let payloads = |byte: u8| vec![vec![byte; BLOCK_BYTES - HEADER_BYTES - 56], vec![byte; 100], vec![byte; 50]];
+        // The same shape at the same place: each record of the one passes for itself in the other. The first one, with its header of 15 bytes
+        // and its tag, ends with the block.
+        let payloads = |byte: u8| vec![vec![byte; BLOCK_BYTES - HEADER_BYTES - 31], vec![byte; 100], vec![byte; 50]];
         let (earlier, later) = (flush(7, &payloads(1)), flush(8, &payloads(2)));
         assert_eq!(step(7, &earlier), Ok(3));
         assert_eq!(step(8, &later), Ok(3));

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use world::{Oracle, Owned, SEGMENT_BYTES, advance, append, flush, live, open, open_with, options};
+use xxhash_rust::xxh3::xxh3_64;
 
 #[test]
 fn a_failed_flush_stops_the_node_and_nothing_acknowledged_is_lost() {
@@ -167,6 +168,28 @@ fn directories_that_are_not_the_right_ones_are_refused() {
             assert_eq!((found.len(), &journal.recovery().tail), (0, &Tail::New));
             let (_, found) = open_with(&runtime, options(2)).await.expect("these are the right ones");
             oracle.borrow_mut().check(&found);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused_as_one() {
+    let machine = Machine::new(12);
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await.expect("it opens");
+            journal.close().await;
+            let path = Path::new("/data0/journal-0/identity");
+            let before = machine.disk().read_live(path);
+            let mut bytes = before.clone();
+            bytes[12] = 2;
+            let checksum = xxh3_64(&bytes[8..]).to_le_bytes();
+            bytes[..8].copy_from_slice(&checksum);
+            for (at, (old, new)) in before.iter().zip(&bytes).enumerate() {
+                machine.disk().flip(path, at as u64, old ^ new);
+            }
+            let opened = open(&machine.runtime()).await.map(drop);
+            assert_eq!(opened, Err(JournalError::Version { path: path.to_path_buf(), found: 2 }));
         })
         .expect("nothing goes down");
 }

@@ -220,7 +220,8 @@ fn reading_a_damaged_record_says_so() {
             assert_eq!(journal.read(location).await, Err(ReadError::NotDurable(location)));
             flush(&journal, &signal).await;
             assert_eq!(journal.read(location).await.expect("it is whole"), owned.payload);
-            for at in 0..340 {
+            // The header of 15 bytes, the payload, the tag.
+            for at in 0..15 + 300 + 16 {
                 machine.disk().flip(&log_path(), u64::from(location.offset) + at, 1);
                 let read = journal.read(location).await;
                 assert!(matches!(read, Err(ReadError::Rot { .. })), "flip {at}: {read:?}");

@@ -2,10 +2,10 @@
 
 mod world;
 
-use journal::{AppendRefused, ReadError, Tail};
+use journal::{AppendRefused, Location, ReadError, Survey, Tail};
 use runtime::Signal;
 use runtime::simulated::{Machine, NodeId};
-use world::{Owned, SEGMENT_BYTES, append, flush, open};
+use world::{Owned, SEGMENT_BYTES, append, flush, keys, open, options};
 
 #[test]
 fn records_come_back_in_order_after_a_close_and_after_a_kill() {
@@ -51,8 +51,48 @@ fn records_come_back_in_order_after_a_close_and_after_a_kill() {
             let (journal, found) = open(&machine.runtime()).await.unwrap();
             assert_eq!(journal.recovery().tail, Tail::Closed);
             assert_eq!(found, written);
-            let unknown = journal::Location { offset: SEGMENT_BYTES - 8, ..written[199].1 };
+            let unknown = Location { offset: SEGMENT_BYTES - 8, ..written[199].1 };
             assert_eq!(journal.read(unknown).await, Err(ReadError::NotDurable(unknown)));
+        })
+        .unwrap();
+}
+
+/// How long a record is shows in its header: whoever reads one by its location reads for the longest, and the last record of what is durable
+/// has nothing behind it.
+#[test]
+fn records_that_end_anywhere_in_the_last_block_are_read() {
+    let machine = Machine::new(3);
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let (journal, _) = open(&runtime).await.unwrap();
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            let mut locations: Vec<Location> = Vec::new();
+            for (index, payload_bytes) in (3_950..4_040).enumerate() {
+                let owned = Owned::new(1, index as u64, payload_bytes);
+                let location = append(&journal, &signal, &owned).await;
+                flush(&journal, &signal).await;
+                let span = journal.begin_read(location).unwrap().unwrap();
+                let durable_end = journal.usage().last().unwrap().used_bytes;
+                assert_eq!(span.offset + span.len_bytes as u64, durable_end, "{payload_bytes} bytes of payload");
+                assert_eq!(journal.read(location).await.unwrap(), owned.payload);
+                locations.retain(|earlier| earlier.segment == location.segment);
+                locations.push(location);
+                let read = journal.read_records(&locations).await.unwrap();
+                assert_eq!(read.last().unwrap().payload, owned.payload);
+                assert!(read.iter().map(|record| record.location).eq(locations.iter().copied()));
+            }
+            let last = *locations.last().unwrap();
+            for len in [0, last.len - 1, last.len + 1, last.len + 8192, u32::MAX] {
+                let read = journal.read(Location { len, ..last }).await;
+                assert!(matches!(read, Err(ReadError::Rot { .. })), "as {len} bytes: {read:?}");
+            }
+            journal.close().await;
+            let survey = Survey::open(&runtime, &options(1), keys()).await.unwrap().unwrap();
+            for location in locations {
+                assert_eq!(survey.read_record(location).await.unwrap().location, location);
+            }
         })
         .unwrap();
 }

@@ -15,12 +15,17 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Where the flush of the records begins: behind the header and the mark.
 const FLUSH: u32 = 8192;
-/// Bytes of a record's header, and of a flush's.
-const RECORD_HEADER: u32 = 40;
 const FLUSH_HEADER: u32 = 64;
 const PAYLOAD: u64 = 104;
-/// Bytes of each record, tag and padding included.
-const RECORD: u32 = 160;
+/// Where the fields of a record are, whose numbers have a byte each here.
+const KIND: u32 = 8;
+const VERSION: u32 = 10;
+const GROUP: u32 = 11;
+const TERM: u32 = 12;
+/// Bytes of a record's header.
+const RECORD_HEADER: u32 = 14;
+/// Bytes of each record, tag included.
+const RECORD: u32 = 134;
 
 fn segment() -> PathBuf {
     PathBuf::from("/data0/journal-0/segment-1")
@@ -127,18 +132,19 @@ fn nothing_of_a_payload_is_on_the_disk() {
 #[test]
 fn a_changed_record_with_right_checksums_is_refused_by_its_place() {
     assert_eq!(open_forged(|_| ()).map(|found| found.len()), Ok(3), "an unchanged flush is forged right");
-    let start = location(1).offset as usize;
+    let start = location(1).offset;
+    let at = |field: u32| (start + field) as usize;
     // Term, index, sealed payload and tag: all that a check of the shape does not find by itself.
-    for at in (start + 24..start + RECORD as usize).step_by(5) {
-        assert_eq!(open_forged(|bytes| bytes[at] ^= 0x20), not_authentic(1), "byte {at}");
+    for byte in (at(TERM)..at(TERM) + 2).chain(at(RECORD_HEADER)..at(RECORD)) {
+        assert_eq!(open_forged(|bytes| bytes[byte] ^= 0x20), not_authentic(1), "byte {byte}");
     }
     // The version of its key.
     let reason = Unopened::NoKey(NoKey::Version(3));
     let no_version = Err(JournalError::Sealed { path: segment(), location: location(1), reason });
-    assert_eq!(open_forged(|bytes| bytes[start + 14] ^= 2), no_version);
+    assert_eq!(open_forged(|bytes| bytes[at(VERSION)] ^= 2), no_version);
     // Another kind, another group.
-    assert_eq!(open_forged(|bytes| bytes[start + 12] = 3), not_authentic(1));
-    assert_eq!(open_forged(|bytes| bytes[start + 16] = 2), not_authentic(1));
+    assert_eq!(open_forged(|bytes| bytes[at(KIND)] = 3), not_authentic(1));
+    assert_eq!(open_forged(|bytes| bytes[at(GROUP)] = 2), not_authentic(1));
     // The opening that the flush states.
     assert_eq!(open_forged(|bytes| bytes[FLUSH as usize + 56] ^= 1), not_authentic(0));
 }
