@@ -16,8 +16,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const SPACE_PERCENT: u64 = 121;
-/// ... and segments that may be there besides, with those of the log.
+const SPACE_PERCENT: u64 = 128;
+/// ... unless the log and so many segments besides are more.
 const SLACK_SEGMENT_COUNT: u64 = 5;
 /// A round brings at least so many segments ...
 const ROUND_SEGMENT_COUNT: u64 = 3;
@@ -75,7 +75,8 @@ struct Choice {
 impl Space {
     /// More than this has segments emptied.
     fn bytes_max(self) -> u64 {
-        self.live_bytes * SPACE_PERCENT / 100 + (SLACK_SEGMENT_COUNT + self.log_segment_count) * self.segment_bytes
+        let slack_bytes = (SLACK_SEGMENT_COUNT + self.log_segment_count) * self.segment_bytes;
+        (self.live_bytes * SPACE_PERCENT / 100).max(self.live_bytes + slack_bytes)
     }
 
     /// How much more is used than that, in thousandths of it.

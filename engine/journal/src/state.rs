@@ -25,7 +25,7 @@ const SPARE_COUNT: usize = 1;
 /// Segment files kept for use again, if there are not many in use ...
 const SPARE_COUNT_MAX: usize = 4;
 /// ... and one in so many of those in use: a round of cleaning gives some back at once. Further ones are removed.
-const SPARE_SHARE: usize = 32;
+const SPARE_SHARE: usize = 128;
 
 const _: () = assert!(encoded_bytes_max(RECORD_PAYLOAD_BYTES_MAX) <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 

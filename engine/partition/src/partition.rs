@@ -24,8 +24,8 @@ use sstable::{FileId, Table};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, the key, what the encodings add.
-const RECORD_OVERHEAD_BYTES: u64 = 112;
+/// Bytes of a journal record beside the item's size, about: the headers of record and change, the seal, four for each of a dozen attributes.
+const RECORD_OVERHEAD_BYTES: u64 = 96;
 
 /// How partitions are made. The same for all of a worker.
 #[derive(Clone, Debug)]
