@@ -35,9 +35,21 @@ const SUPERSEDED_PERCENT: u64 = 10;
 /// The emptying of some segments: the partitions of the worker move what they have in them, one after the other.
 pub(crate) struct Round {
     pub(crate) cleaning: Cleaning,
+    pub(crate) forecast: Forecast,
     pub(crate) partitions: VecDeque<PartitionId>,
     /// One of them is at it.
     pub(crate) is_merging: bool,
+}
+
+/// What comes of a round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Forecast {
+    /// Bytes of the journal that can be used again.
+    reclaimed_bytes: u64,
+    /// Bytes of records that are moved.
+    moved_bytes: u64,
+    /// Bytes of files that are read to find them.
+    read_bytes: u64,
 }
 
 /// The space of the journal.
@@ -67,9 +79,14 @@ struct Candidate {
 #[derive(Default)]
 struct Choice {
     victims: BTreeSet<SegmentId>,
-    reclaimed_bytes: u64,
-    /// Moved records, and a share of the files that are read.
-    cost_bytes: u64,
+    forecast: Forecast,
+}
+
+impl Forecast {
+    /// What is moved and a share of what is read, for a thousand bytes that can be used again.
+    fn cost(&self) -> u64 {
+        (self.moved_bytes + self.read_bytes / READ_SHARE) * 1_000 / self.reclaimed_bytes.max(1)
+    }
 }
 
 impl Space {
@@ -103,18 +120,18 @@ pub(crate) fn plan<'p>(
 ) -> Option<Round> {
     let candidates = candidates(usage, &pass_bytes(partitions.clone()));
     let goal_bytes = space.goal_bytes();
-    let choice = choose(candidates, goal_bytes);
-    let is_worth_it = choice.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;
+    let Choice { victims, forecast } = choose(candidates, goal_bytes);
+    let is_worth_it = forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;
     let is_superseded = |partition: &&Partition| {
         partition.superseded_count() * 100 >= partition.statistics().item_count * SUPERSEDED_PERCENT
     };
-    let cleaning = if is_worth_it { Cleaning::Empty(Rc::new(choice.victims)) } else { Cleaning::Thorough };
+    let cleaning = if is_worth_it { Cleaning::Empty(Rc::new(victims)) } else { Cleaning::Thorough };
     let mut partitions: Vec<_> = partitions.filter(|partition| partition.has_files()).collect();
     partitions.retain(|partition| is_worth_it || is_superseded(partition));
     // In an order that the map's does not decide.
     partitions.sort_by_key(|partition| (std::cmp::Reverse(partition.superseded_count()), partition.id()));
     let partitions: VecDeque<_> = partitions.into_iter().map(Partition::id).collect();
-    (!partitions.is_empty()).then_some(Round { cleaning, partitions, is_merging: false })
+    (!partitions.is_empty()).then_some(Round { cleaning, forecast, partitions, is_merging: false })
 }
 
 /// Bytes of files that are read to empty each segment that can be.
@@ -157,22 +174,20 @@ fn choose(candidates: Vec<Candidate>, goal_bytes: u64) -> Choice {
         // A long pass has to be worth it.
         let longest_bytes = within().map(|candidate| candidate.pass_bytes).max().unwrap_or(0);
         let goal_bytes = goal_bytes.max(longest_bytes / READ_SHARE);
-        let mut choice = Choice::default();
-        let mut pass_bytes = 0;
+        let Choice { mut victims, mut forecast } = Choice::default();
         for candidate in within() {
-            if choice.reclaimed_bytes >= goal_bytes {
+            if forecast.reclaimed_bytes >= goal_bytes {
                 break;
             }
-            choice.victims.insert(candidate.segment);
-            choice.reclaimed_bytes += candidate.used_bytes - candidate.left_bytes;
-            choice.cost_bytes += candidate.left_bytes;
-            pass_bytes = candidate.pass_bytes.max(pass_bytes);
+            victims.insert(candidate.segment);
+            forecast.reclaimed_bytes += candidate.used_bytes - candidate.left_bytes;
+            forecast.moved_bytes += candidate.left_bytes;
+            forecast.read_bytes = candidate.pass_bytes.max(forecast.read_bytes);
         }
-        choice.cost_bytes += pass_bytes / READ_SHARE;
-        choice
+        Choice { victims, forecast }
     });
-    let enough = choices.filter(|choice| choice.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN);
-    enough.min_by_key(|choice| choice.cost_bytes * 1_000 / choice.reclaimed_bytes.max(1)).unwrap_or_default()
+    let enough = choices.filter(|choice| choice.forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN);
+    enough.min_by_key(|choice| choice.forecast.cost()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -187,7 +202,7 @@ mod tests {
     fn chosen(all: &[SegmentUsage], passes: &[(u32, u64)], goal_bytes: u64) -> (Vec<u32>, u64) {
         let passes = passes.iter().map(|(segment, bytes)| (SegmentId(*segment), *bytes)).collect();
         let choice = choose(candidates(all, &passes), goal_bytes);
-        (choice.victims.iter().map(|segment| segment.0).collect(), choice.reclaimed_bytes)
+        (choice.victims.iter().map(|segment| segment.0).collect(), choice.forecast.reclaimed_bytes)
     }
 
     #[test]

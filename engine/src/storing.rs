@@ -330,14 +330,16 @@ impl Engine {
         }
         self.storing.cleaning = cleaning::plan(space, &self.journal.usage(), self.partitions.values());
         let Space { used_bytes, live_bytes, .. } = space;
-        match self.storing.cleaning.as_ref().map(|round| &round.cleaning) {
-            Some(Cleaning::Empty(victims)) => {
+        match &self.storing.cleaning {
+            Some(Round { cleaning: Cleaning::Empty(victims), forecast, .. }) => {
                 self.storing.plans_rest_until = None;
                 let victim_count = victims.len();
-                tracing::debug!(victim_count, used_bytes, live_bytes, "segments of the journal are emptied");
+                tracing::debug!(victim_count, ?forecast, used_bytes, live_bytes, "segments of the journal are emptied");
                 return;
             }
-            Some(Cleaning::Thorough) => tracing::debug!(used_bytes, live_bytes, "dead space is looked for"),
+            Some(Round { cleaning: Cleaning::Thorough, .. }) => {
+                tracing::debug!(used_bytes, live_bytes, "dead space is looked for")
+            }
             None => {}
         }
         self.storing.plans_rest_until = Some(now + RETRY_DELAY);
