@@ -20,8 +20,8 @@ use std::time::Duration;
 
 /// Bytes that gathered entries may take.
 const GATHERED_BYTES_MAX: usize = 16 << 20;
-/// What an entry takes beside its key, about.
-const ENTRY_BYTES: usize = 128;
+/// What an entry takes beside its key, with its part of the map.
+const ENTRY_BYTES: usize = size_of::<Gathered>() + 24;
 /// Bytes of a stretch, unless its first record is longer ...
 const STRETCH_BYTES_MAX: u32 = 256 << 10;
 /// ... and bytes between two of its records.
@@ -33,7 +33,8 @@ const TURN_DELAY: Duration = Duration::from_millis(1);
 
 /// An entry whose record is to be moved.
 struct Gathered {
-    key: Vec<u8>,
+    /// Where its key ends among all keys; it begins where the one before it ends.
+    key_end: u32,
     version: u64,
     item_bytes: u32,
     place: JournalPlace,
@@ -52,11 +53,12 @@ struct Stretch {
 /// See the front page. One a merge.
 #[derive(Default)]
 pub(crate) struct Moving {
-    /// In the order of their keys.
+    /// In the order of their keys ...
     entries: Vec<Gathered>,
+    /// ... which stand here.
+    keys: Vec<u8>,
     /// Their numbers.
     by_place: BTreeMap<Place, usize>,
-    bytes: usize,
     copies: RecordSums,
 }
 
@@ -64,13 +66,14 @@ impl Moving {
     /// Gathers an entry; its key is greater than those before it.
     pub(crate) fn gather(&mut self, key: &[u8], version: u64, (item_bytes, place): (u32, JournalPlace)) {
         self.by_place.insert((place.segment, place.offset), self.entries.len());
-        self.entries.push(Gathered { key: key.to_vec(), version, item_bytes, place });
-        self.bytes += key.len() + ENTRY_BYTES;
+        self.keys.extend_from_slice(key);
+        let key_end = u32::try_from(self.keys.len()).expect("a bounded number of bytes is gathered");
+        self.entries.push(Gathered { key_end, version, item_bytes, place });
     }
 
     /// Whether so many are gathered that they are to be moved first.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes >= GATHERED_BYTES_MAX
+        self.keys.len() + self.entries.len() * ENTRY_BYTES >= GATHERED_BYTES_MAX
     }
 
     /// All copies that were made.
@@ -98,17 +101,20 @@ impl Moving {
             let Some((numbers, records)) = reads.pop_front() else { break };
             let records = records.await.expect("a read comes to an end").map_err(StorageError::Record)?;
             for (number, record) in numbers.into_iter().zip(records) {
+                slice.step().await;
                 let copy = append(storage, &record).await?;
                 add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
                 self.entries[number].place = place_of(copy);
             }
-            slice.end().await;
         }
-        self.bytes = 0;
-        for Gathered { key, version, item_bytes, place } in self.entries.drain(..) {
+        let mut key_begin = 0;
+        for Gathered { key_end, version, item_bytes, place } in self.entries.drain(..) {
             slice.step().await;
-            writer.push(&key, Entry { version, content: Content::InJournal { item_bytes, place } }).await?;
+            let key = &self.keys[key_begin..key_end as usize];
+            writer.push(key, Entry { version, content: Content::InJournal { item_bytes, place } }).await?;
+            key_begin = key_end as usize;
         }
+        self.keys.clear();
         Ok(())
     }
 
