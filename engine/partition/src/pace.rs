@@ -11,19 +11,19 @@ use std::time::Duration;
 /// Keys of a slice while nothing is behind: a tenth of a millisecond or so.
 const KEY_COUNT_MIN: usize = 256;
 /// Keys of a slice at most.
-const KEY_COUNT_MAX: usize = 1_536;
+const KEY_COUNT_MAX: usize = 2_560;
 /// Microseconds of a slice while nothing is behind, however many keys it has come to ...
 const SLICE_US_MIN: usize = 150;
 /// ... and at most.
-const SLICE_US_MAX: usize = 400;
+const SLICE_US_MAX: usize = 600;
 /// Keys between two looks at the clock.
 const LOOK_KEY_COUNT: usize = 16;
 /// Stretches of a segment that are read at one time, while nothing is behind ...
 const STRETCH_COUNT_MIN: usize = 1;
 /// ... and at most.
-const STRETCH_COUNT_MAX: usize = 4;
+const STRETCH_COUNT_MAX: usize = 6;
 /// Thousandths behind at which the most is done.
-const BEHIND_MAX: usize = 40;
+const BEHIND_MAX: usize = 20;
 
 /// See the front page. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,7 @@ mod tests {
         let pace = Pace::default();
         assert_eq!(keys_of_slices(&pace, 4), [256; 4]);
         pace.set_behind(100);
-        assert_eq!(keys_of_slices(&pace, 3), [1_536; 3]);
+        assert_eq!(keys_of_slices(&pace, 3), [2_560; 3]);
     }
 
     #[test]
@@ -140,10 +140,10 @@ mod tests {
         let pace = Pace::default();
         let of_engine = pace.clone();
         assert_eq!((pace.key_count(), pace.stretch_count()), (256, 1));
-        of_engine.set_behind(20);
-        assert_eq!((pace.key_count(), pace.stretch_count()), (896, 2));
+        of_engine.set_behind(10);
+        assert_eq!((pace.key_count(), pace.stretch_count()), (1_408, 3));
         of_engine.set_behind(1_000);
-        assert_eq!((pace.key_count(), pace.stretch_count()), (1_536, 4));
+        assert_eq!((pace.key_count(), pace.stretch_count()), (2_560, 6));
         of_engine.set_behind(0);
         assert_eq!(pace.key_count(), 256);
     }
