@@ -7,7 +7,13 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
 
+/// How often an address that is in use is asked for again, and when: of a server that was killed the kernel lets go when it has taken down its rings,
+/// which is after the process is gone.
+const RETRY_COUNT_MAX: usize = 100;
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 /// Ports above the wire's first that are looked at for the other cores before giving up.
 const PORT_SEARCH_COUNT_MAX: u16 = 512;
 
@@ -63,9 +69,9 @@ impl Listeners {
         cores: usize,
     ) -> Result<Self, ListenError> {
         // Held until all are known, so that no port is found free twice.
-        let (http_probe, http) = probe("--http-address", http)?;
-        let (admin_probe, admin) = probe("--admin-address", admin)?;
-        let (first_probe, first) = probe("--wire-address", wire)?;
+        let (http_probe, http) = probe_patiently("--http-address", http)?;
+        let (admin_probe, admin) = probe_patiently("--admin-address", admin)?;
+        let (first_probe, first) = probe_patiently("--wire-address", wire)?;
         let mut probes = vec![http_probe, admin_probe, first_probe];
         let mut wires = vec![first];
         let others = [http.port(), admin.port()];
@@ -76,13 +82,18 @@ impl Listeners {
                 continue;
             }
             let address = SocketAddr::new(first.ip(), next);
-            match probe("--wire-address", address) {
+            // A port that the system chose may have a neighbour that is taken; one that the user chose may not.
+            let may_be_taken = wire.port() == 0 && next.wrapping_sub(first.port()) < PORT_SEARCH_COUNT_MAX;
+            let probed = match may_be_taken {
+                true => probe("--wire-address", address),
+                false => probe_patiently("--wire-address", address),
+            };
+            match probed {
                 Ok((held, address)) => {
                     probes.push(held);
                     wires.push(address);
                 }
-                // A port that the system chose may have a neighbour that is taken; one that the user chose may not.
-                Err(_) if wire.port() == 0 && next.wrapping_sub(first.port()) < PORT_SEARCH_COUNT_MAX => {}
+                Err(_) if may_be_taken => {}
                 Err(error) => return Err(error),
             }
         }
@@ -93,6 +104,18 @@ impl Listeners {
 fn probe(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
     let listening = TcpListener::bind(address).and_then(|held| held.local_addr().map(|address| (held, address)));
     listening.map_err(|cause| ListenError { flag, address, cause })
+}
+
+/// The same, again and again while the address is in use.
+#[expect(clippy::disallowed_methods, reason = "no core runs yet whose turn would wait")]
+fn probe_patiently(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+    for _ in 0..RETRY_COUNT_MAX {
+        match probe(flag, address) {
+            Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => thread::sleep(RETRY_DELAY),
+            probed => return probed,
+        }
+    }
+    probe(flag, address)
 }
 
 #[cfg(test)]
@@ -111,6 +134,19 @@ mod tests {
         ports.sort_unstable();
         ports.dedup();
         assert_eq!(ports.len(), 6);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the other process that a thread stands for")]
+    fn a_port_that_is_let_go_of_in_a_moment_is_waited_for() {
+        let held = TcpListener::bind(any()).unwrap();
+        let taken = held.local_addr().unwrap();
+        let holder = thread::spawn(move || {
+            thread::sleep(RETRY_DELAY * 5);
+            drop(held);
+        });
+        assert_eq!(Listeners::settle(taken, any(), any(), 1).unwrap().http, taken);
+        holder.join().unwrap();
     }
 
     #[test]
