@@ -7,6 +7,7 @@
 use crate::effect::Effects;
 use bytes::{BufMut, Bytes, BytesMut};
 use model::KeyPlaces;
+use model::limits::ITEM_SIZE_BYTES_MAX;
 use std::fmt;
 
 const VERSION: u8 = 3;
@@ -27,6 +28,7 @@ const HEADER_BYTES: usize = 13;
 const KEY_HEADER_BYTES: usize = 2;
 /// Bits of the size of a replaced image.
 const OLD_BYTES_BITS: u32 = 24;
+const _: () = assert!(ITEM_SIZE_BYTES_MAX < 1 << OLD_BYTES_BITS);
 /// Of the length in front of effects.
 const EFFECTS_LENGTH_BYTES: usize = 4;
 
