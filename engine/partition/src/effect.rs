@@ -3,6 +3,7 @@
 
 use crate::local_indexes::ItemChange;
 use model::TableDefinition;
+use model::limits::LOCAL_SECONDARY_INDEX_COUNT_MAX;
 use model::operation::index_entry_bytes;
 
 const OP_REMOVE: u8 = 1;
@@ -14,6 +15,7 @@ const HEADER_BYTES: usize = 16;
 
 const CODE_ITEMS: u8 = 0;
 const CODE_LOCAL_INDEX: u8 = 1;
+const CODE_LOCAL_INDEX_END: u8 = CODE_LOCAL_INDEX + LOCAL_SECONDARY_INDEX_COUNT_MAX as u8;
 const CODE_DUE_TIMES: u8 = 64;
 const CODE_COLLECTIONS: u8 = 65;
 
@@ -45,7 +47,7 @@ impl SetId {
     pub(crate) fn of_code(code: u8) -> Option<Self> {
         match code {
             CODE_ITEMS => Some(Self::Items),
-            CODE_LOCAL_INDEX..CODE_DUE_TIMES => Some(Self::LocalIndex(code - CODE_LOCAL_INDEX)),
+            CODE_LOCAL_INDEX..CODE_LOCAL_INDEX_END => Some(Self::LocalIndex(code - CODE_LOCAL_INDEX)),
             CODE_DUE_TIMES => Some(Self::DueTimes),
             CODE_COLLECTIONS => Some(Self::Collections),
             _ => None,
@@ -105,14 +107,16 @@ fn split(bytes: &[u8]) -> Option<((SetId, Effect<'_>), &[u8])> {
     let (entry, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([e0, e1])))?;
     let first = u32::from_le_bytes([o0, o1, o2, o3]);
     let value = u64::from_le_bytes(value);
-    let effect = match op {
-        OP_REMOVE => Effect::Remove { entry, item_bytes: first },
-        OP_ADD => Effect::Add { entry, item_bytes: first },
-        OP_RESIZE => Effect::Resize { old_item_bytes: u32::try_from(value).ok()?, item_bytes: first },
-        OP_SET_VALUE => Effect::SetValue { entry, value },
+    let set = SetId::of_code(set)?;
+    let effect = match (op, set) {
+        (OP_REMOVE, SetId::LocalIndex(_) | SetId::DueTimes) => Effect::Remove { entry, item_bytes: first },
+        (OP_ADD, SetId::LocalIndex(_) | SetId::DueTimes) => Effect::Add { entry, item_bytes: first },
+        (OP_RESIZE, SetId::LocalIndex(_)) => {
+            Effect::Resize { old_item_bytes: u32::try_from(value).ok()?, item_bytes: first }
+        }
+        (OP_SET_VALUE, SetId::Collections) => Effect::SetValue { entry, value },
         _ => return None,
     };
-    let set = SetId::of_code(set).filter(|set| *set != SetId::Items)?;
     Some(((set, effect), rest))
 }
 
@@ -212,10 +216,16 @@ mod tests {
         let whole: Vec<usize> =
             (0..builder.bytes.len()).filter(|end| Effects::decode(&builder.bytes[..*end]).is_some()).collect();
         assert_eq!(whole, [0, 19, 44, 64]);
-        for set in [CODE_ITEMS, 66, 255] {
+        for set in [CODE_ITEMS, CODE_LOCAL_INDEX_END, 63, CODE_COLLECTIONS, 66, 255] {
             let mut bytes = builder.bytes.clone();
             bytes[0] = set;
-            assert_eq!(Effects::decode(&bytes), None, "set {set}");
+            assert_eq!(Effects::decode(&bytes), None, "an entry of set {set} goes");
+        }
+        let last = whole[3];
+        for set in [CODE_DUE_TIMES, CODE_COLLECTIONS] {
+            let mut bytes = builder.bytes.clone();
+            bytes[last] = set;
+            assert_eq!(Effects::decode(&bytes), None, "an entry of set {set} has another size");
         }
     }
 }
