@@ -16,7 +16,10 @@ impl Partition {
             self.apply_effects(entry.index, change.effects);
             let proposed = self.in_flight.take_proposed(entry.index);
             let key = match &proposed {
-                Some(proposed) => &proposed.key,
+                Some(proposed) => {
+                    debug_assert_eq!(change.key(&mut context.key), Ok(&*proposed.key), "a start finds the same key");
+                    &proposed.key
+                }
                 None => change.key(&mut context.key).expect("only `propose` writes to this log"),
             };
             let item_bytes = proposed.as_ref().and_then(|proposed| proposed.item_bytes);

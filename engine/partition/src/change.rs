@@ -24,7 +24,7 @@ const CAUSE_SHIFT: u32 = 4;
 const CAUSE_CALLER: u8 = 0;
 const CAUSE_EXPIRY: u8 = 1;
 const HEADER_BYTES: usize = 13;
-/// Of the key's length, or of its places.
+/// Bytes of the key's length, or of its places.
 const KEY_HEADER_BYTES: usize = 2;
 /// Bits of the size of a replaced image.
 const OLD_BYTES_BITS: u32 = 24;
@@ -123,7 +123,9 @@ impl<'a> ChangeView<'a> {
     pub fn encode(&self, out: &mut BytesMut) -> Bytes {
         out.put_u8(VERSION);
         out.put_u8(self.kind());
-        out.put_uint_le(u64::from(self.old_item_bytes.unwrap_or(0)), OLD_BYTES_BITS as usize / 8);
+        let old_item_bytes = self.old_item_bytes.unwrap_or(0);
+        assert!(old_item_bytes < 1 << OLD_BYTES_BITS, "an image of {old_item_bytes} bytes is longer than any item");
+        out.put_uint_le(u64::from(old_item_bytes), OLD_BYTES_BITS as usize / 8);
         out.put_u64_le(self.written_at_us);
         match self.key {
             ChangeKey::Whole(key) => {

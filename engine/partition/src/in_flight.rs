@@ -20,6 +20,7 @@ const WAITING_COUNT_MAX: usize = 64 << 10;
 /// 2. `newest` holds a key exactly while a write to it waits.
 /// 3. The last of `waiting` waits for the last proposal, while any proposal waits.
 /// 4. Of those in `waiting` with one index, the first is that of the proposal itself.
+/// 5. What is committed at a proposal's index is that proposal: a partition's group has one voter, so nobody else's entry can take its place.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     newest: HashMap<Bytes, NewestImage, KeyHashing>,

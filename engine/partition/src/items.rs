@@ -145,7 +145,7 @@ impl Items {
                 place = Some(place_of(*location));
                 let payload = reads.record(*location)?;
                 let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
-                assert_eq!(change.key(&mut Vec::new()), Ok(key), "the record of {location} is the key's");
+                assert_eq!(change.key(&mut reads.key), Ok(key), "the record of {location} is the key's");
                 payload.slice_ref(change.image.expect("a file names records with items"))
             }
             FileValue::Bare => panic!("entries without items are not among the items"),

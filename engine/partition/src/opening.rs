@@ -153,8 +153,9 @@ impl Opening {
             liveness.release(location);
             return Ok(());
         }
+        let key = change.key(&mut self.key)?;
         let sizes = ChangeSizes::of(&change);
-        self.items.insert(change.key(&mut self.key)?, index, sizes.image(location, change.image));
+        self.items.insert(key, index, sizes.image(location, change.image));
         self.deltas.push_back(Delta { index, sizes, effects: change.effects.bytes().into() });
         for (set, effect) in change.effects.iter() {
             match set {

@@ -221,6 +221,8 @@ pub struct Reads {
     entry_count: usize,
     /// Used again by each look ahead.
     ahead: Vec<BlockRef>,
+    /// Where the key of a record is put together.
+    pub(crate) key: Vec<u8>,
 }
 
 impl Reads {
@@ -233,6 +235,7 @@ impl Reads {
             superseded: Vec::new(),
             entry_count: 0,
             ahead: Vec::new(),
+            key: Vec::new(),
         }
     }
 

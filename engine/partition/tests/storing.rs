@@ -30,8 +30,17 @@ fn definition() -> TableDefinition {
     table(&[("by-x", "x", KeyType::String, IndexProjection::KeysOnly)])
 }
 
+/// Attributes before those of the key, so many that the change has the key beside the item.
+const MANY_ATTRIBUTES: usize = 260;
+
 /// Small ones go into the files, larger ones stay in the journal.
 fn random_item(random: &mut Rng, at: u64) -> Item {
+    if random.u8(..16) == 0 {
+        let names: Vec<String> = (0..MANY_ATTRIBUTES).map(|place| format!("#{place:03}")).collect();
+        let mut others: Vec<_> = names.iter().map(|name| (name.as_str(), number(at))).collect();
+        others.push(("x", text("m")));
+        return item("a", at, &others);
+    }
     let length = if random.bool() { random.usize(1..60) } else { random.usize(300..3_000) };
     let filler: String = (0..length).map(|_| random.alphanumeric()).collect();
     item(

@@ -6,7 +6,7 @@ use super::fault::{Fault, FaultCause};
 use control::{CATALOG_GROUP, ReadCatalog, TableEntry};
 use journal::{Found, GroupId, Location, LogIndex, Record, RecordKind, RecordSum, SegmentId, Survey, Term};
 use model::ItemRef;
-use partition::{ChangeView, Checkpoint};
+use partition::{ChangeError, ChangeView, Checkpoint};
 use runtime::CoreId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -65,21 +65,11 @@ impl GroupLog {
         if self.covered().is_some_and(|(covered, _)| record.index <= covered) {
             return Ok(());
         }
-        let mut entry = EntryLog { index: record.index, location, items: 0, bytes: 0 };
-        let mut result = Ok(());
-        if record.group != CATALOG_GROUP && !record.payload.is_empty() {
-            match ChangeView::decode(record.payload) {
-                Ok(change) => {
-                    let new_bytes = change.image.map_or(0, |image| ItemRef::from_trusted(image).size_bytes());
-                    entry.items = i64::from(change.image.is_some()) - i64::from(change.old_item_bytes.is_some());
-                    let new_bytes = i64::try_from(new_bytes).expect("an item is smaller than a record");
-                    entry.bytes = new_bytes - i64::from(change.old_item_bytes.unwrap_or(0));
-                }
-                Err(error) => result = Err(error.to_string()),
-            }
-        }
-        self.entries.push_back(entry);
-        result
+        let is_change = record.group != CATALOG_GROUP && !record.payload.is_empty();
+        let growth = if is_change { growth(record.payload) } else { Ok((0, 0)) };
+        let (items, bytes) = growth.clone().unwrap_or_default();
+        self.entries.push_back(EntryLog { index: record.index, location, items, bytes });
+        growth.map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn take_checkpoint(&mut self, record: Record<'_>, location: Location) -> Result<(), String> {
@@ -160,4 +150,14 @@ impl LogReading {
             RecordKind::Moved => Ok(()),
         }
     }
+}
+
+/// By how many items and bytes a change makes a partition larger. Finds all that a start would stumble over.
+fn growth(payload: &[u8]) -> Result<(i64, i64), ChangeError> {
+    let change = ChangeView::decode(payload)?;
+    change.key(&mut Vec::new())?;
+    let new_bytes = change.image.map_or(0, |image| ItemRef::from_trusted(image).size_bytes());
+    let new_bytes = i64::try_from(new_bytes).expect("an item is smaller than a record");
+    let items = i64::from(change.image.is_some()) - i64::from(change.old_item_bytes.is_some());
+    Ok((items, new_bytes - i64::from(change.old_item_bytes.unwrap_or(0))))
 }

@@ -1,11 +1,12 @@
 //! A key that an item has in it: where its attributes are, and the key made of them again.
 //!
-//! A stored item need not have its key beside it: the places of one or two attributes say as much. They are all that is needed: the type of an attribute is with
-//! its value.
+//! A stored item need not have its key beside it: the places of one or two attributes say as much, for the type of an attribute is with its value.
 
-use super::{KeySchema, KeyType, begin_encoded_key, ordered};
+use super::{ENCODED_KEY_BYTES_MAX, KeySchema, KeyType, begin_encoded_key, ordered};
 use crate::item::{Container, ItemRef, TAG_BYTES, encoded_type, split_name};
 
+/// The last place that can be said.
+const PLACE_MAX: usize = 0xFE;
 /// In the place of a sort key: there is none.
 const NO_SORT_KEY: u8 = 0xFF;
 
@@ -17,13 +18,12 @@ pub struct KeyPlaces {
 }
 
 impl KeySchema {
-    /// The places of the key attributes in an item that has them. `None` if one is behind so many others that its place does not
-    /// fit in a byte.
+    /// The places of the key attributes in an item. `None` if it does not have them, or one is behind so many others that its place cannot be said.
     pub fn places_in(&self, item: ItemRef<'_>) -> Option<KeyPlaces> {
         let container = item.container();
         let place_of = |name: &str| {
             let place = container.find_name(name.as_bytes()).ok()?;
-            u8::try_from(place).ok().filter(|place| *place != NO_SORT_KEY)
+            u8::try_from(place).ok().filter(|_| place <= PLACE_MAX)
         };
         let sort_key = match &self.sort_key {
             Some(attribute) => place_of(&attribute.name)?,
@@ -44,8 +44,8 @@ impl KeyPlaces {
         KeyPlaces { partition_key, sort_key }
     }
 
-    /// Appends the encoded key of an item, in its stored encoding, that has its attributes at these places. `None` if there are none that a key is
-    /// made of; `out` may have more at its end then.
+    /// Appends the encoded key of an item, in its stored encoding, that has its attributes at these places. `None` if no key can be made of what is
+    /// there; `out` may have more at its end then.
     pub fn encode_key(self, item: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let container = Container::parse(item)?;
         let value_at = |place: u8| {
@@ -54,13 +54,14 @@ impl KeyPlaces {
             let (_, value) = split_name(container.entries.get(entry)?)?;
             Some((key_type_of(value)?, &value[TAG_BYTES..]))
         };
+        let begin = out.len();
         let (key_type, partition_key) = value_at(self.partition_key)?;
         begin_encoded_key(out, |out| ordered::delimit(key_type, partition_key, out));
         if self.sort_key != NO_SORT_KEY {
             // As it is in the item: numbers are ordered there too.
             out.extend_from_slice(value_at(self.sort_key)?.1);
         }
-        Some(())
+        (out.len() - begin <= ENCODED_KEY_BYTES_MAX).then_some(())
     }
 }
 

@@ -306,6 +306,15 @@ fn no_key_is_made_of_what_is_not_there() {
     for places in [[0, 0xFF], [1, 0], [2, 0xFF], [1, 2], [0xFF, 0xFF], [0xFE, 0xFE]] {
         assert_eq!(key_at(places, item.bytes()), None, "{places:?}");
     }
+    let long = self::item([
+        ("b", "x".repeat(PARTITION_KEY_BYTES_MAX).into()),
+        ("pk", "a".into()),
+        ("z", "x".repeat(100_000).into()),
+    ]);
+    assert_eq!(key_at([0, 1], long.bytes()), Some(()));
+    for places in [[2, 0xFF], [1, 2]] {
+        assert_eq!(key_at(places, long.bytes()), None, "longer than any key: {places:?}");
+    }
     let seed = 0x6B65;
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
