@@ -235,6 +235,11 @@ impl Journal {
         self.shared.state.borrow().has_room_for_removals()
     }
 
+    /// Bytes that copies may take on a full disk, which leaves the more to records that free space; `None`: it is not full.
+    pub fn copies_room_bytes(&self) -> Option<u64> {
+        self.shared.state.borrow().copies_room_bytes()
+    }
+
     /// Says that the record at `location` is dead: nothing will ask for it again, and what made it dead is durable.
     /// When all of a segment before the log is dead its file is used again.
     pub fn release(&self, location: Location) {

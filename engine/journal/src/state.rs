@@ -138,9 +138,8 @@ impl State {
         if self.phase != Phase::Running {
             return Err(AppendRefused::Closed);
         }
-        // Cleaning goes on beside the group, which may be deleted meanwhile.
-        if record.kind == RecordKind::Moved && !self.keys.knows(record.group.0) {
-            return Err(AppendRefused::NoKey);
+        if record.kind == RecordKind::Moved {
+            self.admit_copy(record)?;
         }
         if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
             self.complete_filling();
@@ -152,6 +151,16 @@ impl State {
         self.appended.0 += 1;
         self.liveness.add(location);
         Ok(location)
+    }
+
+    /// Copies are made beside all else: their group may be deleted meanwhile, and on a full disk what is left is not for them.
+    fn admit_copy(&self, copy: &Record<'_>) -> Result<(), AppendRefused> {
+        if !self.keys.knows(copy.group.0) {
+            return Err(AppendRefused::NoKey);
+        }
+        let is_room_left =
+            self.copies_room_bytes().is_none_or(|room| encoded_bytes_max(copy.payload.len()) as u64 <= room);
+        if is_room_left { Ok(()) } else { Err(AppendRefused::NoSpace) }
     }
 
     /// Takes what is to be written next. The caller hands it back to `handle_flushed` before it asks again.
@@ -335,8 +344,23 @@ impl State {
     /// Whether records that free space have room. Of the last segment a part is left for what the journal's owners need to go on: where the log of
     /// each begins, and which files there are.
     pub(crate) fn has_room_for_removals(&self) -> bool {
+        self.obstacle().is_none() || self.last_room_bytes() >= self.reserve_bytes()
+    }
+
+    /// Bytes that copies may take while there is no next segment; `None`: there is one.
+    pub(crate) fn copies_room_bytes(&self) -> Option<u64> {
+        self.obstacle().map(|_| self.last_room_bytes().saturating_sub(self.reserve_bytes() * 3 / 2))
+    }
+
+    fn reserve_bytes(&self) -> u64 {
+        self.segment_bytes / REMOVAL_RESERVE_SHARE
+    }
+
+    /// Bytes of the last segment behind what was appended.
+    fn last_room_bytes(&self) -> u64 {
+        let filling_bytes = self.filling.as_ref().map_or(0, Batch::flush_bytes) as u64;
         let room = self.liveness.last().map_or(0, |last| last.file.len_bytes().saturating_sub(u64::from(last.end)));
-        self.obstacle().is_none() || room >= self.segment_bytes / REMOVAL_RESERVE_SHARE
+        room.saturating_sub(filling_bytes)
     }
 
     pub(crate) fn appended(&self) -> Position {

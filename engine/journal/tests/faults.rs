@@ -2,7 +2,7 @@
 
 mod world;
 
-use journal::{AppendRefused, JournalError, Tail};
+use journal::{AppendRefused, JournalError, Record, RecordKind, Tail};
 use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions, NodeId};
 use runtime::{CoreId, FileError, Signal, StopReason};
 use std::cell::RefCell;
@@ -103,6 +103,42 @@ fn a_full_disk_refuses_writes_loses_nothing_and_recovers_by_itself() {
             machine.restart();
             let (_, found) = machine.run(open(&machine.runtime())).expect("up").expect("it opens");
             assert_eq!(found, written);
+        })
+        .expect("nothing goes down");
+}
+
+#[test]
+fn copies_leave_room_for_removals_on_a_full_disk() {
+    let capacity_bytes = 4096 + u64::from(SEGMENT_BYTES) * 3 + 20_000;
+    let machine = Machine::with(MachineOptions { capacity_bytes, ..MachineOptions::new(9) });
+    machine
+        .run(async {
+            let (journal, _) = open(&machine.runtime()).await.expect("it opens");
+            let signal = Signal::new();
+            journal.on_durable(signal.clone());
+            let mut index = 0;
+            while !journal.is_full() {
+                append(&journal, &signal, &Owned::new(1, index, 3000)).await;
+                flush(&journal, &signal).await;
+                machine.runtime().sleep(Duration::from_millis(20)).await;
+                index += 1;
+            }
+            let owned = Owned::new(1, index, 900);
+            let copy = Record { kind: RecordKind::Moved, ..owned.record() };
+            let mut copy_count = 0;
+            while journal.append(copy).is_ok() {
+                copy_count += 1;
+            }
+            assert!(copy_count > 0, "a part of what is left is for them");
+            assert_eq!(journal.append(copy), Err(AppendRefused::NoSpace));
+            assert!(journal.copies_room_bytes().is_some_and(|room| room < 2_000), "{:?}", journal.copies_room_bytes());
+            assert!(journal.has_room_for_removals());
+            flush(&journal, &signal).await;
+            let mut removal_count = 0;
+            while journal.has_room_for_removals() && journal.append(owned.record()).is_ok() {
+                removal_count += 1;
+            }
+            assert!(removal_count > 4, "{removal_count} removals");
         })
         .expect("nothing goes down");
 }
