@@ -165,10 +165,21 @@ async fn append(storage: &Storage, record: &ScannedRecord) -> Result<Location, S
     loop {
         match journal.append(record.as_kind(RecordKind::Moved)) {
             Ok(location) => return Ok(location),
-            Err(AppendRefused::Busy) => runtime.sleep(TURN_DELAY).await,
-            Err(refused) => return Err(StorageError::Append(refused)),
+            Err(refused) => wait_after(storage, refused).await?,
         }
     }
+}
+
+/// Waits for another try, if what stood in the way passes: a flush, or that the next segment is made.
+async fn wait_after(Storage { runtime, journal, .. }: &Storage, refused: AppendRefused) -> Result<(), StorageError> {
+    let is_next_coming = !journal.is_full() && !journal.is_failing();
+    match refused {
+        AppendRefused::Busy => {}
+        AppendRefused::NoSpace if is_next_coming => {}
+        refused => return Err(StorageError::Append(refused)),
+    }
+    runtime.sleep(TURN_DELAY).await;
+    Ok(())
 }
 
 #[cfg(test)]
