@@ -26,8 +26,6 @@ const ENTRY_BYTES: usize = size_of::<Gathered>() + 24;
 const STRETCH_BYTES_MAX: u32 = 256 << 10;
 /// ... and bytes between two of its records.
 const GAP_BYTES_MAX: u32 = 16 << 10;
-/// Bytes that may wait in the journal: copies give way to requests.
-const WAITING_BYTES_MAX: usize = 256 << 10;
 /// How long a copy waits for its turn.
 const TURN_DELAY: Duration = Duration::from_millis(1);
 
@@ -158,8 +156,8 @@ fn begin_read(
 
 /// Appends a copy, as soon as that holds up no request.
 async fn append(storage: &Storage, record: &ScannedRecord) -> Result<Location, StorageError> {
-    let Storage { runtime, journal, .. } = storage;
-    while journal.waiting_bytes() > WAITING_BYTES_MAX {
+    let Storage { runtime, journal, pace, .. } = storage;
+    while journal.waiting_bytes() > pace.waiting_bytes_max() {
         runtime.sleep(TURN_DELAY).await;
     }
     loop {

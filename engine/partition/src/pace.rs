@@ -22,6 +22,10 @@ const LOOK_KEY_COUNT: usize = 16;
 const STRETCH_COUNT_MIN: usize = 1;
 /// ... and at most.
 const STRETCH_COUNT_MAX: usize = 6;
+/// Bytes that may wait in the journal when a copy is appended to it, while nothing is behind: copies give way to requests ...
+const WAITING_BYTES_MIN: usize = 256 << 10;
+/// ... and at most: more than waits there ever, so that copies and requests take their turns.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Thousandths behind at which the most is done.
 const BEHIND_MAX: usize = 20;
 
@@ -51,6 +55,11 @@ impl Pace {
     /// Stretches of a segment that are read at one time.
     pub(crate) fn stretch_count(&self) -> usize {
         self.between(STRETCH_COUNT_MIN, STRETCH_COUNT_MAX)
+    }
+
+    /// Bytes that may wait in the journal when a copy is appended to it.
+    pub(crate) fn waiting_bytes_max(&self) -> usize {
+        self.between(WAITING_BYTES_MIN, WAITING_BYTES_MAX)
     }
 
     fn between(&self, least: usize, most: usize) -> usize {
