@@ -152,9 +152,23 @@ impl Partition {
         self.statistics
     }
 
-    /// About how many bytes of the journal its items need.
+    /// About how many bytes of the journal its items need: as DynamoDB counts them, or as long as records are that files name, whichever is more. Items
+    /// of many small values are stored longer than they are counted.
     pub fn live_bytes(&self) -> u64 {
-        self.statistics.size_bytes + self.statistics.item_count * RECORD_OVERHEAD_BYTES
+        let Statistics { item_count, size_bytes, .. } = self.statistics;
+        let by_size = size_bytes + item_count * RECORD_OVERHEAD_BYTES;
+        let runs = self.items.set().runs();
+        let counts = runs.iter().map(Run::item_counts);
+        let (entries, in_journal) = counts.fold((0, 0), |all, run| (all.0 + run.0, all.1 + run.1));
+        let record_count: u64 = runs.iter().map(|run| run.named_sum.count).sum();
+        let record_bytes: u64 = runs.iter().map(|run| run.named_sum.encoded_bytes()).sum();
+        if entries == 0 || record_count == 0 {
+            return by_size;
+        }
+        // In 128 bits: each factor is of many items.
+        let all_bytes = u128::from(item_count) * u128::from(in_journal) * u128::from(record_bytes);
+        let by_records = all_bytes / (u128::from(entries) * u128::from(record_count));
+        by_size.max(u64::try_from(by_records).unwrap_or(u64::MAX))
     }
 
     /// Bytes that its memtables hold.
@@ -356,10 +370,15 @@ impl Partition {
         files.map(|file| u64::from(file.record().units) * runtime::BLOCK_BYTES as u64).sum()
     }
 
-    /// How many items its files and memtables hold which are superseded or deleted, about.
+    /// How many entries of the items' files a merge of all would leave behind, at the least.
     pub fn superseded_count(&self) -> u64 {
-        let entries: u64 = self.items.set().runs().iter().map(Run::entry_count).sum();
-        (entries + self.items.set().version_count() as u64).saturating_sub(self.statistics.item_count)
+        let runs = self.items.set().runs();
+        let entries: u64 = runs.iter().map(Run::entry_count).sum();
+        match runs {
+            // Each key is in it once.
+            [run] => run.entry_count() - run.item_counts().0,
+            _ => entries.saturating_sub(self.statistics.item_count),
+        }
     }
 
     /// The item as of the last applied change.

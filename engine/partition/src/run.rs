@@ -38,6 +38,13 @@ fn sum_of(used: SegmentUse) -> RecordSum {
     RecordSum { count: u64::from(used.record_count), payload_bytes: used.payload_bytes }
 }
 
+fn total<'s>(sums: impl Iterator<Item = &'s RecordSum>) -> RecordSum {
+    sums.fold(RecordSum::default(), |all, sum| RecordSum {
+        count: all.count + sum.count,
+        payload_bytes: all.payload_bytes + sum.payload_bytes,
+    })
+}
+
 /// See the front page.
 #[derive(Clone)]
 pub(crate) struct Run {
@@ -46,6 +53,10 @@ pub(crate) struct Run {
     pub(crate) files: Vec<Rc<Table>>,
     /// Records that they name, by segment, without those in `emptied`.
     pub(crate) named: Rc<RecordSums>,
+    /// The sum of these.
+    pub(crate) named_sum: RecordSum,
+    /// How many records they named in those in `emptied`.
+    emptied_count: u64,
     /// Segments that they name and that were emptied since: a newer run has another place or another version of each of these keys.
     pub(crate) emptied: BTreeSet<SegmentId>,
     /// A merge reads it.
@@ -56,7 +67,9 @@ impl Run {
     /// A run of these files, of which there is one at least.
     pub(crate) fn new(id: RunId, files: RunFiles) -> Self {
         let RunFiles { tables, named } = files;
-        Self { id, files: tables, named: Rc::new(named), emptied: BTreeSet::new(), is_merging: false }
+        let named_sum = total(named.values());
+        let (named, emptied) = (Rc::new(named), BTreeSet::new());
+        Self { id, files: tables, named, named_sum, emptied_count: 0, emptied, is_merging: false }
     }
 
     /// The same of a run of which segments were emptied.
@@ -75,6 +88,8 @@ impl Run {
             }
             !is_victim
         });
+        let before = std::mem::replace(&mut self.named_sum, total(self.named.values()));
+        self.emptied_count += before.count - self.named_sum.count;
     }
 
     /// Records that it names in these segments.
@@ -110,6 +125,12 @@ impl Run {
             Bound::Unbounded => true,
         });
         self.files[begin..end.max(begin)].iter()
+    }
+
+    /// Entries that are no deletions, and how many of them have their items in the journal, or had them there before that was emptied.
+    pub(crate) fn item_counts(&self) -> (u64, u64) {
+        let deletion_count: u64 = self.files.iter().map(|file| file.record().tombstone_count).sum();
+        (self.entry_count() - deletion_count, self.named_sum.count + self.emptied_count)
     }
 
     /// Entries of all files.

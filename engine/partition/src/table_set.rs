@@ -265,11 +265,6 @@ impl TableSet {
         self.runs.iter().map(Run::memory_bytes).sum()
     }
 
-    /// Versions in the memtables.
-    pub(crate) fn version_count(&self) -> usize {
-        self.active.len() + self.frozen.iter().map(|table| table.len()).sum::<usize>()
-    }
-
     /// The runs, newest first.
     pub(crate) fn runs(&self) -> &[Run] {
         &self.runs

@@ -4,8 +4,8 @@
 mod world;
 
 use fastrand::Rng;
-use model::Item;
 use model::table::IndexProjection;
+use model::{Item, Value};
 use model::{KeyType, TableDefinition};
 use runtime::simulated::Machine;
 use std::cell::RefCell;
@@ -157,6 +157,40 @@ fn what_is_flushed_is_read_from_files_and_the_log_is_short() {
             assert!(owner.merge_count > 3 && owner.cleaning_count > 3, "{} merges", owner.merge_count);
         });
     }
+}
+
+#[test]
+fn items_of_many_small_values_need_as_much_of_the_journal_as_they_are_stored_in() {
+    live(&Machine::new(1), (&table(&[]), options()), async |owner| {
+        for at in 0..60 {
+            let numbers = (0..300).map(|place| number(place % 10)).collect();
+            owner.put(&item("a", at, &[("numbers", Value::L(numbers))])).await.unwrap();
+        }
+        owner.store().await;
+        let stored_bytes: u64 = owner.journal.usage().iter().map(|usage| usage.live_bytes).sum();
+        let (live_bytes, size_bytes) = (owner.partition.live_bytes(), owner.partition.statistics().size_bytes);
+        assert!(stored_bytes > size_bytes * 5 / 4, "{stored_bytes} stored, {size_bytes} counted");
+        assert!((stored_bytes * 9 / 10..=stored_bytes).contains(&live_bytes), "{live_bytes} of {stored_bytes}");
+    });
+}
+
+#[test]
+fn nothing_is_looked_for_in_files_that_hold_each_key_once() {
+    live(&Machine::new(1), (&table(&[]), options()), async |owner| {
+        let large = |at: u64, letter: &str| item("a", at, &[("filler", text(&letter.repeat(1_000)))]);
+        for at in 0..3 {
+            owner.put(&large(at, "x")).await.unwrap();
+        }
+        owner.flush().await;
+        for at in 0..3 {
+            owner.put(&large(at, "y")).await.unwrap();
+        }
+        assert_eq!(owner.partition.superseded_count(), 0, "what is superseded is in memory or the only run");
+        owner.flush().await;
+        assert_eq!(owner.partition.superseded_count(), 3);
+        owner.clean(&Rc::default()).await;
+        assert_eq!(owner.partition.superseded_count(), 0);
+    });
 }
 
 /// Bytes that the journal takes for superseded, over all segments.
