@@ -5,7 +5,7 @@
 //! the end of that is the next change. Deliberately not here: what the catalog holds and how it is decided (`control`).
 
 use crate::Engine;
-use crate::admission::admit_write;
+use crate::admission::{admit_removal, admit_write};
 use crate::coordinate::described;
 use crate::key_keeper::KeyKeeper;
 use crate::message::{KeyGrant, Message};
@@ -205,7 +205,10 @@ impl Engine {
     }
 
     fn decide_about_table(&mut self, request: &Request, statistics: &Statistics) -> Result<Decision, Error> {
-        admit_write(&self.journal, self.storing.is_disk_full())?;
+        match request {
+            Request::DeleteTable(_) => admit_removal(&self.journal)?,
+            _ => admit_write(&self.journal, self.storing.is_disk_full())?,
+        }
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
         let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine::EngineOptions;
-use model::operation::{Attributes, DeleteItem, GetItem, PutItem, Reply, Request};
+use model::operation::{Attributes, DeleteItem, DeleteTable, GetItem, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Item, Text, Value};
 use runtime::simulated::Machine;
 use sim::{Caller, Node, create_table, node_options, seeds};
 
 const TABLE: &str = "things";
+const OTHER_TABLE: &str = "others";
 const PUT_COUNT_MAX: usize = 4_000;
 
 fn options() -> EngineOptions {
@@ -53,6 +54,7 @@ fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
                 node.opened().await.unwrap();
                 let caller = node.caller();
                 caller.call(0, create_table(TABLE, "id")).await.unwrap();
+                caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap();
                 put(&caller, 0).await.unwrap();
                 let used_bytes: u64 = machine.disk().files().iter().map(|(_, len_bytes)| len_bytes).sum();
                 machine.disk().set_capacity_bytes(used_bytes + (64 << 10));
@@ -72,6 +74,10 @@ fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
                     assert!(!is_there(&caller, number).await, "seed {seed}");
                 }
                 assert!(put(&caller, 0).await.is_err(), "seed {seed}: there is still no space");
+                let delete_other = DeleteTable { table_name: Some(Text::from(OTHER_TABLE)) };
+                caller.call(0, Request::DeleteTable(delete_other)).await.unwrap();
+                let refused = caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap_err();
+                assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "seed {seed}: {refused}");
                 machine.disk().set_capacity_bytes(u64::MAX);
                 machine.runtime().sleep(Duration::from_secs(5)).await;
                 put(&caller, 0).await.unwrap();
