@@ -228,6 +228,13 @@ impl Engine {
     fn name_files(&mut self, id: PartitionId) {
         let partition = self.partitions.get_mut(&id).expect("it has just got them");
         partition.advance_files(&self.journal);
+        if let Some(checkpoint_bytes) = partition.take_oversized() {
+            tracing::error!(
+                partition = id.0,
+                checkpoint_bytes,
+                "a partition has too many files to name: it can flush no more"
+            );
+        }
         self.settle_soon(id);
     }
 

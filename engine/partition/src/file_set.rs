@@ -56,6 +56,8 @@ pub(crate) struct FileSet {
     obsolete: Vec<FileId>,
     /// Files that nothing names any more.
     removable: Vec<FileId>,
+    /// Bytes of a checkpoint that no record is long enough for: nothing new can be named.
+    oversized_bytes: Option<usize>,
 }
 
 /// A change whose checkpoint is appended.
@@ -133,11 +135,19 @@ impl Partition {
                 true
             }
             // It is tried again after the next flush of the journal.
-            Err(_) => {
+            Err(refused) => {
+                if let AppendRefused::TooLarge { payload_bytes } = refused {
+                    self.files.oversized_bytes = Some(payload_bytes);
+                }
                 self.files.queued.push_front(change);
                 false
             }
         }
+    }
+
+    /// Bytes of the checkpoint, once, if it is longer than any record may be: then its flushes and merges come to nothing.
+    pub fn take_oversized(&mut self) -> Option<usize> {
+        self.files.oversized_bytes.take()
     }
 
     /// Whether a change of the file set waits for the journal.
