@@ -68,6 +68,13 @@ impl Listeners {
         admin: SocketAddr,
         cores: usize,
     ) -> Result<Self, ListenError> {
+        let given = [("--http-address", http), ("--admin-address", admin), ("--wire-address", wire)];
+        for (place, (flag, address)) in given.iter().enumerate() {
+            if address.port() != 0 && given[..place].iter().any(|(_, other)| other == address) {
+                let cause = io::Error::new(io::ErrorKind::InvalidInput, "another of its addresses is the same");
+                return Err(ListenError { flag, address: *address, cause });
+            }
+        }
         // Held until all are known, so that no port is found free twice.
         let (http_probe, http) = probe_patiently("--http-address", http)?;
         let (admin_probe, admin) = probe_patiently("--admin-address", admin)?;
@@ -147,6 +154,13 @@ mod tests {
         });
         assert_eq!(Listeners::settle(taken, any(), any(), 1).unwrap().http, taken);
         holder.join().unwrap();
+    }
+
+    #[test]
+    fn an_address_that_is_given_twice_is_told_as_that() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let error = Listeners::settle(address, any(), address, 1).unwrap_err().to_string();
+        assert!(error.contains("--admin-address") && error.contains("the same"), "{error}");
     }
 
     #[test]
