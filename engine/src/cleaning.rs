@@ -62,6 +62,8 @@ pub(crate) struct Space {
     /// Of these, segments of the log.
     pub(crate) log_segment_count: u64,
     pub(crate) segment_bytes: u64,
+    /// Bytes that copies may take on a full disk; `None`: it is not full.
+    pub(crate) copies_room_bytes: Option<u64>,
 }
 
 /// A segment that can be emptied.
@@ -80,6 +82,15 @@ struct Candidate {
 struct Choice {
     victims: BTreeSet<SegmentId>,
     forecast: Forecast,
+}
+
+impl Choice {
+    fn add(&mut self, candidate: &Candidate) {
+        self.victims.insert(candidate.segment);
+        self.forecast.reclaimed_bytes += candidate.used_bytes - candidate.left_bytes;
+        self.forecast.moved_bytes += candidate.left_bytes;
+        self.forecast.read_bytes = self.forecast.read_bytes.max(candidate.pass_bytes);
+    }
 }
 
 impl Forecast {
@@ -112,18 +123,20 @@ impl Space {
     }
 }
 
-/// The next round, if one is worth it.
+/// The next round, if one is worth it. Segments that are `spoiled` hold something live that cannot be read, so they cannot be emptied.
 pub(crate) fn plan<'p>(
     space: Space,
-    usage: &[SegmentUsage],
+    (usage, spoiled): (&[SegmentUsage], &BTreeSet<SegmentId>),
     partitions: impl Iterator<Item = &'p Partition> + Clone,
 ) -> Option<Round> {
-    let candidates = candidates(usage, &pass_bytes(partitions.clone()));
+    let mut candidates = candidates(usage, &pass_bytes(partitions.clone()));
+    candidates.retain(|candidate| !spoiled.contains(&candidate.segment));
     let goal_bytes = space.goal_bytes();
-    let Choice { victims, forecast } = choose(candidates, goal_bytes);
+    let Choice { victims, forecast } = choose(candidates, goal_bytes, space.copies_room_bytes);
     let is_worth_it = forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;
     let is_superseded = |partition: &&Partition| {
-        partition.superseded_count() * 100 >= partition.statistics().item_count * SUPERSEDED_PERCENT
+        let superseded_count = partition.superseded_count();
+        superseded_count > 0 && superseded_count * 100 >= partition.statistics().item_count * SUPERSEDED_PERCENT
     };
     let cleaning = if is_worth_it { Cleaning::Empty(Rc::new(victims)) } else { Cleaning::Thorough };
     let mut partitions: Vec<_> = partitions.filter(|partition| partition.has_files()).collect();
@@ -165,26 +178,25 @@ fn candidates(usage: &[SegmentUsage], pass_bytes: &HashMap<SegmentId, u64>) -> V
 }
 
 /// Of the choices that read no more than some amount of files, the one that costs least for what it brings. A choice is the candidates with the least to move
-/// that bring `goal_bytes` together, or more where that many have to be read.
-fn choose(candidates: Vec<Candidate>, goal_bytes: u64) -> Choice {
+/// that bring `goal_bytes` together, or more where that many have to be read; but no more than there is room for copies of.
+fn choose(candidates: Vec<Candidate>, goal_bytes: u64, copies_room_bytes: Option<u64>) -> Choice {
     let magnitude = |candidate: &Candidate| candidate.pass_bytes.max(1).ilog2();
     let reaches: BTreeSet<u32> = candidates.iter().map(magnitude).collect();
     let choices = reaches.into_iter().map(|reach| {
         let within = || candidates.iter().filter(|candidate| magnitude(candidate) <= reach);
         // A long pass has to be worth it.
         let longest_bytes = within().map(|candidate| candidate.pass_bytes).max().unwrap_or(0);
-        let goal_bytes = goal_bytes.max(longest_bytes / READ_SHARE);
-        let Choice { mut victims, mut forecast } = Choice::default();
+        let reach_goal_bytes = goal_bytes.max(longest_bytes / READ_SHARE);
+        let mut choice = Choice::default();
         for candidate in within() {
-            if forecast.reclaimed_bytes >= goal_bytes {
+            let moved_bytes = choice.forecast.moved_bytes + candidate.left_bytes;
+            let has_room = copies_room_bytes.is_none_or(|room| moved_bytes <= room);
+            if choice.forecast.reclaimed_bytes >= reach_goal_bytes || !has_room {
                 break;
             }
-            victims.insert(candidate.segment);
-            forecast.reclaimed_bytes += candidate.used_bytes - candidate.left_bytes;
-            forecast.moved_bytes += candidate.left_bytes;
-            forecast.read_bytes = candidate.pass_bytes.max(forecast.read_bytes);
+            choice.add(candidate);
         }
-        Choice { victims, forecast }
+        choice
     });
     let enough = choices.filter(|choice| choice.forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN);
     enough.min_by_key(|choice| choice.forecast.cost()).unwrap_or_default()
@@ -201,7 +213,7 @@ mod tests {
     /// The choice among segments for whose emptying files of so many bytes are read.
     fn chosen(all: &[SegmentUsage], passes: &[(u32, u64)], goal_bytes: u64) -> (Vec<u32>, u64) {
         let passes = passes.iter().map(|(segment, bytes)| (SegmentId(*segment), *bytes)).collect();
-        let choice = choose(candidates(all, &passes), goal_bytes);
+        let choice = choose(candidates(all, &passes), goal_bytes, None);
         (choice.victims.iter().map(|segment| segment.0).collect(), choice.forecast.reclaimed_bytes)
     }
 
@@ -221,6 +233,15 @@ mod tests {
         assert_eq!(all_of(1_790 * ROUND_PART_MIN + 4), (vec![], 0), "too little for such a goal");
         let but_the_best = [(1, 1), (2, 1), (3, 1)];
         assert_eq!(chosen(&all, &but_the_best, 1), (vec![2], 500), "not one that no file names");
+    }
+
+    #[test]
+    fn on_a_full_disk_no_more_is_moved_than_there_is_room_for() {
+        let all = [usage(1, (300, 0), false), usage(2, (400, 0), false), usage(3, (500, 0), false)];
+        let passes = (1..=3).map(|segment| (SegmentId(segment), 1)).collect();
+        let all = candidates(&all, &passes);
+        let chosen = |room| choose(all.clone(), 1_500, Some(room)).victims.len();
+        assert_eq!([0, 299, 300, 699, 700, 9_000].map(chosen), [0, 0, 1, 1, 2, 3]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! look (now and then)   memtables too large, or the log too long: flush a partition         at most two at a time
-//!                       too many runs: merge them                                         at most one small and one large at a time
+//!                       too many runs: merge them                                         at most two at a time, with the next
 //!                       too much dead space: a round of cleaning (`cleaning.rs`)
 //!                       all that is needed lies further on: the log begins there
 //! turn                  what background tasks have done is named in a checkpoint
@@ -13,10 +13,12 @@
 
 use crate::Engine;
 use crate::cleaning::{self, Round, Space};
+use journal::SegmentId;
 use model::table::PartitionId;
 use partition::{Cleaning, CleaningWork, Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -59,9 +61,12 @@ pub(crate) struct Storing {
     turn_count: u32,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
-    /// Merges that failed since the last that did not, and until when none is begun after that.
-    failed_merge_count: u32,
-    merges_rest_until: Option<Instant>,
+    /// Of merges that keep reads short ...
+    merges: Backoff,
+    /// ... and of those of rounds.
+    cleanings: Backoff,
+    /// Segments that hold something live which cannot be read: no round can empty them.
+    spoiled: BTreeSet<SegmentId>,
     /// The last flush failed for want of space.
     is_disk_full: bool,
 }
@@ -78,8 +83,9 @@ impl Storing {
             plans_rest_until: None,
             turn_count: 0,
             is_resting: false,
-            failed_merge_count: 0,
-            merges_rest_until: None,
+            merges: Backoff::default(),
+            cleanings: Backoff::default(),
+            spoiled: BTreeSet::new(),
             is_disk_full: false,
         }
     }
@@ -103,17 +109,24 @@ impl Storing {
         }
     }
 
-    /// A merge has failed. The next one may fail as this one did, at what the disk holds: it is tried again less and less often.
-    fn note_merge_failed(&mut self, now: Instant) {
+    /// A merge has failed. A round ends with it; the next one leaves alone what could not be read.
+    fn note_merge_failed(&mut self, merge: &MergeId, error: &StorageError, now: Instant) {
+        if !merge.is_cleaning() {
+            return self.merges.note_failed(now);
+        }
         self.cleaning = None;
-        let delay = RETRY_DELAY * (1 << self.failed_merge_count.min(RETRY_DOUBLING_COUNT_MAX));
-        self.failed_merge_count += 1;
-        self.merges_rest_until = Some(now + delay);
+        self.cleanings.note_failed(now);
+        if let Some(record) = error.bad_record() {
+            self.spoiled.insert(record.segment);
+        }
     }
 
-    fn note_merged(&mut self, is_cleaning: bool) {
-        self.failed_merge_count = 0;
-        if let Some(round) = self.cleaning.as_mut().filter(|_| is_cleaning) {
+    fn note_merged(&mut self, merge: &MergeId) {
+        if !merge.is_cleaning() {
+            return self.merges.note_done();
+        }
+        self.cleanings.note_done();
+        if let Some(round) = &mut self.cleaning {
             round.is_merging = false;
         }
     }
@@ -152,9 +165,7 @@ impl Engine {
         self.budget.observe(&self.partitions, &mut self.context.reads);
         if !self.storing.is_resting {
             self.begin_flushes();
-            if self.storing.merges_rest_until.is_none_or(|until| self.runtime.now() >= until) {
-                self.begin_merges();
-            }
+            self.begin_merges();
         }
         self.shorten_log();
     }
@@ -197,20 +208,20 @@ impl Engine {
         match (result, partition) {
             (Ok(merged), Some(partition)) => {
                 self.metrics.merge_count += 1;
-                self.storing.note_merged(merged.is_cleaning());
+                self.storing.note_merged(&merge);
                 partition.finish_merge(merged);
                 self.name_files(id);
             }
             (Ok(merged), None) => {
-                self.storing.note_merged(merged.is_cleaning());
+                self.storing.note_merged(&merge);
                 self.discard(|storage| async move { merged.discard(&storage).await });
             }
             // Whatever it was: of a table that is gone.
-            (Err(_), None) => self.storing.cleaning = None,
+            (Err(_), None) => self.storing.note_merged(&merge),
             (Err(error), Some(partition)) => {
                 partition.abandon_merge(&merge);
                 self.tell_not_stored(&error, "files could not be merged; they stay as they are");
-                self.storing.note_merge_failed(self.runtime.now());
+                self.storing.note_merge_failed(&merge, &error, self.runtime.now());
                 self.storing.rest(&self.runtime);
             }
         }
@@ -320,7 +331,8 @@ impl Engine {
         let space = self.weigh_space();
         // The backlog decides how much the merges do beside requests.
         self.storing.storage.pace.set_behind(space.behind());
-        if self.storing.cleaning.is_none() && space.is_too_much() {
+        let may_clean = self.storing.cleanings.is_over(self.runtime.now());
+        if may_clean && self.storing.cleaning.is_none() && space.is_too_much() {
             self.plan_cleaning(space);
         }
         while self.storing.merging_count < MERGE_COUNT_MAX {
@@ -335,7 +347,9 @@ impl Engine {
         if self.storing.plans_rest_until.is_some_and(|until| now < until) {
             return;
         }
-        self.storing.cleaning = cleaning::plan(space, &self.journal.usage(), self.partitions.values());
+        let usage = self.journal.usage();
+        self.storing.spoiled.retain(|spoiled| usage.iter().any(|usage| usage.segment == *spoiled));
+        self.storing.cleaning = cleaning::plan(space, (&usage, &self.storing.spoiled), self.partitions.values());
         let Space { used_bytes, live_bytes, .. } = space;
         match &self.storing.cleaning {
             Some(Round { cleaning: Cleaning::Empty(victims), forecast, .. }) => {
@@ -354,27 +368,37 @@ impl Engine {
 
     /// Merges that keep reads short go first.
     fn next_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
+        self.next_due_merge().or_else(|| self.next_cleaning_merge())
+    }
+
+    fn next_due_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
+        if !self.storing.merges.is_over(self.runtime.now()) {
+            return None;
+        }
         // By id: the order of a map is not the same in each run.
         let mut ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
         ids.sort_unstable();
-        let due = ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work()?)));
-        if due.is_some() {
-            return due;
-        }
+        ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work()?)))
+    }
+
+    /// Of the round. A partition that is at another merge has its turn when the others have had theirs.
+    fn next_cleaning_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
         let round = self.storing.cleaning.as_mut().filter(|round| !round.is_merging)?;
-        while let Some(id) = round.partitions.front().copied() {
+        for _ in 0..round.partitions.len() {
+            let id = round.partitions.pop_front().expect("counted a moment ago");
             let partition = self.partitions.get_mut(&id);
             match partition.map_or(CleaningWork::Nothing, |partition| partition.take_cleaning_work(&round.cleaning)) {
-                CleaningWork::Later => return None,
-                CleaningWork::Nothing => drop(round.partitions.pop_front()),
+                CleaningWork::Nothing => {}
+                CleaningWork::Later => round.partitions.push_back(id),
                 CleaningWork::Merge(work) => {
-                    round.partitions.pop_front();
                     round.is_merging = true;
                     return Some((id, work));
                 }
             }
         }
-        self.storing.cleaning = None;
+        if round.partitions.is_empty() {
+            self.storing.cleaning = None;
+        }
         None
     }
 
@@ -393,7 +417,30 @@ impl Engine {
             used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
             log_segment_count: self.journal.log_segment_count() as u64,
             segment_bytes: self.journal.segment_bytes(),
+            copies_room_bytes: self.journal.copies_room_bytes(),
         }
+    }
+}
+
+/// What fails again and again is tried less and less often: after a second, two, four.
+#[derive(Default)]
+struct Backoff {
+    failed_count: u32,
+    until: Option<Instant>,
+}
+
+impl Backoff {
+    fn note_failed(&mut self, now: Instant) {
+        self.until = Some(now + RETRY_DELAY * (1 << self.failed_count.min(RETRY_DOUBLING_COUNT_MAX)));
+        self.failed_count += 1;
+    }
+
+    fn note_done(&mut self) {
+        self.failed_count = 0;
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now >= until)
     }
 }
 

@@ -67,6 +67,14 @@ pub enum CleaningWork {
 pub struct MergeId {
     pub(crate) set: SetId,
     pub(crate) runs: Vec<RunId>,
+    is_cleaning: bool,
+}
+
+impl MergeId {
+    /// Whether it was begun to find dead space.
+    pub fn is_cleaning(&self) -> bool {
+        self.is_cleaning
+    }
 }
 
 /// A merge that is done, and not in a checkpoint yet.
@@ -79,13 +87,13 @@ pub struct Merged {
     pub(crate) dead: RecordSums,
     /// Of what was moved.
     pub(crate) copies: RecordSums,
-    is_cleaning: bool,
 }
 
 impl MergeWork {
     /// Which merge it is.
     pub fn id(&self) -> MergeId {
-        MergeId { set: self.set, runs: self.runs.iter().map(|run| run.id).collect() }
+        let runs = self.runs.iter().map(|run| run.id).collect();
+        MergeId { set: self.set, runs, is_cleaning: self.is_cleaning }
     }
 
     /// Merges. When this returns the output is durable, and nothing names it yet.
@@ -111,7 +119,7 @@ impl MergeWork {
         match merged {
             Ok((output, dead)) => {
                 let runs = self.runs.iter().map(|run| run.id).collect();
-                Ok(Merged { set: self.set, runs, aim: self.aim, output, dead, copies, is_cleaning: self.is_cleaning })
+                Ok(Merged { set: self.set, runs, aim: self.aim, output, dead, copies })
             }
             Err(error) => {
                 writer.discard().await;
@@ -123,11 +131,6 @@ impl MergeWork {
 }
 
 impl Merged {
-    /// Whether it was begun to find dead space.
-    pub fn is_cleaning(&self) -> bool {
-        self.is_cleaning
-    }
-
     /// It is of no use: its files and its copies go.
     pub async fn discard(self, storage: &Storage) {
         self.copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));

@@ -5,7 +5,7 @@
 
 use crate::pace::Pace;
 use crate::run::RunFiles;
-use journal::{GroupId, Journal, ReadError};
+use journal::{GroupId, Journal, Location, ReadError};
 use runtime::{FileError, Leftovers, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
 use std::fmt;
@@ -63,6 +63,14 @@ impl StorageError {
     /// Whether there is no room on the disk.
     pub fn is_no_space(&self) -> bool {
         matches!(self.file_error(), Some(FileError::NoSpace { .. }))
+    }
+
+    /// The record that is not as it was written, if that is the reason.
+    pub fn bad_record(&self) -> Option<Location> {
+        match self {
+            Self::Record(ReadError::Rot { location, .. } | ReadError::Sealed { location, .. }) => Some(*location),
+            _ => None,
+        }
     }
 
     /// What the disk said, if it was the disk.

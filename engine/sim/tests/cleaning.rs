@@ -1,6 +1,15 @@
 //! Nodes that write far more than they hold: space stays bounded, and no cut in the middle of cleaning loses or revives anything.
 
-use sim::{Experiment, Workload, seeds};
+#![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
+
+use engine::EngineOptions;
+use model::operation::{Attributes, PutItem, Request};
+use model::{Text, Value};
+use runtime::simulated::Machine;
+use runtime::{BLOCK_BYTES, Buffer, Runtime};
+use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const SEGMENT_BYTES: u64 = 64 << 10;
 /// So little that memtables are flushed all the time.
@@ -21,8 +30,8 @@ fn overwriting(seed: u64, step_count: usize) -> Workload {
     }
 }
 
-fn segment_count(experiment: &Experiment) -> usize {
-    let files = experiment.machine().disk().files();
+fn segment_count(machine: &Machine) -> usize {
+    let files = machine.disk().files();
     files.iter().filter(|(path, _)| path.to_string_lossy().contains("segment-")).count()
 }
 
@@ -32,7 +41,7 @@ fn space_stays_bounded_over_many_lives() {
         let mut experiment = Experiment::new(overwriting(seed, 250));
         for life in 0..6 {
             assert_eq!(experiment.run_life(), Ok(()), "seed {seed}");
-            let count = segment_count(&experiment);
+            let count = segment_count(experiment.machine());
             assert!(count <= SEGMENT_COUNT_MAX, "seed {seed}, life {life}: {count} segments");
             experiment.machine().cut_power();
             experiment.restart();
@@ -76,4 +85,61 @@ fn the_same_seed_gives_the_same_trace() {
     for seed in seeds(0..2) {
         assert_eq!(run_cut(seed, 200), run_cut(seed, 200), "seed {seed}");
     }
+}
+
+async fn put(caller: &Caller, number: usize) {
+    let item = item_of(&[("id", Value::S(format!("thing-{number}"))), ("text", Value::S("x".repeat(2_000)))]);
+    let put = PutItem { table_name: Some(Text::from("things")), item: Attributes::Valid(item), ..PutItem::default() };
+    caller.call(0, Request::PutItem(put)).await.unwrap();
+}
+
+/// The segment in use that comes first in the log or before it.
+fn first_segment(machine: &Machine) -> PathBuf {
+    let paths = machine.disk().files().into_iter().map(|(path, _)| path);
+    let segments = paths.filter(|path| path.to_string_lossy().contains("segment-")).filter_map(|path| {
+        // One that is being made is empty.
+        let id = machine.disk().read_live(&path).get(32..36).map(|id| u32::from_le_bytes(id.try_into().unwrap()))?;
+        (id > 0).then_some((id, path))
+    });
+    segments.min().unwrap().1
+}
+
+async fn spoil(runtime: &Runtime, path: &Path) {
+    let file = runtime.open_file(path).await.unwrap();
+    for offset in (BLOCK_BYTES as u64..SEGMENT_BYTES).step_by(BLOCK_BYTES) {
+        let mut block = Buffer::zeroed(BLOCK_BYTES);
+        block.as_mut_slice().fill(0x5A);
+        file.write_at(offset, block).await.1.unwrap();
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_does_not_keep_others_from_being_emptied() {
+    /// Never written again: the first segment cannot die by itself.
+    const COLD_COUNT: usize = 2;
+    /// Written again in no order, so that segments hold a little that is live for long.
+    const HOT_COUNT: usize = 400;
+    let machine = Machine::new(4);
+    let options =
+        EngineOptions { segment_bytes: SEGMENT_BYTES, memory_bytes_max: MEMORY_BYTES, ..node_options(&["/disk/data"]) };
+    let node = Node::start(&machine, &options);
+    let work = async {
+        node.opened().await.unwrap();
+        let caller = node.caller();
+        caller.call(0, create_table("things", "id")).await.unwrap();
+        for number in 0..COLD_COUNT + HOT_COUNT {
+            put(&caller, number).await;
+            if number == HOT_COUNT / 4 {
+                spoil(&machine.runtime(), &first_segment(&machine)).await;
+            }
+        }
+        let mut random = fastrand::Rng::with_seed(4);
+        for _ in 0..6_000 {
+            put(&caller, random.usize(COLD_COUNT..COLD_COUNT + HOT_COUNT)).await;
+        }
+        machine.runtime().sleep(Duration::from_secs(60)).await;
+    };
+    machine.run(work).expect("nothing goes down");
+    let count = segment_count(&machine);
+    assert!(count <= SEGMENT_COUNT_MAX, "{count} segments");
 }
