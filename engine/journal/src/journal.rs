@@ -11,9 +11,8 @@ use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
 use crate::position::{GroupId, Location, Position, SegmentId};
-use crate::record::{self, Record, SealedRecord, encoded_bytes_max};
+use crate::record::{self, OwnedRecord, Record, SealedRecord, encoded_bytes_max};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
-use crate::scan::{Scan, ScannedRecord};
 use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
@@ -264,12 +263,6 @@ impl Journal {
         self.change(|state| state.release(segment, sum));
     }
 
-    /// Says that all records of a segment before the log are dead, whether they were released or not; later releases of them change
-    /// nothing. For who has looked at each of them and appended again what was live.
-    pub fn release_segment(&self, segment: SegmentId) {
-        self.change(|state| state.release_segment(segment));
-    }
-
     /// Lets the log begin with this segment: what is before it is not visited at the next start. Durable with the next flush. What is needed
     /// from those segments (FORMAT.md, "Writing") is durable behind them when this is called. It never goes back.
     pub fn set_replay_start(&self, segment: SegmentId) {
@@ -301,14 +294,6 @@ impl Journal {
         self.shared.directories.segment_bytes()
     }
 
-    /// Reads a segment of the log from its beginning; `None` if it is not in the log, or still being written.
-    pub fn scan(&self, segment: SegmentId) -> Option<Scan> {
-        let state = self.shared.state.borrow();
-        let is_complete = state.liveness.last().is_some_and(|last| segment < last.id);
-        let found = state.liveness.find(segment).filter(|_| is_complete && segment >= state.liveness.replay_start())?;
-        (found.durable_end == found.end).then(|| Scan::new(Rc::clone(&self.shared), state.journal_id, found))
-    }
-
     /// Begins to verify a segment that is no longer written, in which some live record ends at `live_end` (0: none is known); `None` if it is
     /// still written, or not there any more.
     pub fn verify(&self, segment: SegmentId, live_end: u32) -> Option<Verification> {
@@ -329,7 +314,7 @@ impl Journal {
     }
 
     /// Reads a durable record from the disk, checks it and opens it.
-    pub async fn read_record(&self, location: Location) -> Result<ScannedRecord, ReadError> {
+    pub async fn read_record(&self, location: Location) -> Result<OwnedRecord, ReadError> {
         self.learn_opening(location.segment).await?;
         let span = self.begin_read(location)?.expect("who wrote the segment was just learned");
         let buffer = span.file.read_at(span.offset, span.len_bytes).await.map_err(ReadError::File)?;
@@ -338,7 +323,7 @@ impl Journal {
 
     /// Reads durable records of one segment, of which there is one at least, in the order of their offsets: with a single read of all that lies between the
     /// first and the last.
-    pub async fn read_records(&self, locations: &[Location]) -> Result<Vec<ScannedRecord>, ReadError> {
+    pub async fn read_records(&self, locations: &[Location]) -> Result<Vec<OwnedRecord>, ReadError> {
         let [first, last] = [locations[0], locations[locations.len() - 1]];
         self.learn_opening(first.segment).await?;
         let [begin, end] = [first, last].map(|location| self.begin_read(location));
@@ -371,7 +356,7 @@ impl Journal {
     }
 
     /// The second half: checks the bytes that were read and opens the record.
-    pub fn finish_read(&self, location: Location, bytes: &[u8]) -> Result<ScannedRecord, ReadError> {
+    pub fn finish_read(&self, location: Location, bytes: &[u8]) -> Result<OwnedRecord, ReadError> {
         let state = &mut *self.shared.state.borrow_mut();
         // Its file may have been used again meanwhile: then what was read is nobody's.
         let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
@@ -388,7 +373,7 @@ impl Journal {
         let opened = key.and_then(|key| sealed.open(key, location.offset, &mut payload).map_err(Unopened::from));
         match opened {
             Ok(Record { kind, group, term, index, .. }) => {
-                Ok(ScannedRecord { kind, group, term, index, payload: payload.freeze(), location })
+                Ok(OwnedRecord { kind, group, term, index, payload: payload.freeze(), location })
             }
             Err(reason) => Err(ReadError::Sealed { path: path(), location, reason }),
         }

@@ -28,7 +28,6 @@ mod openings;
 mod position;
 mod record;
 mod recovery;
-mod scan;
 mod state;
 mod survey;
 #[cfg(test)]
@@ -41,9 +40,8 @@ pub use error::{AppendRefused, JournalError, ReadError, Unopened};
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
-pub use record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
+pub use record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
 pub use recovery::{RecoveryReport, Tail};
-pub use scan::{Scan, ScannedRecord};
 pub use survey::{Found, Survey, SurveyedSegment};
 pub use verify::{Finding, Verification, Verified};
 pub use walk::{Damage, DamageKind};

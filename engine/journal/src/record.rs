@@ -5,17 +5,21 @@
 //! the batch, and opened on its way out; checking what lies on the disk takes no key.
 
 use crate::block::{ChecksumKey, put, u64_at};
-use crate::position::{GroupId, LogIndex, Term};
+use crate::position::{GroupId, Location, LogIndex, Term};
 use crate::varint;
+use bytes::Bytes;
 use security::{NotAuthentic, RecordKey, Sealing, TAG_BYTES};
 
 /// Bytes of the checksum, which is over all that follows it.
 const CHECKSUM_BYTES: usize = 8;
 const KIND_OFFSET: usize = CHECKSUM_BYTES;
 const NUMBERS_OFFSET: usize = KIND_OFFSET + 1;
+const PAYLOAD_BYTES_BITS: u32 = usize::BITS - RECORD_PAYLOAD_BYTES_MAX.leading_zeros();
 /// The longest header: a length, a version, and three numbers of 64 bits.
-const HEADER_BYTES_MAX: usize =
-    NUMBERS_OFFSET + varint::bytes_max(u32::BITS) + varint::bytes_max(u16::BITS) + 3 * varint::bytes_max(u64::BITS);
+const HEADER_BYTES_MAX: usize = NUMBERS_OFFSET
+    + varint::bytes_max(PAYLOAD_BYTES_BITS)
+    + varint::bytes_max(u16::BITS)
+    + 3 * varint::bytes_max(u64::BITS);
 /// What a record takes beside its payload where its numbers are ordinary: a length and a group of two bytes, a version and a term of one, an
 /// index of four. Sums of records go by it; no record is more than 26 bytes away from it.
 pub(crate) const ORDINARY_OVERHEAD_BYTES: usize = NUMBERS_OFFSET + 2 + 1 + 2 + 1 + 4 + TAG_BYTES;
@@ -35,8 +39,8 @@ pub enum RecordKind {
     CommittedEntry = 3,
     /// All that the group's entries up to this index have made, in an encoding of the owner's. The newest one counts.
     Checkpoint = 4,
-    /// A copy of an entry, applied before, that cleaning took out of its segment. It makes what the entry made unless its key has
-    /// a newer change.
+    /// A copy of an entry, applied before, that cleaning took out of its segment. Recovery does not apply it: it is live if what a checkpoint
+    /// names names it.
     Moved = 5,
 }
 
@@ -53,6 +57,30 @@ pub struct Record<'a> {
     pub index: LogIndex,
     /// At most [`RECORD_PAYLOAD_BYTES_MAX`].
     pub payload: &'a [u8],
+}
+
+/// A record that was read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// What it holds.
+    pub kind: RecordKind,
+    /// Its group.
+    pub group: GroupId,
+    /// As of [`Record`].
+    pub term: Term,
+    /// As of [`Record`].
+    pub index: LogIndex,
+    /// Opened.
+    pub payload: Bytes,
+    /// Where it lies.
+    pub location: Location,
+}
+
+impl OwnedRecord {
+    /// The record, to be appended again as one of another kind.
+    pub fn as_kind(&self, kind: RecordKind) -> Record<'_> {
+        Record { kind, group: self.group, term: self.term, index: self.index, payload: &self.payload }
+    }
 }
 
 /// Why bytes are not the record they should be.

@@ -537,8 +537,6 @@ pub(crate) fn file_bytes(file: &File) -> u32 {
 /// Reads a segment in windows.
 pub(crate) struct Reader {
     file: File,
-    /// Bytes read at a time.
-    window_bytes: usize,
     /// Where in the file the window begins, in bytes.
     base: u32,
     window: Option<Buffer>,
@@ -546,11 +544,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(file: &File) -> Reader {
-        Reader::with_window(file, WINDOW_BYTES)
-    }
-
-    pub(crate) fn with_window(file: &File, window_bytes: usize) -> Reader {
-        Reader { file: file.clone(), window_bytes, base: 0, window: None }
+        Reader { file: file.clone(), base: 0, window: None }
     }
 
     /// The bytes from `offset` on: at least `least` of them (or all up to the end of the file).
@@ -563,7 +557,7 @@ impl Reader {
             .is_some_and(|window| offset >= self.base && (offset - self.base) as usize + least <= window.len());
         if !is_there {
             self.window = None;
-            let length = self.window_bytes.max(least).min(left);
+            let length = WINDOW_BYTES.max(least).min(left);
             self.window = Some(self.file.read_at(u64::from(offset), length).await?);
             self.base = offset;
         }

@@ -239,17 +239,6 @@ impl State {
         self.collect_dead(segment);
     }
 
-    /// Says that all records of a segment of the store are dead, released or not.
-    pub(crate) fn release_segment(&mut self, id: SegmentId) {
-        assert!(id < self.liveness.replay_start(), "segment {id} is part of the log");
-        assert!(self.is_store_settled, "released before the store is settled: segment {id}");
-        if let Some(segment) = self.liveness.find_mut(id) {
-            assert!(segment.durable_end == segment.end, "segment {id} is being written");
-            segment.live_bytes = 0;
-            self.collect_dead(id);
-        }
-    }
-
     /// Lets the log begin with this segment.
     pub(crate) fn set_replay_start(&mut self, start: SegmentId) {
         assert!(self.is_store_settled, "the log is to begin with {start} before the store is settled");

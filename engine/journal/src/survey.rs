@@ -15,11 +15,10 @@ use crate::error::{JournalError, ReadError, Unopened};
 use crate::journal::{JournalOptions, check_record};
 use crate::openings::read_opening;
 use crate::position::{GroupId, Location, SegmentId};
-use crate::record::{Record, RecordKind, encoded_bytes_max};
+use crate::record::{OwnedRecord, Record, RecordKind, encoded_bytes_max};
 use crate::recovery::{
     DoubtfulFile, LogFile, Purpose, Reader, Tail, doubtful_rot, file_bytes, find_proof, sort_files, tail_of, walk_of,
 };
-use crate::scan::ScannedRecord;
 use crate::walk::{Damage, DamageKind, Flush, Walk};
 use bytes::{Bytes, BytesMut};
 use runtime::{File, FileError, Runtime};
@@ -232,7 +231,7 @@ impl Survey {
     ///
     /// # Errors
     /// If there is none at the location.
-    pub async fn read_record(&self, location: Location) -> Result<ScannedRecord, ReadError> {
+    pub async fn read_record(&self, location: Location) -> Result<OwnedRecord, ReadError> {
         let surveyed = self.segments.get(&location.segment).ok_or(ReadError::Released(location))?;
         let file = &surveyed.log_file.file;
         let rot = |kind| ReadError::Rot {
@@ -265,7 +264,7 @@ impl Survey {
         let opened = sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
         let Record { kind, group, term, index, .. } = opened;
         let payload: Bytes = payload.freeze();
-        Ok(ScannedRecord { kind, group, term, index, payload, location })
+        Ok(OwnedRecord { kind, group, term, index, payload, location })
     }
 
     /// Who wrote a segment's records; of a segment whose first flush does not tell, nobody.

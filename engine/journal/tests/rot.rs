@@ -3,7 +3,7 @@
 
 mod world;
 
-use journal::{DamageKind, Journal, JournalError, JournalOptions, Location, ReadError, ScannedRecord, SegmentId, Tail};
+use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, Tail};
 use runtime::Signal;
 use runtime::simulated::{Fault, FileOperation, Machine, NodeId};
 use std::cell::RefCell;
@@ -229,54 +229,6 @@ fn reading_a_damaged_record_says_so() {
             }
         })
         .expect("nothing goes down");
-}
-
-#[test]
-fn scanning_a_segment_finds_each_flip_and_every_record() {
-    let machine = Machine::new(10);
-    machine
-        .run(async {
-            let (journal, _) = open(&machine.runtime()).await.expect("it opens");
-            let signal = Signal::new();
-            journal.on_durable(signal.clone());
-            let mut written = Vec::new();
-            for index in 0..40 {
-                let owned = Owned::new(1, index, (index * 131) % 4000);
-                let location = append(&journal, &signal, &owned).await;
-                flush(&journal, &signal).await;
-                written.push((owned, location));
-            }
-            let (first, usage) = (journal.replay_start(), journal.usage());
-            assert!(journal.scan(usage[usage.len() - 1].segment).is_none(), "it is being written");
-            written.retain(|(_, location)| location.segment == first);
-            let found = scan(&journal, first).await.expect("it is whole");
-            assert_eq!(found, written);
-            for offset in (4096..usage[0].used_bytes).step_by(97) {
-                machine.disk().flip(&log_path(), offset, 2);
-                match scan(&journal, first).await {
-                    Err(JournalError::Rot { path, segment, damage, .. }) => {
-                        assert_eq!((path, segment), (log_path(), Some(first)));
-                        assert!(
-                            u64::from(damage.offset) <= offset && offset - u64::from(damage.offset) < 8192,
-                            "{damage} for {offset}"
-                        );
-                    }
-                    other => panic!("flip at {offset}: {other:?}"),
-                }
-                machine.disk().flip(&log_path(), offset, 2);
-            }
-        })
-        .expect("nothing goes down");
-}
-
-async fn scan(journal: &Journal, segment: SegmentId) -> Result<Vec<(Owned, Location)>, JournalError> {
-    let mut scan = journal.scan(segment).expect("it is complete");
-    let mut found = Vec::new();
-    while let Some(records) = scan.next().await? {
-        let owned = |record: ScannedRecord| (Owned::of(&record.as_kind(record.kind)), record.location);
-        found.extend(records.into_iter().map(owned));
-    }
-    Ok(found)
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod owner;
 mod world;
 
-use journal::{DamageKind, Finding, Journal, JournalError, SegmentId, Verification};
+use journal::{DamageKind, Finding, Journal, JournalError, Location, SegmentId, Verification};
 use owner::{History, KEY_COUNT, Owner};
 use runtime::simulated::{Fault, FileOperation, Machine, NodeId};
 use runtime::{BLOCK_BYTES, Buffer, Runtime, Signal};
@@ -31,18 +31,24 @@ async fn verify(journal: &Journal, segment: u32, live_end: u32) -> Vec<Finding> 
 
 /// A journal with some full segments, the last of which is being written.
 async fn filled(runtime: &Runtime) -> Journal {
+    filled_with(runtime).await.0
+}
+
+/// The same, and where its records are.
+async fn filled_with(runtime: &Runtime) -> (Journal, Vec<Location>) {
     let (journal, found) = open(runtime).await.expect("it opens");
     assert!(found.is_empty());
     let signal = Signal::new();
     journal.on_durable(signal.clone());
+    let mut locations = Vec::new();
     for index in 0..60_u64 {
-        append(&journal, &signal, &Owned::new(1, index, 300 + index * 137 % 9_000)).await;
+        locations.push(append(&journal, &signal, &Owned::new(1, index, 300 + index * 137 % 9_000)).await);
         if index % 3 == 0 {
             flush(&journal, &signal).await;
         }
     }
     flush(&journal, &signal).await;
-    journal
+    (journal, locations)
 }
 
 fn path_of(machine: &Machine, segment: u32) -> PathBuf {
@@ -162,12 +168,13 @@ fn a_segment_that_is_given_back_meanwhile_is_no_fault() {
     let machine = Machine::new(1);
     machine
         .run(async {
-            let journal = filled(&machine.runtime()).await;
+            let (journal, locations) = filled_with(&machine.runtime()).await;
             let path = path_of(&machine, 1);
             machine.disk().flip(&path, 5_000, 1);
             let verification = journal.verify(SegmentId(1), 0).unwrap();
             journal.set_replay_start(SegmentId(2));
-            journal.release_segment(SegmentId(1));
+            let inside = locations.into_iter().filter(|location| location.segment == SegmentId(1));
+            inside.for_each(|location| journal.release(location));
             assert!(finish(verification).await.1.is_empty());
             assert!(journal.verify(SegmentId(1), 0).is_none());
         })

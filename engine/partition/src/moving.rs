@@ -12,7 +12,7 @@ use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, Location, ReadError, RecordKind, RecordSum, ScannedRecord};
+use journal::{AppendRefused, Location, OwnedRecord, ReadError, RecordKind, RecordSum};
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
@@ -147,7 +147,7 @@ impl Stretch {
 fn begin_read(
     storage: &Storage,
     Stretch { numbers, locations }: Stretch,
-) -> (Vec<usize>, OneShot<Result<Vec<ScannedRecord>, ReadError>>) {
+) -> (Vec<usize>, OneShot<Result<Vec<OwnedRecord>, ReadError>>) {
     let (sender, records) = one_shot();
     let journal = storage.journal.clone();
     storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_records(&locations).await) });
@@ -155,7 +155,7 @@ fn begin_read(
 }
 
 /// Appends a copy, as soon as that holds up no request.
-async fn append(storage: &Storage, record: &ScannedRecord) -> Result<Location, StorageError> {
+async fn append(storage: &Storage, record: &OwnedRecord) -> Result<Location, StorageError> {
     let Storage { runtime, journal, pace, .. } = storage;
     while journal.waiting_bytes() > pace.waiting_bytes_max() {
         runtime.sleep(TURN_DELAY).await;

@@ -9,7 +9,7 @@
 
 use crate::table_set::{FileVersion, location_of};
 use bytes::Bytes;
-use journal::{Journal, Location, ReadError, ScannedRecord};
+use journal::{Journal, Location, OwnedRecord, ReadError};
 use model::table::PartitionId;
 use runtime::{FileError, FileSpan};
 use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
@@ -151,7 +151,7 @@ impl Need {
     }
 }
 
-fn brought_record(read: Result<ScannedRecord, ReadError>) -> Result<Brought, NeedError> {
+fn brought_record(read: Result<OwnedRecord, ReadError>) -> Result<Brought, NeedError> {
     match read {
         Ok(record) => Ok(Brought::Record(record.payload)),
         Err(ReadError::Released(_)) => Ok(Brought::Gone),

@@ -233,7 +233,6 @@ impl Owner {
             self.move_replay_start();
         } else {
             self.journal.set_replay_start(SegmentId(victim.0 + 1));
-            self.journal.release_segment(victim);
         }
     }
 
