@@ -94,6 +94,11 @@ impl Batch {
         self.record_count == 0
     }
 
+    /// Bytes in use: the padding comes behind them.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used
+    }
+
     /// Bytes that its flush will write.
     pub(crate) fn flush_bytes(&self) -> usize {
         self.used.next_multiple_of(BLOCK_BYTES)

@@ -8,6 +8,7 @@ use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
 use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
+use crate::filling::Placement;
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
 use crate::position::{GroupId, Location, Position, SegmentId};
@@ -186,6 +187,19 @@ impl Journal {
     pub fn append(&self, record: Record<'_>) -> Result<Location, AppendRefused> {
         let appended = self.shared.state.borrow_mut().append(&record);
         // Refused or not: a batch that is full may have been completed.
+        self.shared.announce_work();
+        appended
+    }
+
+    /// Keeps a record that nobody waits for, to fill up a flush with it: its copy is appended with one that would leave much of its last block empty.
+    /// `None` if enough are kept: then it is to be appended.
+    pub fn keep_as_filling(&self, record: &OwnedRecord) -> Option<Placement> {
+        self.shared.state.borrow_mut().keep_as_filling(record)
+    }
+
+    /// Appends what is kept to fill up flushes with. `Err`: not all of it yet.
+    pub fn append_fillings(&self) -> Result<(), AppendRefused> {
+        let appended = self.shared.state.borrow_mut().append_fillings();
         self.shared.announce_work();
         appended
     }

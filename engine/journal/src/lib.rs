@@ -21,6 +21,7 @@ mod block;
 mod committer;
 mod directory;
 mod error;
+mod filling;
 mod identity;
 mod journal;
 mod liveness;
@@ -37,6 +38,7 @@ mod verify;
 mod walk;
 
 pub use error::{AppendRefused, JournalError, ReadError, Unopened};
+pub use filling::{FILLING_COUNT_MAX, Placement};
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};

@@ -114,6 +114,13 @@ impl Record<'_> {
         (end, checksum)
     }
 
+    /// Bytes that it takes if the version of its data key is of one byte.
+    pub(crate) fn ordinary_bytes(&self) -> usize {
+        let numbers = [self.payload.len() as u64, 1, self.group.0, self.term.0, self.index.0];
+        let header_bytes = NUMBERS_OFFSET + numbers.into_iter().map(varint::bytes_of).sum::<usize>();
+        header_bytes + self.payload.len() + TAG_BYTES
+    }
+
     /// Writes the header but for the checksum; gives where it ends.
     fn put_header(&self, version: u16, out: &mut [u8]) -> usize {
         out[KIND_OFFSET] = self.kind as u8;
@@ -257,6 +264,7 @@ mod tests {
         let (key, mut keys) = (ChecksumKey::new(1, 2), keys_of(record.group.0));
         let (mut bytes, checksum) = encoded(&record, key, &mut keys);
         assert_eq!(bytes.len(), record.payload.len() + overhead_bytes);
+        assert_eq!(bytes.len(), record.ordinary_bytes());
         let sealed = decode(key, 4161, &bytes).unwrap();
         assert_eq!((sealed.checksum, sealed.encoded_bytes(), sealed.version), (checksum, bytes.len(), 1));
         assert_eq!((sealed.payload_bytes() as usize, stated_group(&bytes)), (record.payload.len(), Some(record.group)));

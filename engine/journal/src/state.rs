@@ -7,9 +7,10 @@ use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
+use crate::filling::{Fillings, Placement};
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::position::{Location, Position, SegmentId};
-use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes_max};
+use crate::record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes_max};
 use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
@@ -88,6 +89,7 @@ pub(crate) struct State {
     is_store_settled: bool,
     surplus: Vec<File>,
     filling: Option<Batch>,
+    fillings: Fillings,
     filled: VecDeque<Flush>,
     buffers: Vec<Buffer>,
     buffers_made_count: usize,
@@ -117,6 +119,7 @@ impl State {
             is_store_settled: false,
             surplus: Vec::new(),
             filling: None,
+            fillings: Fillings::default(),
             filled: VecDeque::new(),
             buffers: Vec::new(),
             buffers_made_count: 0,
@@ -161,6 +164,39 @@ impl State {
         let is_room_left =
             self.copies_room_bytes().is_none_or(|room| encoded_bytes_max(copy.payload.len()) as u64 <= room);
         if is_room_left { Ok(()) } else { Err(AppendRefused::NoSpace) }
+    }
+
+    /// Keeps a copy to fill up a flush with; `None` if enough are kept already.
+    pub(crate) fn keep_as_filling(&mut self, record: &OwnedRecord) -> Option<Placement> {
+        if self.phase == Phase::Running { self.fillings.keep(record) } else { None }
+    }
+
+    /// Appends what is kept to fill up flushes with. `Err`: the rest is still kept.
+    pub(crate) fn append_fillings(&mut self) -> Result<(), AppendRefused> {
+        while let Some(filling) = self.fillings.take() {
+            match self.append(&filling.copy()) {
+                Err(refused @ (AppendRefused::Busy | AppendRefused::NoSpace)) => {
+                    self.fillings.take_back(filling);
+                    return Err(refused);
+                }
+                placed => filling.settle(placed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds of what is kept as much as leaves the least of the batch being filled empty.
+    fn fill_up(&mut self) {
+        let used_bytes = self.filling.as_ref().map_or(0, Batch::used_bytes);
+        for _ in 0..self.fillings.best_count(used_bytes) {
+            let Some(filling) = self.fillings.take() else { return };
+            let payload_bytes = filling.copy().payload.len();
+            if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
+                return self.fillings.take_back(filling);
+            }
+            let placed = self.append(&filling.copy());
+            filling.settle(placed);
+        }
     }
 
     /// Takes what is to be written next. The caller hands it back to `handle_flushed` before it asks again.
@@ -314,6 +350,7 @@ impl State {
     pub(crate) fn begin_close(&mut self) {
         if self.phase == Phase::Running {
             self.phase = Phase::Closing;
+            self.fillings.clear();
         }
     }
 
@@ -368,6 +405,7 @@ impl State {
 
     /// Moves the batch being filled to those that wait; false if there is nothing in it.
     fn complete_filling(&mut self) -> bool {
+        self.fill_up();
         match self.filling.take() {
             Some(batch) => {
                 assert!(!batch.is_empty(), "a batch is begun for a record");

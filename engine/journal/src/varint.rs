@@ -5,6 +5,11 @@ pub(crate) const fn bytes_max(bits: u32) -> usize {
     bits.div_ceil(7) as usize
 }
 
+/// Bytes that `number` takes.
+pub(crate) const fn bytes_of(number: u64) -> usize {
+    bytes_max(u64::BITS - (number | 1).leading_zeros())
+}
+
 /// Writes `number` to `out` at `at`; gives where it ends.
 #[inline]
 pub(crate) fn put(out: &mut [u8], mut at: usize, mut number: u64) -> usize {

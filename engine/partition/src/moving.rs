@@ -12,7 +12,7 @@ use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, Location, OwnedRecord, ReadError, RecordKind, RecordSum};
+use journal::{AppendRefused, FILLING_COUNT_MAX, Location, OwnedRecord, Placement, ReadError, RecordKind, RecordSum};
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,8 +20,8 @@ use std::time::Duration;
 
 /// Bytes that gathered entries may take.
 const GATHERED_BYTES_MAX: usize = 16 << 20;
-/// What an entry takes beside its key, with its part of the map.
-const ENTRY_BYTES: usize = size_of::<Gathered>() + 24;
+/// What an entry takes beside its key: itself, and its place in the map.
+const ENTRY_BYTES: usize = size_of::<Gathered>() + 2 * size_of::<(Place, usize)>();
 /// Bytes of a stretch, unless its first record is longer ...
 const STRETCH_BYTES_MAX: u32 = 256 << 10;
 /// ... and bytes between two of its records.
@@ -57,6 +57,8 @@ pub(crate) struct Moving {
     keys: Vec<u8>,
     /// Their numbers.
     by_place: BTreeMap<Place, usize>,
+    /// Copies that wait to fill up a flush, by their entries' numbers.
+    waiting: VecDeque<(usize, Placement)>,
     copies: RecordSums,
 }
 
@@ -74,8 +76,13 @@ impl Moving {
         self.keys.len() + self.entries.len() * ENTRY_BYTES >= GATHERED_BYTES_MAX
     }
 
-    /// All copies that were made.
-    pub(crate) fn into_copies(self) -> RecordSums {
+    /// All copies that were made. Those that still wait are not made any more.
+    pub(crate) fn into_copies(mut self) -> RecordSums {
+        for (_, placement) in self.waiting.drain(..) {
+            if let Some(Ok(copy)) = placement.take() {
+                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+            }
+        }
         self.copies
     }
 
@@ -100,11 +107,10 @@ impl Moving {
             let records = records.await.expect("a read comes to an end").map_err(StorageError::Record)?;
             for (number, record) in numbers.into_iter().zip(records) {
                 slice.step().await;
-                let copy = append(storage, &record).await?;
-                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
-                self.entries[number].place = place_of(copy);
+                self.copy(storage, number, &record).await?;
             }
         }
+        self.place_all(storage).await?;
         let mut key_begin = 0;
         for Gathered { key_end, version, item_bytes, place } in self.entries.drain(..) {
             slice.step().await;
@@ -114,6 +120,45 @@ impl Moving {
         }
         self.keys.clear();
         Ok(())
+    }
+
+    /// Copies the record of an entry: fills up a flush with it, unless enough copies wait for that.
+    async fn copy(&mut self, storage: &Storage, number: usize, record: &OwnedRecord) -> Result<(), StorageError> {
+        match storage.journal.keep_as_filling(record) {
+            Some(placement) => self.waiting.push_back((number, placement)),
+            None => {
+                let copy = append(storage, record).await?;
+                self.note_copy(number, copy);
+            }
+        }
+        // Of more than are kept the first is placed.
+        if self.waiting.len() > FILLING_COUNT_MAX { self.place_first().await } else { Ok(()) }
+    }
+
+    /// Waits for no flush any more.
+    async fn place_all(&mut self, storage: &Storage) -> Result<(), StorageError> {
+        loop {
+            match storage.journal.append_fillings() {
+                Ok(()) => break,
+                Err(refused) => wait_after(storage, refused).await?,
+            }
+        }
+        while !self.waiting.is_empty() {
+            self.place_first().await?;
+        }
+        Ok(())
+    }
+
+    async fn place_first(&mut self) -> Result<(), StorageError> {
+        let Some((number, placement)) = self.waiting.pop_front() else { return Ok(()) };
+        let copy = placement.await.unwrap_or(Err(AppendRefused::Closed)).map_err(StorageError::Append)?;
+        self.note_copy(number, copy);
+        Ok(())
+    }
+
+    fn note_copy(&mut self, number: usize, copy: Location) {
+        add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+        self.entries[number].place = place_of(copy);
     }
 
     /// The next records that lie close together.

@@ -92,12 +92,24 @@ impl<T> OneShotSender<T> {
         let previous = self.state.value.borrow_mut().replace(value);
         assert!(previous.is_none(), "a one-shot carries one value");
     }
+
+    /// Whether the receiver is gone: what is sent is dropped.
+    pub fn is_abandoned(&self) -> bool {
+        Rc::strong_count(&self.state) == 1
+    }
 }
 
 impl<T> Drop for OneShotSender<T> {
     fn drop(&mut self) {
         self.state.is_sender_gone.set(true);
         self.state.signal.notify();
+    }
+}
+
+impl<T> OneShot<T> {
+    /// Takes the value if it is there, without a wait.
+    pub fn take(&self) -> Option<T> {
+        self.state.value.borrow_mut().take()
     }
 }
 
@@ -144,5 +156,17 @@ mod tests {
         let (sender, receiver) = one_shot::<u8>();
         drop(sender);
         assert_eq!(poll(&mut Box::pin(receiver)), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_one_shot_knows_that_nobody_receives_it_and_gives_what_is_there() {
+        let (sender, receiver) = one_shot();
+        assert!(!sender.is_abandoned());
+        assert_eq!(receiver.take(), None);
+        sender.send(5);
+        assert_eq!((receiver.take(), receiver.take()), (Some(5), None));
+        let (sender, receiver) = one_shot::<u8>();
+        drop(receiver);
+        assert!(sender.is_abandoned());
     }
 }
