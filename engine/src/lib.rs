@@ -20,6 +20,7 @@ mod disks;
 mod engine;
 mod expiring;
 pub mod inspect;
+mod joining;
 mod key_files;
 mod key_keeper;
 mod key_service;

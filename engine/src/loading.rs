@@ -5,23 +5,26 @@
 //! ```
 //!
 //! One a worker. All reads that a turn begins go to the kernel together, and those that have ended are opened together in a later turn. So many are
-//! in flight at a time; others queue. A read that fails fails the operations that wait for it, and no other.
-//! Deliberately not here: what is needed, and the cache (`partition`).
+//! in flight at a time; others queue. What lies close together is read as one (`joining.rs`). A read that fails fails the operations that wait for
+//! it, and no other. Deliberately not here: what is needed, and the cache (`partition`).
 
 use crate::Engine;
+use crate::joining::{Part, Wanted, join};
 use crate::slots::Slots;
 use foldhash::fast::FixedState;
 use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
 use partition::{Begun, Brought, Need, NeedError, NeedId, Operation, Supplies, Ticket};
-use runtime::{FileError, ReadQueue, Runtime, ShareClass, Signal};
+use runtime::{FileError, FileSpan, ReadQueue, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Reads in flight at one time.
 const READ_COUNT_MAX: usize = 64;
+/// In the token of a read: it is for several loads.
+const IS_JOINT: u64 = 1 << 32;
 /// Operations that may be parked; further ones are throttled.
 const PARKED_COUNT_MAX: usize = 16 << 10;
 
@@ -68,8 +71,13 @@ pub(crate) struct Loading {
     /// The place in `loads` of what is needed.
     places: HashMap<NeedId, u32, FixedState>,
     queued: VecDeque<u32>,
+    /// Reads.
     in_flight_count: usize,
     reads: Rc<ReadQueue>,
+    /// Of reads that are for several loads: the parts.
+    joint: Slots<Vec<Part>>,
+    /// What is about to be read; kept for its memory.
+    wanted: Vec<Wanted>,
     /// What has come to an end by other means than one read.
     loaded: Rc<RefCell<Vec<Loaded>>>,
     ready: VecDeque<u32>,
@@ -85,6 +93,8 @@ impl Loading {
             queued: VecDeque::new(),
             in_flight_count: 0,
             reads: Rc::new(runtime.read_queue(signal)),
+            joint: Slots::new(),
+            wanted: Vec::new(),
             loaded: Rc::default(),
             ready: VecDeque::new(),
         }
@@ -123,6 +133,20 @@ impl Loading {
         }
     }
 
+    /// Begins a read that is for one load, or for several.
+    fn begin_parts(&mut self, span: FileSpan, parts: &[Part]) {
+        let token = match parts {
+            [part] => u64::from(part.load),
+            parts => IS_JOINT | u64::from(self.joint.put(parts.to_vec())),
+        };
+        self.begin_read(span, token);
+    }
+
+    fn begin_read(&mut self, span: FileSpan, token: u64) {
+        self.in_flight_count += 1;
+        self.reads.begin(&span, token);
+    }
+
     /// What was read, or could not be, goes to all who wait for it.
     fn supply(&mut self, load: Load, brought: Option<&Brought>) {
         for waiting in std::iter::once(load.first).chain(load.others) {
@@ -159,6 +183,7 @@ impl Engine {
         let reads = Rc::clone(&self.loading.reads);
         reads.drain(|token, result| self.finish_read(token, result));
         for (place, brought) in self.loading.loaded.take() {
+            self.loading.in_flight_count -= 1;
             self.finish_load(place, brought.map_err(unread));
         }
         // What is parked again meanwhile has its turn in the next one.
@@ -171,7 +196,12 @@ impl Engine {
     }
 
     fn finish_read(&mut self, token: u64, result: Result<&[u8], FileError>) {
-        let place = u32::try_from(token).expect("it was made of a place");
+        self.loading.in_flight_count -= 1;
+        self.metrics.read_count += 1;
+        let place = u32::try_from(token & !IS_JOINT).expect("it was made of a place");
+        if token & IS_JOINT != 0 {
+            return self.finish_joint_read(place, result);
+        }
         let brought = match result {
             Ok(bytes) => self.loading.loads.get_mut(place).need.finish(&self.journal, bytes).map_err(unread),
             Err(error) => Err(unread_file(error)),
@@ -179,11 +209,27 @@ impl Engine {
         self.finish_load(place, brought);
     }
 
+    /// What cannot be read together may be one by one: each load stands for itself again.
+    fn finish_joint_read(&mut self, place: u32, result: Result<&[u8], FileError>) {
+        for part in self.loading.joint.take(place) {
+            match &result {
+                Ok(bytes) => {
+                    let need = &self.loading.loads.get_mut(part.load).need;
+                    let brought = need.finish(&self.journal, part.of(bytes)).map_err(unread);
+                    self.finish_load(part.load, brought);
+                }
+                Err(_) => {
+                    if let Some(span) = self.begin_load(part.load) {
+                        self.loading.begin_read(span, u64::from(part.load));
+                    }
+                }
+            }
+        }
+    }
+
     fn finish_load(&mut self, place: u32, brought: Result<Brought, Unread>) {
         let load = self.loading.loads.take(place);
         self.loading.places.remove(&load.need.id());
-        self.loading.in_flight_count -= 1;
-        self.metrics.read_count += 1;
         match &brought {
             Ok(brought) => self.context.reads.keep(&load.need, brought),
             Err(Unread::Disk(error)) => {
@@ -214,21 +260,35 @@ impl Engine {
     }
 
     fn start_reads(&mut self) {
-        while self.loading.in_flight_count < READ_COUNT_MAX
-            && let Some(place) = self.loading.queued.pop_front()
-        {
-            self.loading.in_flight_count += 1;
-            match self.loading.loads.get_mut(place).need.begin(&self.journal) {
-                Ok(Begun::Read(span)) => self.loading.reads.begin(&span, u64::from(place)),
-                Ok(Begun::Later) => self.load_in_steps(place),
-                Ok(Begun::Gone) => self.end_load(place, Ok(Brought::Gone)),
-                Err(error) => self.end_load(place, Err(error)),
+        let mut wanted = std::mem::take(&mut self.loading.wanted);
+        while self.loading.in_flight_count < READ_COUNT_MAX && !self.loading.queued.is_empty() {
+            while self.loading.in_flight_count + wanted.len() < READ_COUNT_MAX
+                && let Some(load) = self.loading.queued.pop_front()
+            {
+                if let Some(span) = self.begin_load(load) {
+                    let file = self.loading.loads.get_mut(load).need.file();
+                    wanted.push(Wanted { file, span, load });
+                }
             }
+            join(&mut wanted, |span, parts| self.loading.begin_parts(span, parts));
         }
+        self.loading.wanted = wanted;
+    }
+
+    /// Says what is to be read for a load; `None` if it takes more than a read, or none.
+    fn begin_load(&mut self, place: u32) -> Option<FileSpan> {
+        match self.loading.loads.get_mut(place).need.begin(&self.journal) {
+            Ok(Begun::Read(span)) => return Some(span),
+            Ok(Begun::Later) => self.load_in_steps(place),
+            Ok(Begun::Gone) => self.end_load(place, Ok(Brought::Gone)),
+            Err(error) => self.end_load(place, Err(error)),
+        }
+        None
     }
 
     /// Has a task of its own do what takes more than one read.
     fn load_in_steps(&mut self, place: u32) {
+        self.loading.in_flight_count += 1;
         let need = self.loading.loads.get_mut(place).need.clone();
         let (journal, loaded, signal) =
             (self.journal.clone(), Rc::clone(&self.loading.loaded), self.loading.signal.clone());
@@ -241,6 +301,7 @@ impl Engine {
 
     /// A load has come to its end without a read: its operations go on in the next turn.
     fn end_load(&mut self, place: u32, brought: Result<Brought, NeedError>) {
+        self.loading.in_flight_count += 1;
         self.loading.loaded.borrow_mut().push((place, brought));
         self.loading.signal.notify();
     }

@@ -54,7 +54,7 @@ pub use opening::{Opening, PartitionError};
 pub use operation::{Answer, Operation, Outcome, QueryWork, ScanPart, ScanStretch};
 pub use pace::Pace;
 pub use partition::{Partition, PartitionOptions};
-pub use reads::{Begun, Brought, Missing, Need, NeedError, NeedId, Reads, Supplies};
+pub use reads::{Begun, Brought, FileName, Missing, Need, NeedError, NeedId, Reads, Supplies};
 pub use statistics::Statistics;
 pub use storage::{Storage, StorageError};
 pub use table_set::MemtablesOptions;

@@ -20,8 +20,10 @@ use std::rc::Rc;
 const ENTRY_COUNT_MAX: usize = 2_048;
 /// Blocks that are brought together where one is missed and those after it will be.
 const BLOCKS_AHEAD: usize = 8;
-/// Things that one operation waits for at a time.
+/// Things that one operation waits for at a time ...
 const NEED_COUNT_MAX: usize = 64;
+/// ... and bytes of records among them, if it is more than one: no page is longer.
+const NEED_BYTES_MAX: usize = 1 << 20;
 
 /// An operation cannot go on: what it needs is noted, or it has had its share of this turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,15 @@ pub enum NeedId {
     Block(u64, u32),
     /// A record.
     Record(Location),
+}
+
+/// Tells files apart that something is needed of; in an order that is the same in each run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileName {
+    /// A sorted file, by its id.
+    Table(u64),
+    /// A segment of the journal.
+    Segment(u32),
 }
 
 /// What was read.
@@ -106,6 +117,14 @@ impl Need {
         match self {
             Self::Page(table, block) | Self::Block(table, block) => NeedId::Block(table.id().0, block.unit),
             Self::Record(location) => NeedId::Record(*location),
+        }
+    }
+
+    /// The file that it is in.
+    pub fn file(&self) -> FileName {
+        match self {
+            Self::Page(table, _) | Self::Block(table, _) => FileName::Table(table.id().0),
+            Self::Record(location) => FileName::Segment(location.segment.0),
         }
     }
 
@@ -217,6 +236,8 @@ pub struct Reads {
     /// Of the operation that is being done.
     supplies: Supplies,
     needs: Vec<Need>,
+    /// Of the records among them.
+    need_bytes: usize,
     superseded: Vec<Location>,
     entry_count: usize,
     /// Used again by each look ahead.
@@ -232,6 +253,7 @@ impl Reads {
             cache: Cache::new(cache_bytes_max),
             supplies: Supplies::default(),
             needs: Vec::new(),
+            need_bytes: 0,
             superseded: Vec::new(),
             entry_count: 0,
             ahead: Vec::new(),
@@ -262,11 +284,13 @@ impl Reads {
     pub fn begin_with(&mut self, supplies: Supplies) {
         self.supplies = supplies;
         self.needs.clear();
+        self.need_bytes = 0;
         self.entry_count = 0;
     }
 
     /// The operation ended with [`Missing`]: what it needs, and what it had. Without needs it goes on in the next turn.
     pub fn take_missing(&mut self) -> (Vec<Need>, Supplies) {
+        self.need_bytes = 0;
         (std::mem::take(&mut self.needs), std::mem::take(&mut self.supplies))
     }
 
@@ -370,8 +394,16 @@ impl Reads {
         found.ok_or_else(|| self.want(Need::Record(location)))
     }
 
+    /// Whether it would be too much to look for more that has to be brought.
+    pub(crate) fn wants_enough(&self) -> bool {
+        self.needs.len() >= NEED_COUNT_MAX || self.need_bytes >= NEED_BYTES_MAX
+    }
+
     fn want(&mut self, need: Need) -> Missing {
-        if self.needs.len() < NEED_COUNT_MAX {
+        if !self.wants_enough() {
+            if let Need::Record(location) = need {
+                self.need_bytes += location.len as usize;
+            }
             self.needs.push(need);
         }
         Missing

@@ -80,6 +80,11 @@ impl PageBuilder {
         self.scanned_count >= self.scanned_count_max || self.size_bytes + self.fetched_bytes >= PAGE_BYTES_MAX
     }
 
+    /// How many further items may be evaluated, as far as their number goes.
+    pub fn room(&self) -> u64 {
+        self.scanned_count_max.saturating_sub(self.scanned_count)
+    }
+
     /// What the page has cost: the sum of the sizes of all that was evaluated, rounded up once, of the table or of the
     /// local index with that place in the definition; what was fetched is the table's.
     pub fn units(&self, local_index: Option<usize>, is_consistent: bool) -> UnitsByIndex {

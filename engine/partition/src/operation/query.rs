@@ -9,8 +9,8 @@ use model::operation::{Evaluator, PageBuilder, PageReader, Query, QueryRange, Re
 use model::{Access, Item};
 use std::ops::Bound;
 
-/// Entries behind one whose item is not there that are looked at for what else has to be brought.
-const ENTRIES_AHEAD: usize = 32;
+/// Entries from one whose item is not there that are looked at for what else has to be brought.
+const ENTRIES_AHEAD: u64 = 64;
 
 /// A query on its way: what is asked, and how far it has come.
 #[derive(Clone, Debug)]
@@ -103,7 +103,8 @@ impl Partition {
         (reader, page): (&mut PageReader<'_>, &mut PageBuilder),
         last: &mut Option<Vec<u8>>,
     ) -> Result<Option<Item>, Missing> {
-        let mut behind_count = None;
+        // Entries that are still looked at, once an item is not there.
+        let mut ahead_count = None;
         loop {
             let entry = match walk.step(reads) {
                 Ok(Some(entry)) => entry,
@@ -115,7 +116,7 @@ impl Partition {
                 None => self.items.item_of_entry(entry, reads).map(Some),
                 Some(number) => self.item_of_index_entry(number, key, reads),
             };
-            match (item, &mut behind_count) {
+            match (item, &mut ahead_count) {
                 (Ok(item), None) => {
                     let item = item.expect("an entry of an index leads to an item");
                     if !reader.read(evaluator, (item.item(), item.size_bytes()), page) {
@@ -125,16 +126,17 @@ impl Partition {
                     last.clear();
                     last.extend_from_slice(key);
                 }
-                (Err(Missing), None) => behind_count = Some(0),
-                (_, Some(count)) => {
-                    *count += 1;
-                    if *count == ENTRIES_AHEAD {
-                        break;
-                    }
+                (Err(Missing), None) => ahead_count = Some(page.room().min(ENTRIES_AHEAD)),
+                (_, Some(_)) => {}
+            }
+            if let Some(count) = &mut ahead_count {
+                *count = count.saturating_sub(1);
+                if *count == 0 || reads.wants_enough() {
+                    break;
                 }
             }
         }
-        if behind_count.is_some() { Err(Missing) } else { Ok(None) }
+        if ahead_count.is_some() { Err(Missing) } else { Ok(None) }
     }
 
     fn item_of_index_entry<'a>(
