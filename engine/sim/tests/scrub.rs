@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::EngineOptions;
-use model::operation::{Attributes, GetItem, PutItem, Reply, Request};
+use model::operation::{Attributes, GetItem, PutItem, Reply, Request, Scan};
 use model::{ErrorKind, Item, Text, Value};
-use runtime::simulated::{Machine, MachineOptions};
+use runtime::simulated::{Fault, FileOperation, Machine, MachineOptions};
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
 use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
 
@@ -280,6 +280,36 @@ fn a_read_that_meets_rot_fails_alone_and_is_counted() {
         assert_eq!(corruption_count(caller), failed_count);
         assert_eq!(scrubbed_bytes(caller), 0);
     });
+}
+
+#[test]
+fn what_cannot_be_read_together_is_read_one_by_one() {
+    let machine = filled(5);
+    let (mut whole_count, mut failed_count) = (0, 0);
+    for nth in 0..40 {
+        live(&machine, 0, async |caller| {
+            machine.disk().arm(Fault::Error, FileOperation::Read, nth);
+            let scan = Scan { table_name: Some(Text::from(TABLE)), ..Scan::default() };
+            let scanned = caller.call(0, Request::Scan(Box::new(scan))).await;
+            if machine.disk().armed_count() > 0 {
+                return;
+            }
+            match scanned {
+                Ok(Reply::Scan(reply)) => {
+                    assert_eq!(reply.count, ITEM_COUNT as u64, "read {nth}");
+                    whole_count += 1;
+                }
+                // A block of a file, say, that was read by itself.
+                Err(error) => {
+                    assert_eq!(error.kind, ErrorKind::InternalServer, "read {nth}: {error}");
+                    failed_count += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        });
+        machine.restart();
+    }
+    assert!(whole_count > 0 && failed_count > 0, "{whole_count} scans of {failed_count} more");
 }
 
 #[test]
