@@ -35,6 +35,8 @@ const WAKE_DELAY: Duration = Duration::from_millis(1);
 /// How long to wait after a file was removed: the disk is told of all its blocks, and does nothing else meanwhile. Of many files at once that is a tenth of
 /// a second.
 const REMOVAL_DELAY: Duration = Duration::from_millis(250);
+/// How long until the next look if nothing else makes for one, while the log is too long or there is too much dead space.
+const LOOK_DELAY: Duration = Duration::from_millis(100);
 /// How long to wait after something has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often that is doubled for merges that fail one after the other: to nine minutes.
@@ -46,6 +48,8 @@ enum Finished {
     Merge(PartitionId, MergeId, Result<Merged, StorageError>),
     /// Time to try again.
     Retry,
+    /// Time to look again.
+    Look,
 }
 
 /// See the front page. One a worker.
@@ -59,6 +63,8 @@ pub(crate) struct Storing {
     /// No round was worth it: none is looked for before this.
     plans_rest_until: Option<Instant>,
     turn_count: u32,
+    /// A look is to come whether there are turns or not.
+    is_look_coming: bool,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
     /// Of merges that keep reads short ...
@@ -82,6 +88,7 @@ impl Storing {
             cleaning: None,
             plans_rest_until: None,
             turn_count: 0,
+            is_look_coming: false,
             is_resting: false,
             merges: Backoff::default(),
             cleanings: Backoff::default(),
@@ -131,6 +138,17 @@ impl Storing {
         }
     }
 
+    /// Makes sure of another look: a core that nobody asks anything has no turns.
+    fn look_again(&mut self, runtime: &Runtime) {
+        if !std::mem::replace(&mut self.is_look_coming, true) {
+            let (report, runtime_of_task) = (self.report(), runtime.clone());
+            runtime.spawn(ShareClass::Background, async move {
+                runtime_of_task.sleep(LOOK_DELAY).await;
+                report(Finished::Look);
+            });
+        }
+    }
+
     fn rest(&mut self, runtime: &Runtime) {
         if !std::mem::replace(&mut self.is_resting, true) {
             let (report, runtime_of_task) = (self.report(), runtime.clone());
@@ -168,11 +186,16 @@ impl Engine {
             self.begin_merges();
         }
         self.shorten_log();
+        let is_log_long = self.journal.log_segment_count() as u64 > self.log_segment_count_max();
+        if self.storing.merging_count == 0 && (is_log_long || self.weigh_space().is_too_much()) {
+            self.storing.look_again(&self.runtime);
+        }
     }
 
     fn finish_storing(&mut self, done: Finished) {
         match done {
             Finished::Retry => self.storing.is_resting = false,
+            Finished::Look => self.storing.is_look_coming = false,
             Finished::Flush(id, result) => {
                 self.storing.flushing_count -= 1;
                 self.finish_flush(id, result);
@@ -335,8 +358,9 @@ impl Engine {
         if may_clean && self.storing.cleaning.is_none() && space.is_too_much() {
             self.plan_cleaning(space);
         }
-        while self.storing.merging_count < MERGE_COUNT_MAX {
-            let Some((id, work)) = self.next_merge() else { return };
+        while self.storing.merging_count < MERGE_COUNT_MAX
+            && let Some((id, work)) = self.next_merge()
+        {
             self.begin_merge(id, work);
         }
     }

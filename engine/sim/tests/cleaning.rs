@@ -143,3 +143,31 @@ fn a_segment_that_cannot_be_read_does_not_keep_others_from_being_emptied() {
     let count = segment_count(&machine);
     assert!(count <= SEGMENT_COUNT_MAX, "{count} segments");
 }
+
+#[test]
+fn a_backlog_is_worked_off_when_nobody_asks_anything() {
+    let machine = Machine::new(6);
+    let options =
+        EngineOptions { segment_bytes: SEGMENT_BYTES, memory_bytes_max: MEMORY_BYTES, ..node_options(&["/disk/data"]) };
+    let node = Node::start(&machine, &options);
+    let work = async {
+        node.opened().await.unwrap();
+        let caller = node.caller();
+        caller.call(0, create_table("things", "id")).await.unwrap();
+        let mut random = fastrand::Rng::with_seed(6);
+        for number in 0..100 {
+            put(&caller, number).await;
+        }
+        // The first round fails, so that for a second none is begun while segments fill.
+        spoil(&machine.runtime(), &first_segment(&machine)).await;
+        for _ in 0..3_000 {
+            put(&caller, random.usize(2..400)).await;
+        }
+        let behind_count = segment_count(&machine);
+        machine.runtime().sleep(Duration::from_secs(60)).await;
+        (behind_count, segment_count(&machine))
+    };
+    let (behind_count, count) = machine.run(work).expect("nothing goes down");
+    assert!(behind_count > 60, "{behind_count} segments: there is no backlog");
+    assert!(count <= 40, "{count} segments");
+}
