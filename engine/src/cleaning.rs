@@ -1,8 +1,8 @@
 //! Cleaning: which segments of the journal are emptied next, and what that costs. Pure.
 //!
 //! ```text
-//! more space used than live items may take -> Round: a few victims -> each partition reads its newest runs, as many as name records in them, and moves
-//! those that are live -> the victims are dead, and used again
+//! more space used than live items may take -> Round: a few victims -> each partition reads its runs that name records in them, and moves those that are
+//! live -> the victims are dead, and used again
 //! ```
 //!
 //! A round takes space for copies before it gives any, so it is a small one. What it costs is the records that are moved, and the files that are read to
@@ -27,7 +27,7 @@ const ROUND_SHARE: u64 = 128;
 const ROUND_PART_MIN: u64 = 4;
 /// Live bytes per hundred used ones up to which a segment is worth emptying.
 const VICTIM_PERCENT: u64 = 85;
-/// Bytes of files that may be read for one that is moved: they are read in long pieces, and nothing is written for them.
+/// Bytes of files that may be read for one that is moved: nothing is written for them, and most of their entries are only passed over.
 const READ_SHARE: u64 = 4;
 /// Superseded items per hundred live ones that make it worth looking for dead space.
 const SUPERSEDED_PERCENT: u64 = 10;
@@ -150,10 +150,8 @@ pub(crate) fn plan<'p>(
 /// Bytes of files that are read to empty each segment that can be.
 fn pass_bytes<'p>(partitions: impl Iterator<Item = &'p Partition>) -> HashMap<SegmentId, u64> {
     let mut all: HashMap<SegmentId, u64> = HashMap::new();
-    for partition in partitions {
-        let mut own: HashMap<SegmentId, u64> = HashMap::new();
-        own.extend(partition.cleaning_passes());
-        own.into_iter().for_each(|(segment, bytes)| *all.entry(segment).or_default() += bytes);
+    for (segment, bytes) in partitions.flat_map(Partition::cleaning_passes) {
+        *all.entry(segment).or_default() += bytes;
     }
     all
 }

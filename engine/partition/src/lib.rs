@@ -18,6 +18,7 @@ mod collections;
 mod context;
 mod due_times;
 mod effect;
+mod emptying;
 mod expiry;
 mod file_set;
 mod flush;

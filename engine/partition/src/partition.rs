@@ -296,7 +296,7 @@ impl Partition {
     pub fn take_cleaning_work(&mut self, cleaning: &Cleaning) -> CleaningWork {
         let runs = self.items.set().runs();
         let is_needed = |run: &Run| match cleaning {
-            Cleaning::Empty(victims) => run.named_of(victims).next().is_some(),
+            Cleaning::Empty(victims) => run.names_any(victims),
             Cleaning::Thorough => true,
         };
         let last = runs.iter().rposition(is_needed);
@@ -312,13 +312,11 @@ impl Partition {
         CleaningWork::Merge(MergeWork { is_cleaning: true, ..work })
     }
 
-    /// For each segment in which files of items name records, and maybe more than once: bytes of the files that have to be read to empty it. The last says
-    /// the most.
+    /// The segments in which files of items name records, each as often as there are runs that do: with the bytes of the files that have to be read to find
+    /// these.
     pub fn cleaning_passes(&self) -> impl Iterator<Item = (SegmentId, u64)> {
-        let mut pass_bytes = 0;
         self.items.set().runs().iter().flat_map(move |run| {
-            pass_bytes += run.file_bytes();
-            let pass_bytes = pass_bytes;
+            let pass_bytes = run.file_bytes();
             run.named.keys().map(move |segment| (*segment, pass_bytes))
         })
     }

@@ -92,6 +92,11 @@ impl Run {
         self.emptied_count += before.count - self.named_sum.count;
     }
 
+    /// Whether it names a record in one of these segments.
+    pub(crate) fn names_any(&self, segments: &BTreeSet<SegmentId>) -> bool {
+        self.named_of(segments).next().is_some()
+    }
+
     /// Records that it names in these segments.
     pub(crate) fn named_of(&self, segments: &BTreeSet<SegmentId>) -> impl Iterator<Item = (SegmentId, RecordSum)> {
         segments.iter().filter_map(|segment| Some((*segment, *self.named.get(segment)?)))

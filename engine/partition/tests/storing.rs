@@ -9,7 +9,7 @@ use model::{Item, Value};
 use model::{KeyType, TableDefinition};
 use runtime::simulated::Machine;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use world::{Owner, item, key, live, live_until_cut, number, options, table, text};
 
@@ -190,6 +190,44 @@ fn nothing_is_looked_for_in_files_that_hold_each_key_once() {
         assert_eq!(owner.partition.superseded_count(), 3);
         owner.clean(&Rc::default()).await;
         assert_eq!(owner.partition.superseded_count(), 0);
+    });
+}
+
+#[test]
+fn what_a_run_above_hides_is_not_moved() {
+    const ITEM_COUNT: u64 = 60;
+    const KEPT_COUNT: u64 = 5;
+    live(&Machine::new(1), (&table(&[]), options()), async |owner| {
+        let large = |at: u64, letter: &str| item("a", at, &[("filler", text(&letter.repeat(4_000)))]);
+        let mut oracle = BTreeMap::new();
+        // At once, so that each letter comes to one run.
+        for at in 0..ITEM_COUNT {
+            owner.begin(owner.put_of(&large(at, "x")));
+            oracle.insert(at, large(at, "x"));
+        }
+        owner.flush().await;
+        let victims_end = owner.journal.last_segment().unwrap();
+        for at in KEPT_COUNT..ITEM_COUNT {
+            owner.begin(owner.put_of(&large(at, "y")));
+            oracle.insert(at, large(at, "y"));
+        }
+        owner.begin(owner.delete_of(&key("a", 0)));
+        oracle.remove(&0);
+        owner.flush().await;
+        owner.take_outcomes();
+        owner.journal.set_replay_start(owner.partition.floor().unwrap());
+        let usage = owner.journal.usage().into_iter();
+        let victims = usage.filter(|usage| !usage.is_visited && usage.segment < victims_end);
+        let victims: Rc<BTreeSet<_>> = Rc::new(victims.map(|usage| usage.segment).collect());
+        assert!(!victims.is_empty());
+        let before = owner.journal.appended();
+        owner.clean(&victims).await;
+        // What was kept, the group's state, and the checkpoint.
+        assert_eq!(owner.journal.appended().0 - before.0, KEPT_COUNT - 1 + 2);
+        assert!(owner.journal.usage().iter().all(|usage| !victims.contains(&usage.segment)), "they are empty");
+        for at in 0..ITEM_COUNT {
+            assert_eq!(owner.item(&key("a", at)).await, oracle.get(&at).cloned(), "key {at}");
+        }
     });
 }
 

@@ -85,6 +85,11 @@ impl<'k> Merge<'k> {
         self.newest_range().entry()
     }
 
+    /// The source that has it, by its place in the list that the merge was made of.
+    pub fn source(&self) -> usize {
+        self.newest.expect("the last step came to an entry")
+    }
+
     /// The older entries of the same key, which nobody will see again once all sources are merged into one.
     pub fn superseded(&self) -> impl Iterator<Item = Entry<'_>> {
         let others = self.behind.iter().filter(|source| self.newest.is_some_and(|newest| newest != **source));
@@ -126,6 +131,6 @@ impl<'k> Merge<'k> {
     }
 
     fn newest_range(&self) -> &TableRange<'k> {
-        &self.sources[self.newest.expect("the last step came to an entry")]
+        &self.sources[self.source()]
     }
 }

@@ -160,17 +160,22 @@ impl Table {
     /// Reads the first of `blocks` and those after it that lie side by side in the file, either way, as many as one read
     /// takes.
     pub async fn read_run(&self, blocks: &[BlockRef]) -> Result<Vec<Rc<Block>>, TableError> {
-        let run = &blocks[..run_count(blocks)];
-        let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
-        let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
-        check_inside(&self.file, start, run_bytes)?;
-        let buffer = self.file.read_at(start, run_bytes).await?;
+        self.read_stretch(&blocks[..run_count(blocks)]).await
+    }
+
+    /// Reads blocks with all that lies between the first of them in the file and the last.
+    pub async fn read_stretch(&self, blocks: &[BlockRef]) -> Result<Vec<Rc<Block>>, TableError> {
+        let start = blocks.iter().map(|block| block.offset()).min().expect("there is a block to read");
+        let end = blocks.iter().map(|block| block.offset() + block.len_bytes() as u64).max().expect("there is one");
+        let len_bytes = usize::try_from(end - start).expect("a stretch is read into memory");
+        check_inside(&self.file, start, len_bytes)?;
+        let buffer = self.file.read_at(start, len_bytes).await?;
         let read = |block: &BlockRef| {
             let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
             let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
             self.open_block(*block, bytes)
         };
-        run.iter().map(read).collect()
+        blocks.iter().map(read).collect()
     }
 
     /// Reads what the file keeps alive in the journal, by segment.
