@@ -8,9 +8,9 @@ use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
 use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
-use crate::filling::Placement;
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
+use crate::padding::Placement;
 use crate::position::{GroupId, Location, Position, SegmentId};
 use crate::record::{self, OwnedRecord, Record, SealedRecord, encoded_bytes_max};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
@@ -193,13 +193,13 @@ impl Journal {
 
     /// Keeps a record that nobody waits for, to fill up a flush with it: its copy is appended with one that would leave much of its last block empty.
     /// `None` if enough are kept: then it is to be appended.
-    pub fn keep_as_filling(&self, record: &OwnedRecord) -> Option<Placement> {
-        self.shared.state.borrow_mut().keep_as_filling(record)
+    pub fn keep_as_padding(&self, record: &OwnedRecord) -> Option<Placement> {
+        self.shared.state.borrow_mut().keep_as_padding(record)
     }
 
     /// Appends what is kept to fill up flushes with. `Err`: not all of it yet.
-    pub fn append_fillings(&self) -> Result<(), AppendRefused> {
-        let appended = self.shared.state.borrow_mut().append_fillings();
+    pub fn append_paddings(&self) -> Result<(), AppendRefused> {
+        let appended = self.shared.state.borrow_mut().append_paddings();
         self.shared.announce_work();
         appended
     }

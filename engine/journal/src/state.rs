@@ -7,8 +7,8 @@ use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
 use crate::error::AppendRefused;
-use crate::filling::{Fillings, Placement};
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
+use crate::padding::{Paddings, Placement};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes_max};
 use runtime::{Buffer, File, FileError};
@@ -89,7 +89,7 @@ pub(crate) struct State {
     is_store_settled: bool,
     surplus: Vec<File>,
     filling: Option<Batch>,
-    fillings: Fillings,
+    paddings: Paddings,
     filled: VecDeque<Flush>,
     buffers: Vec<Buffer>,
     buffers_made_count: usize,
@@ -119,7 +119,7 @@ impl State {
             is_store_settled: false,
             surplus: Vec::new(),
             filling: None,
-            fillings: Fillings::default(),
+            paddings: Paddings::default(),
             filled: VecDeque::new(),
             buffers: Vec::new(),
             buffers_made_count: 0,
@@ -167,19 +167,19 @@ impl State {
     }
 
     /// Keeps a copy to fill up a flush with; `None` if enough are kept already.
-    pub(crate) fn keep_as_filling(&mut self, record: &OwnedRecord) -> Option<Placement> {
-        if self.phase == Phase::Running { self.fillings.keep(record) } else { None }
+    pub(crate) fn keep_as_padding(&mut self, record: &OwnedRecord) -> Option<Placement> {
+        if self.phase == Phase::Running { self.paddings.keep(record) } else { None }
     }
 
     /// Appends what is kept to fill up flushes with. `Err`: the rest is still kept.
-    pub(crate) fn append_fillings(&mut self) -> Result<(), AppendRefused> {
-        while let Some(filling) = self.fillings.take() {
-            match self.append(&filling.copy()) {
+    pub(crate) fn append_paddings(&mut self) -> Result<(), AppendRefused> {
+        while let Some(padding) = self.paddings.take() {
+            match self.append(&padding.copy()) {
                 Err(refused @ (AppendRefused::Busy | AppendRefused::NoSpace)) => {
-                    self.fillings.take_back(filling);
+                    self.paddings.take_back(padding);
                     return Err(refused);
                 }
-                placed => filling.settle(placed),
+                placed => padding.settle(placed),
             }
         }
         Ok(())
@@ -188,14 +188,14 @@ impl State {
     /// Adds of what is kept as much as leaves the least of the batch being filled empty.
     fn fill_up(&mut self) {
         let used_bytes = self.filling.as_ref().map_or(0, Batch::used_bytes);
-        for _ in 0..self.fillings.best_count(used_bytes) {
-            let Some(filling) = self.fillings.take() else { return };
-            let payload_bytes = filling.copy().payload.len();
+        for _ in 0..self.paddings.best_count(used_bytes) {
+            let Some(padding) = self.paddings.take() else { return };
+            let payload_bytes = padding.copy().payload.len();
             if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
-                return self.fillings.take_back(filling);
+                return self.paddings.take_back(padding);
             }
-            let placed = self.append(&filling.copy());
-            filling.settle(placed);
+            let placed = self.append(&padding.copy());
+            padding.settle(placed);
         }
     }
 
@@ -350,7 +350,7 @@ impl State {
     pub(crate) fn begin_close(&mut self) {
         if self.phase == Phase::Running {
             self.phase = Phase::Closing;
-            self.fillings.clear();
+            self.paddings.clear();
         }
     }
 

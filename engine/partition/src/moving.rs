@@ -12,7 +12,7 @@ use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, FILLING_COUNT_MAX, Location, OwnedRecord, Placement, ReadError, RecordKind, RecordSum};
+use journal::{AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, RecordSum};
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
@@ -124,7 +124,7 @@ impl Moving {
 
     /// Copies the record of an entry: fills up a flush with it, unless enough copies wait for that.
     async fn copy(&mut self, storage: &Storage, number: usize, record: &OwnedRecord) -> Result<(), StorageError> {
-        match storage.journal.keep_as_filling(record) {
+        match storage.journal.keep_as_padding(record) {
             Some(placement) => self.waiting.push_back((number, placement)),
             None => {
                 let copy = append(storage, record).await?;
@@ -132,13 +132,13 @@ impl Moving {
             }
         }
         // Of more than are kept the first is placed.
-        if self.waiting.len() > FILLING_COUNT_MAX { self.place_first().await } else { Ok(()) }
+        if self.waiting.len() > PADDING_COUNT_MAX { self.place_first().await } else { Ok(()) }
     }
 
     /// Waits for no flush any more.
     async fn place_all(&mut self, storage: &Storage) -> Result<(), StorageError> {
         loop {
-            match storage.journal.append_fillings() {
+            match storage.journal.append_paddings() {
                 Ok(()) => break,
                 Err(refused) => wait_after(storage, refused).await?,
             }

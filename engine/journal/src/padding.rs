@@ -12,40 +12,40 @@ use runtime::{OneShot, OneShotSender, one_shot};
 use std::collections::VecDeque;
 
 /// Records kept at most.
-pub const FILLING_COUNT_MAX: usize = 8;
+pub const PADDING_COUNT_MAX: usize = 8;
 
-/// Where a record that was kept went: known once it is appended, which is in the order in which they were given. `None` if the journal was closed before.
-/// Dropped before that, the record is not appended.
+/// Where a record that was kept went: known once it is appended; when more were given than are kept at most, the first of them is. `None` if the journal
+/// was closed before. Dropped before that, the record is not appended.
 pub type Placement = OneShot<Result<Location, AppendRefused>>;
 
 /// See the front page.
 #[derive(Default)]
-pub(crate) struct Fillings {
+pub(crate) struct Paddings {
     /// Oldest first.
-    waiting: VecDeque<Filling>,
+    waiting: VecDeque<Padding>,
 }
 
 /// A record that waits.
-pub(crate) struct Filling {
+pub(crate) struct Padding {
     record: OwnedRecord,
     placed: OneShotSender<Result<Location, AppendRefused>>,
 }
 
-impl Fillings {
+impl Paddings {
     /// Keeps a record. `None` if enough are kept, or it is no shorter than a block.
     pub(crate) fn keep(&mut self, record: &OwnedRecord) -> Option<Placement> {
-        if self.waiting.len() >= FILLING_COUNT_MAX || record.payload.len() >= BLOCK_BYTES {
+        if self.waiting.len() >= PADDING_COUNT_MAX || record.payload.len() >= BLOCK_BYTES {
             return None;
         }
         let (placed, placement) = one_shot();
-        self.waiting.push_back(Filling { record: record.clone(), placed });
+        self.waiting.push_back(Padding { record: record.clone(), placed });
         Some(placement)
     }
 
     /// How many, oldest first, leave the least empty of the last block of a batch that is `used` so far.
     pub(crate) fn best_count(&self, used: usize) -> usize {
-        let ends = self.waiting.iter().scan(used, |end, filling| {
-            *end += filling.copy().ordinary_bytes();
+        let ends = self.waiting.iter().scan(used, |end, padding| {
+            *end += padding.copy().ordinary_bytes();
             Some(*end)
         });
         let empty_bytes = |end: usize| end.next_multiple_of(BLOCK_BYTES) - end;
@@ -58,13 +58,13 @@ impl Fillings {
     }
 
     /// Takes the oldest that its owner still waits for.
-    pub(crate) fn take(&mut self) -> Option<Filling> {
-        std::iter::from_fn(|| self.waiting.pop_front()).find(|filling| !filling.placed.is_abandoned())
+    pub(crate) fn take(&mut self) -> Option<Padding> {
+        std::iter::from_fn(|| self.waiting.pop_front()).find(|padding| !padding.placed.is_abandoned())
     }
 
     /// Takes it back as the oldest.
-    pub(crate) fn take_back(&mut self, filling: Filling) {
-        self.waiting.push_front(filling);
+    pub(crate) fn take_back(&mut self, padding: Padding) {
+        self.waiting.push_front(padding);
     }
 
     /// The owners of all learn that these will not be appended.
@@ -73,7 +73,7 @@ impl Fillings {
     }
 }
 
-impl Filling {
+impl Padding {
     /// The copy to append.
     pub(crate) fn copy(&self) -> Record<'_> {
         self.record.as_kind(RecordKind::Moved)

@@ -2,7 +2,7 @@
 
 mod world;
 
-use journal::{FILLING_COUNT_MAX, Journal, OwnedRecord, Placement, RecordKind};
+use journal::{Journal, OwnedRecord, PADDING_COUNT_MAX, Placement, RecordKind};
 use runtime::Signal;
 use runtime::simulated::Machine;
 use world::{Owned, append, flush, open};
@@ -27,7 +27,7 @@ async fn filled(machine: &Machine, payload_bytes: u64) -> (Journal, Signal, Vec<
 }
 
 fn keep(journal: &Journal, records: &[OwnedRecord]) -> Vec<Placement> {
-    records.iter().map(|record| journal.keep_as_filling(record).expect("there is room for it")).collect()
+    records.iter().map(|record| journal.keep_as_padding(record).expect("there is room for it")).collect()
 }
 
 async fn check_copy(journal: &Journal, record: &OwnedRecord, placement: Placement) {
@@ -47,8 +47,8 @@ fn a_flush_takes_as_many_copies_as_leave_the_least_of_it_empty() {
     let work = async {
         let (journal, signal, records) = filled(&machine, 640).await;
         let before = used_bytes(&journal);
-        let placements = keep(&journal, &records[..FILLING_COUNT_MAX]);
-        assert!(journal.keep_as_filling(&records[9]).is_none(), "enough are kept");
+        let placements = keep(&journal, &records[..PADDING_COUNT_MAX]);
+        assert!(journal.keep_as_padding(&records[9]).is_none(), "enough are kept");
         append(&journal, &signal, &Owned::new(1, 20, 100)).await;
         flush(&journal, &signal).await;
         // The flush's header, the record and five copies: no more blocks than without them.
@@ -60,7 +60,7 @@ fn a_flush_takes_as_many_copies_as_leave_the_least_of_it_empty() {
         }
         assert!(kept.iter().all(|(placement, _)| placement.take().is_none()), "they still wait");
         // No flush comes: they are appended all the same.
-        journal.append_fillings().expect("there is room");
+        journal.append_paddings().expect("there is room");
         flush(&journal, &signal).await;
         for (placement, record) in kept {
             check_copy(&journal, record, placement).await;
@@ -77,7 +77,7 @@ fn copies_that_nobody_waits_for_any_more_are_not_appended() {
         let mut placements = keep(&journal, &records[..4]);
         drop(placements.drain(..3));
         let before = journal.appended();
-        journal.append_fillings().expect("there is room");
+        journal.append_paddings().expect("there is room");
         assert_eq!(journal.appended().0, before.0 + 1);
         flush(&journal, &signal).await;
         check_copy(&journal, &records[3], placements.remove(0)).await;
@@ -90,13 +90,13 @@ fn a_close_tells_those_that_wait_and_long_records_are_not_kept() {
     let machine = Machine::new(3);
     let work = async {
         let (journal, _, records) = filled(&machine, BLOCK_BYTES - 5).await;
-        assert!(journal.keep_as_filling(&records[5]).is_none(), "it is as long as a block");
+        assert!(journal.keep_as_padding(&records[5]).is_none(), "it is as long as a block");
         let placements = keep(&journal, &records[..3]);
         journal.close().await;
         for placement in placements {
             assert_eq!(placement.await, None);
         }
-        assert!(journal.keep_as_filling(&records[0]).is_none());
+        assert!(journal.keep_as_padding(&records[0]).is_none());
     };
     machine.run(work).expect("nothing goes down");
 }
