@@ -15,7 +15,10 @@ use crate::merge::{Aim, Merged};
 use crate::partition::Partition;
 use crate::run::{Run, RunFiles, RunId};
 use crate::table_set::TableSet;
-use journal::{AppendRefused, GroupId, Journal, Location, LogIndex, Position, Record, RecordKind, SegmentId};
+use journal::{
+    AppendRefused, GroupId, Journal, Location, LogIndex, Position, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind,
+    SegmentId,
+};
 use sstable::FileId;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -179,6 +182,10 @@ impl Partition {
         };
         let index = snapshot.index;
         let payload = checkpoint.encode();
+        // Before anything is appended, or each try would make for the next one.
+        if payload.len() > RECORD_PAYLOAD_BYTES_MAX {
+            return Err(AppendRefused::TooLarge { payload_bytes: payload.len() });
+        }
         self.group.renew(journal)?;
         let (group, term) = (GroupId(self.id().0), self.group.applied().term);
         journal.append(Record { kind: RecordKind::Checkpoint, group, term, index, payload: &payload })
