@@ -47,6 +47,8 @@ struct Parked {
 /// Something that is being read, or is to be.
 struct Load {
     need: Need,
+    /// It could not be read with others.
+    is_alone: bool,
     /// Who waits for it, by the place in `parked`: one most often.
     first: u32,
     others: Vec<u32>,
@@ -119,7 +121,7 @@ impl Loading {
                     }
                 }
                 std::collections::hash_map::Entry::Vacant(vacant) => {
-                    let place = self.loads.put(Load { need, first: parked, others: Vec::new() });
+                    let place = self.loads.put(Load { need, is_alone: false, first: parked, others: Vec::new() });
                     vacant.insert(place);
                     self.queued.push_back(place);
                     missing_count += 1;
@@ -219,9 +221,8 @@ impl Engine {
                     self.finish_load(part.load, brought);
                 }
                 Err(_) => {
-                    if let Some(span) = self.begin_load(part.load) {
-                        self.loading.begin_read(span, u64::from(part.load));
-                    }
+                    self.loading.loads.get_mut(part.load).is_alone = true;
+                    self.loading.queued.push_front(part.load);
                 }
             }
         }
@@ -265,8 +266,12 @@ impl Engine {
             while self.loading.in_flight_count + wanted.len() < READ_COUNT_MAX
                 && let Some(load) = self.loading.queued.pop_front()
             {
-                if let Some(span) = self.begin_load(load) {
-                    let file = self.loading.loads.get_mut(load).need.file();
+                let Some(span) = self.begin_load(load) else { continue };
+                let Load { need, is_alone, .. } = self.loading.loads.get_mut(load);
+                if *is_alone {
+                    self.loading.begin_read(span, u64::from(load));
+                } else {
+                    let file = need.file();
                     wanted.push(Wanted { file, span, load });
                 }
             }
