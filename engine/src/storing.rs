@@ -18,7 +18,7 @@ use model::table::PartitionId;
 use partition::{Cleaning, CleaningWork, Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ const WAKE_DELAY: Duration = Duration::from_millis(1);
 const REMOVAL_DELAY: Duration = Duration::from_millis(250);
 /// How long until the next look if nothing else makes for one, while the log is too long or there is too much dead space.
 const LOOK_DELAY: Duration = Duration::from_millis(100);
+/// How long a segment that could not be read is left alone.
+const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
 /// How long to wait after something has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often that is doubled for merges that fail one after the other: to nine minutes.
@@ -71,8 +73,8 @@ pub(crate) struct Storing {
     merges: Backoff,
     /// ... and of those of rounds.
     cleanings: Backoff,
-    /// Segments that hold something live which cannot be read: no round can empty them.
-    spoiled: BTreeSet<SegmentId>,
+    /// Segments that hold something live which cannot be read, so that no round can empty them; and until when that is taken for granted.
+    spoiled: BTreeMap<SegmentId, Instant>,
     /// The last flush failed for want of space.
     is_disk_full: bool,
 }
@@ -92,7 +94,7 @@ impl Storing {
             is_resting: false,
             merges: Backoff::default(),
             cleanings: Backoff::default(),
-            spoiled: BTreeSet::new(),
+            spoiled: BTreeMap::new(),
             is_disk_full: false,
         }
     }
@@ -124,7 +126,7 @@ impl Storing {
         self.cleaning = None;
         self.cleanings.note_failed(now);
         if let Some(record) = error.bad_record() {
-            self.spoiled.insert(record.segment);
+            self.spoiled.insert(record.segment, now + SPOILED_DELAY);
         }
     }
 
@@ -132,18 +134,17 @@ impl Storing {
         if !merge.is_cleaning() {
             return self.merges.note_done();
         }
-        self.cleanings.note_done();
         if let Some(round) = &mut self.cleaning {
             round.is_merging = false;
         }
     }
 
-    /// Makes sure of another look: a core that nobody asks anything has no turns.
-    fn look_again(&mut self, runtime: &Runtime) {
+    /// Makes sure of another look.
+    fn look_after(&mut self, delay: Duration, runtime: &Runtime) {
         if !std::mem::replace(&mut self.is_look_coming, true) {
             let (report, runtime_of_task) = (self.report(), runtime.clone());
             runtime.spawn(ShareClass::Background, async move {
-                runtime_of_task.sleep(LOOK_DELAY).await;
+                runtime_of_task.sleep(delay).await;
                 report(Finished::Look);
             });
         }
@@ -181,14 +182,24 @@ impl Engine {
             self.budget.follow(resident_bytes);
         }
         self.budget.observe(&self.partitions, &mut self.context.reads);
+        let space = self.weigh_space();
         if !self.storing.is_resting {
             self.begin_flushes();
-            self.begin_merges();
+            self.begin_merges(space);
         }
         self.shorten_log();
-        let is_log_long = self.journal.log_segment_count() as u64 > self.log_segment_count_max();
-        if self.storing.merging_count == 0 && (is_log_long || self.weigh_space().is_too_much()) {
-            self.storing.look_again(&self.runtime);
+        self.look_again(space);
+    }
+
+    /// Makes sure of another look where there is something to do: a core that nobody asks anything has no turns.
+    fn look_again(&mut self, space: Space) {
+        let now = self.runtime.now();
+        if self.journal.log_segment_count() as u64 > self.log_segment_count_max() {
+            self.storing.look_after(LOOK_DELAY, &self.runtime);
+        } else if space.is_too_much() && self.storing.merging_count < MERGE_COUNT_MAX {
+            let rests = [self.storing.plans_rest_until, self.storing.cleanings.until];
+            let rest = rests.into_iter().flatten().map(|until| until.since(now)).max();
+            self.storing.look_after(rest.unwrap_or_default().max(LOOK_DELAY), &self.runtime);
         }
     }
 
@@ -245,7 +256,10 @@ impl Engine {
                 partition.abandon_merge(&merge);
                 self.tell_not_stored(&error, "files could not be merged; they stay as they are");
                 self.storing.note_merge_failed(&merge, &error, self.runtime.now());
-                self.storing.rest(&self.runtime);
+                // What a round could not read is no reason to keep memtables waiting.
+                if error.bad_record().is_none() {
+                    self.storing.rest(&self.runtime);
+                }
             }
         }
     }
@@ -350,8 +364,7 @@ impl Engine {
         }
     }
 
-    fn begin_merges(&mut self) {
-        let space = self.weigh_space();
+    fn begin_merges(&mut self, space: Space) {
         // The backlog decides how much the merges do beside requests.
         self.storing.storage.pace.set_behind(space.behind());
         let may_clean = self.storing.cleanings.is_over(self.runtime.now());
@@ -372,7 +385,7 @@ impl Engine {
             return;
         }
         let usage = self.journal.usage();
-        self.storing.spoiled.retain(|spoiled| usage.iter().any(|usage| usage.segment == *spoiled));
+        self.storing.spoiled.retain(|_, until| now < *until);
         self.storing.cleaning = cleaning::plan(space, (&usage, &self.storing.spoiled), self.partitions.values());
         let Space { used_bytes, live_bytes, .. } = space;
         match &self.storing.cleaning {
@@ -422,6 +435,7 @@ impl Engine {
         }
         if round.partitions.is_empty() {
             self.storing.cleaning = None;
+            self.storing.cleanings.note_done();
         }
         None
     }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Runs in the background beside the owner. So a copy is named by the very file that is being written, and never has to be looked for in the log. The owner may
-//! change the key meanwhile: its newer version hides the copy, as it hides the original. Deliberately not here: how records are moved (`moving.rs`), which runs (`merge_policy.rs`), which segments and when (the engine).
+//! change the key meanwhile: its newer version hides the copy, as it hides the original. Deliberately not here: how records are moved (`moving.rs`), which
+//! runs (`merge_policy.rs`), which segments and when (the engine).
 
 use crate::effect::SetId;
 use crate::emptying::Emptying;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A victim is read in long stretches, with what is dead in it: a read for each record takes ten times the CPU of all that is done with the record. The
-//! more entries are gathered, the more of a stretch is needed. Deliberately not here: which segments, and which entries (`merge.rs`).
+//! more entries are gathered, the more of a stretch is needed. Deliberately not here: which segments, and which entries (`emptying.rs`).
 
 use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
@@ -104,9 +104,14 @@ impl Moving {
                 reads.push_back(begin_read(storage, stretch));
             }
             let Some((numbers, records)) = reads.pop_front() else { break };
-            let records = records.await.expect("a read comes to an end").map_err(StorageError::Record)?;
-            for (number, record) in numbers.into_iter().zip(records) {
+            let mut records = records.await.expect("a read comes to an end").ok().map(Vec::into_iter);
+            for number in numbers {
                 slice.step().await;
+                let record = match records.as_mut().and_then(Iterator::next) {
+                    Some(record) => record,
+                    // What cannot be read may lie between them.
+                    None => read_alone(storage, location_of(self.entries[number].place)).await?,
+                };
                 self.copy(storage, number, &record).await?;
             }
         }
@@ -197,6 +202,10 @@ fn begin_read(
     let journal = storage.journal.clone();
     storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_records(&locations).await) });
     (numbers, records)
+}
+
+async fn read_alone(storage: &Storage, location: Location) -> Result<OwnedRecord, StorageError> {
+    storage.journal.read_record(location).await.map_err(|error| StorageError::Record(location, error))
 }
 
 /// Appends a copy, as soon as that holds up no request.

@@ -292,7 +292,8 @@ impl Partition {
         None
     }
 
-    /// A merge of the newest runs of the items, as many as name something in the victims, which moves that; or of all runs, which finds what is superseded.
+    /// A merge of the newest runs of the items, down to the last that names something in the victims, which moves that: runs that name nothing are only asked
+    /// what they hide. Or one of all runs, which finds what is superseded.
     pub fn take_cleaning_work(&mut self, cleaning: &Cleaning) -> CleaningWork {
         let runs = self.items.set().runs();
         let is_needed = |run: &Run| match cleaning {
@@ -312,10 +313,10 @@ impl Partition {
         CleaningWork::Merge(MergeWork { is_cleaning: true, ..work })
     }
 
-    /// The segments in which files of items name records, each as often as there are runs that do: with the bytes of the files that have to be read to find
-    /// these.
+    /// The segments in which files of items name records, each as often as there are runs that do, with the bytes of such a run: to empty the segment all of
+    /// them are read.
     pub fn cleaning_passes(&self) -> impl Iterator<Item = (SegmentId, u64)> {
-        self.items.set().runs().iter().flat_map(move |run| {
+        self.items.set().runs().iter().flat_map(|run| {
             let pass_bytes = run.file_bytes();
             run.named.keys().map(move |segment| (*segment, pass_bytes))
         })

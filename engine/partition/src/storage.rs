@@ -38,7 +38,7 @@ pub enum StorageError {
     /// A file that is read.
     Table(TableError),
     /// A record that a file points to.
-    Record(ReadError),
+    Record(Location, ReadError),
     /// The journal takes no copy of a record.
     Append(journal::AppendRefused),
     /// There is no key to seal with: the table is gone.
@@ -50,7 +50,7 @@ impl fmt::Display for StorageError {
         match self {
             Self::File(error) => error.fmt(out),
             Self::Table(error) => error.fmt(out),
-            Self::Record(error) => error.fmt(out),
+            Self::Record(_, error) => error.fmt(out),
             Self::Append(refused) => refused.fmt(out),
             Self::NoKey => write!(out, "no key of the table to seal a file with"),
         }
@@ -65,10 +65,10 @@ impl StorageError {
         matches!(self.file_error(), Some(FileError::NoSpace { .. }))
     }
 
-    /// The record that is not as it was written, if that is the reason.
+    /// The record that cannot be read, if that is the reason.
     pub fn bad_record(&self) -> Option<Location> {
         match self {
-            Self::Record(ReadError::Rot { location, .. } | ReadError::Sealed { location, .. }) => Some(*location),
+            Self::Record(location, _) => Some(*location),
             _ => None,
         }
     }
@@ -76,7 +76,7 @@ impl StorageError {
     /// What the disk said, if it was the disk.
     pub fn file_error(&self) -> Option<&FileError> {
         match self {
-            Self::File(error) | Self::Table(TableError::File(error)) | Self::Record(ReadError::File(error)) => {
+            Self::File(error) | Self::Table(TableError::File(error)) | Self::Record(_, ReadError::File(error)) => {
                 Some(error)
             }
             _ => None,
