@@ -15,7 +15,7 @@ const KEY_COUNT_MAX: usize = 2_560;
 /// Microseconds of a slice while nothing is behind, however many keys it has come to ...
 const SLICE_US_MIN: usize = 150;
 /// ... and at most.
-const SLICE_US_MAX: usize = 600;
+const SLICE_US_MAX: usize = 350;
 /// Keys between two looks at the clock.
 const LOOK_KEY_COUNT: usize = 16;
 /// Stretches of a segment that are read at one time, while nothing is behind ...

@@ -7,7 +7,8 @@ use fastrand::Rng;
 use model::table::IndexProjection;
 use model::{Item, Value};
 use model::{KeyType, TableDefinition};
-use runtime::simulated::Machine;
+use partition::{Cleaning, CleaningWork};
+use runtime::simulated::{Fault, FileOperation, Machine};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -229,6 +230,34 @@ fn what_a_run_above_hides_is_not_moved() {
             assert_eq!(owner.item(&key("a", at)).await, oracle.get(&at).cloned(), "key {at}");
         }
     });
+}
+
+#[test]
+fn records_that_cannot_be_read_together_are_moved_one_by_one() {
+    let mut moved_count = 0;
+    for nth in 0..12 {
+        let machine = Machine::new(2);
+        live(&machine, (&table(&[]), options()), async |owner| {
+            for at in 0..80 {
+                owner.begin(owner.put_of(&item("a", at, &[("filler", text(&"x".repeat(4_000)))])));
+            }
+            owner.flush().await;
+            owner.take_outcomes();
+            owner.journal.set_replay_start(owner.partition.floor().unwrap());
+            let usage = owner.journal.usage().into_iter().filter(|usage| !usage.is_visited);
+            let cleaning = Cleaning::Empty(Rc::new(usage.map(|usage| usage.segment).collect()));
+            let CleaningWork::Merge(work) = owner.partition.take_cleaning_work(&cleaning) else {
+                panic!("there are segments before the log")
+            };
+            machine.disk().arm(Fault::Error, FileOperation::Read, nth);
+            let merged = work.run(&owner.storage).await;
+            if machine.disk().armed_count() == 0 {
+                // A block of a file that cannot be read ends it.
+                moved_count += usize::from(merged.is_ok());
+            }
+        });
+    }
+    assert!(moved_count > 0, "no stretch was hit");
 }
 
 /// Bytes that the journal takes for superseded, over all segments.

@@ -44,7 +44,7 @@ pub(crate) struct Owner {
     pub(crate) merge_count: usize,
     /// Merges that looked for dead space.
     pub(crate) cleaning_count: usize,
-    storage: Storage,
+    pub(crate) storage: Storage,
     /// What waits for the disk.
     parked: Vec<(Ticket, Operation, (Vec<Need>, Supplies))>,
     settle_count: usize,
