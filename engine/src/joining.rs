@@ -68,8 +68,11 @@ mod tests {
 
     const KIB: u64 = 1 << 10;
 
-    /// The reads that these spans, in KiB, become: each with the loads and where their parts begin.
-    fn joined(spans: &[(FileName, u64, u64)]) -> Vec<(u64, usize, Vec<(u32, usize)>)> {
+    /// Where a read begins and how long it is, in KiB; its loads, and where their parts begin.
+    type Joined = (u64, usize, Vec<(u32, usize)>);
+
+    /// The reads that these spans, in KiB, become.
+    fn joined(spans: &[(FileName, u64, u64)]) -> Vec<Joined> {
         let machine = Machine::new(1);
         let file = machine.run(machine.runtime().create_file(Path::new("/file"), 4096)).expect("up").expect("room");
         let spans = (0..).zip(spans).map(|(load, (name, offset, len))| {

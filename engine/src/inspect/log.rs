@@ -67,7 +67,7 @@ impl GroupLog {
         }
         let is_change = record.group != CATALOG_GROUP && !record.payload.is_empty();
         let growth = if is_change { growth(record.payload) } else { Ok((0, 0)) };
-        let (items, bytes) = growth.clone().unwrap_or_default();
+        let (items, bytes) = growth.unwrap_or_default();
         self.entries.push_back(EntryLog { index: record.index, location, items, bytes });
         growth.map(|_| ()).map_err(|error| error.to_string())
     }
