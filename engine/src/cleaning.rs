@@ -7,7 +7,7 @@
 //!
 //! A round takes space for copies before it gives any, so it is a small one. What it costs is the records that are moved, and the files that are read to
 //! find them: what was written of late is named by the newest runs alone, and most of it is superseded soon; what has lain for long costs a pass
-//! over all files. So the cheapest round is looked for among those of each reach. Deliberately not here: when, and the merges (`storing.rs`).
+//! over the large runs. So the cheapest round is looked for among those of each reach. Deliberately not here: when, and the merges (`storing.rs`).
 
 use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;

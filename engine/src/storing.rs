@@ -142,22 +142,22 @@ impl Storing {
     /// Makes sure of another look.
     fn look_after(&mut self, delay: Duration, runtime: &Runtime) {
         if !std::mem::replace(&mut self.is_look_coming, true) {
-            let (report, runtime_of_task) = (self.report(), runtime.clone());
-            runtime.spawn(ShareClass::Background, async move {
-                runtime_of_task.sleep(delay).await;
-                report(Finished::Look);
-            });
+            self.report_after(delay, Finished::Look, runtime);
         }
     }
 
     fn rest(&mut self, runtime: &Runtime) {
         if !std::mem::replace(&mut self.is_resting, true) {
-            let (report, runtime_of_task) = (self.report(), runtime.clone());
-            runtime.spawn(ShareClass::Background, async move {
-                runtime_of_task.sleep(RETRY_DELAY).await;
-                report(Finished::Retry);
-            });
+            self.report_after(RETRY_DELAY, Finished::Retry, runtime);
         }
+    }
+
+    fn report_after(&self, delay: Duration, finished: Finished, runtime: &Runtime) {
+        let (report, runtime_of_task) = (self.report(), runtime.clone());
+        runtime.spawn(ShareClass::Background, async move {
+            runtime_of_task.sleep(delay).await;
+            report(finished);
+        });
     }
 }
 

@@ -87,6 +87,17 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
+/// A node with a table, and so little memory that it flushes all the time.
+async fn start(machine: &Machine) -> Caller {
+    let options =
+        EngineOptions { segment_bytes: SEGMENT_BYTES, memory_bytes_max: MEMORY_BYTES, ..node_options(&["/disk/data"]) };
+    let node = Node::start(machine, &options);
+    node.opened().await.unwrap();
+    let caller = node.caller();
+    caller.call(0, create_table("things", "id")).await.unwrap();
+    caller
+}
+
 async fn put(caller: &Caller, number: usize) {
     let item = item_of(&[("id", Value::S(format!("thing-{number}"))), ("text", Value::S("x".repeat(2_000)))]);
     let put = PutItem { table_name: Some(Text::from("things")), item: Attributes::Valid(item), ..PutItem::default() };
@@ -120,13 +131,8 @@ fn a_segment_that_cannot_be_read_does_not_keep_others_from_being_emptied() {
     /// Written again in no order, so that segments hold a little that is live for long.
     const HOT_COUNT: usize = 400;
     let machine = Machine::new(4);
-    let options =
-        EngineOptions { segment_bytes: SEGMENT_BYTES, memory_bytes_max: MEMORY_BYTES, ..node_options(&["/disk/data"]) };
-    let node = Node::start(&machine, &options);
     let work = async {
-        node.opened().await.unwrap();
-        let caller = node.caller();
-        caller.call(0, create_table("things", "id")).await.unwrap();
+        let caller = start(&machine).await;
         for number in 0..COLD_COUNT + HOT_COUNT {
             put(&caller, number).await;
             if number == HOT_COUNT / 4 {
@@ -147,13 +153,8 @@ fn a_segment_that_cannot_be_read_does_not_keep_others_from_being_emptied() {
 #[test]
 fn a_backlog_is_worked_off_when_nobody_asks_anything() {
     let machine = Machine::new(6);
-    let options =
-        EngineOptions { segment_bytes: SEGMENT_BYTES, memory_bytes_max: MEMORY_BYTES, ..node_options(&["/disk/data"]) };
-    let node = Node::start(&machine, &options);
     let work = async {
-        node.opened().await.unwrap();
-        let caller = node.caller();
-        caller.call(0, create_table("things", "id")).await.unwrap();
+        let caller = start(&machine).await;
         let mut random = fastrand::Rng::with_seed(6);
         for number in 0..100 {
             put(&caller, number).await;
