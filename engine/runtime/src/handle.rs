@@ -94,6 +94,14 @@ impl Runtime {
         either!(self, core => core.spawn(class, Box::pin(future)));
     }
 
+    /// While the foreground of this core has work, tasks of the background that yield get so much of its time, of 1 to 100 percent: by default 20. What they do
+    /// between two yields is never cut short. In simulation the background has its turns by chance.
+    pub fn set_background_percent(&self, percent: u32) {
+        if let Backend::Real(core) = &self.backend {
+            core.set_background_percent(percent);
+        }
+    }
+
     /// Tells what the task that runs now is at, until it is polled again; shown with a stall. In simulation nobody asks.
     pub fn set_activity(&self, activity: &'static Activity) {
         if let Backend::Real(core) = &self.backend {

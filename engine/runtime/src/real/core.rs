@@ -20,6 +20,7 @@ use glommio::{Latency, Shares, TaskQueueHandle};
 use io_uring::squeue::Entry;
 use rustix::rand::GetRandomFlags;
 
+use super::background_share::BackgroundShare;
 use super::doorbell::Doorbell;
 use super::operations::{Operation, Operations, Payload};
 use super::read_queue::QueuedReads;
@@ -60,6 +61,7 @@ pub(crate) struct Core {
     pub(super) driver_signal: Signal,
     /// Tasks that gave up their turn.
     pub(super) yielded: RefCell<Yielded>,
+    pub(super) background_share: RefCell<BackgroundShare>,
     /// If stalls are looked for.
     pub(super) turns: Option<&'static TurnWatch>,
     /// The driver waits to be called: what runs now is a turn by itself.
@@ -85,7 +87,7 @@ pub(crate) struct Core {
 pub(super) struct Yielded {
     /// All go on in the next turn.
     pub(super) foreground: Vec<Waker>,
-    /// One goes on in each turn, so that the foreground never waits for more than one slice of the background.
+    /// At most one goes on in a turn, so that the foreground never waits for more than one slice of the background.
     pub(super) background: VecDeque<Waker>,
 }
 
@@ -123,6 +125,7 @@ impl Core {
             doorbell,
             driver_signal: Signal::new(),
             yielded: RefCell::default(),
+            background_share: RefCell::default(),
             turns,
             is_driver_asleep: Cell::new(false),
             completions: Cell::default(),
@@ -191,6 +194,10 @@ impl Core {
         };
         let task = glommio::spawn_local_into(polled, queue).expect("the queue lives as long as the executor");
         task.detach();
+    }
+
+    pub(crate) fn set_background_percent(&self, percent: u32) {
+        self.background_share.borrow_mut().set_percent(percent);
     }
 
     pub(crate) fn set_activity(&self, activity: &'static Activity) {
@@ -311,7 +318,15 @@ fn poll_task(
         core.call_driver();
         leave_queue(context);
     }
-    let outcome = poll_future(&core, number, task, context);
+    let outcome = match class {
+        ShareClass::Foreground => poll_future(&core, number, task, context),
+        ShareClass::Background => {
+            let began_at = core.now();
+            let outcome = poll_future(&core, number, task, context);
+            core.background_share.borrow_mut().note_used(core.now().since(began_at));
+            outcome
+        }
+    };
     if let Some(turns) = core.turns.filter(|_| core.is_driver_asleep.get()) {
         turns.end_turn(core.now());
     }

@@ -145,7 +145,7 @@ impl Core {
         self.handle_completions(&mut completions, &mut due);
         self.completions.set(completions);
         has_worked |= self.take_arrivals();
-        has_worked |= self.take_yielded(&mut due);
+        has_worked |= self.take_yielded(now, has_worked, &mut due);
         if self.sockets.borrow().as_ref().is_some_and(|sockets| sockets.event_count() > 0)
             && let Some(signal) = self.socket_signal.get()
         {
@@ -213,11 +213,15 @@ impl Core {
         has_arrived
     }
 
-    fn take_yielded(&self, due: &mut Vec<std::task::Waker>) -> bool {
+    /// Tasks of the foreground go on; one of the background if it has not had its share yet, or if there was nothing else to do.
+    fn take_yielded(&self, now: Instant, has_worked: bool, due: &mut Vec<std::task::Waker>) -> bool {
         let mut yielded = self.yielded.borrow_mut();
         let before = due.len();
         due.append(&mut yielded.foreground);
-        due.extend(yielded.background.pop_front());
+        let is_idle = !has_worked && due.is_empty();
+        if !yielded.background.is_empty() && (self.background_share.borrow_mut().may_go_on(now) || is_idle) {
+            due.extend(yielded.background.pop_front());
+        }
         if !yielded.background.is_empty() {
             self.call_driver();
         }

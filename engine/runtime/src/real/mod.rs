@@ -8,11 +8,13 @@
 //! driver      the turn: submit, complete, wake, sleep   watchdog     asks the cores whether they turn
 //! ring        the io_uring ring                         doorbell     wakes a sleeping core
 //! operations  what completes once: files, timers        threads      helper threads, process signals
+//! background_share                                      what the background may have of a core's time
 //! file, directory, flush_method                         timers       tasks that wait for a time
 //! stalls      turns that take too long, with their stack
 //! sockets, socket_table, connection, receive_pool       listeners, connections, buffers
 //! ```
 
+mod background_share;
 mod connection;
 mod core;
 mod descriptor;
