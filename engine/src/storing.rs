@@ -366,7 +366,9 @@ impl Engine {
 
     fn begin_merges(&mut self, space: Space) {
         // The backlog decides how much the merges do beside requests.
-        self.storing.storage.pace.set_behind(space.behind());
+        let pace = &self.storing.storage.pace;
+        pace.set_behind(space.behind());
+        self.runtime.set_background_percent(pace.percent());
         let may_clean = self.storing.cleanings.is_over(self.runtime.now());
         if may_clean && self.storing.cleaning.is_none() && space.is_too_much() {
             self.plan_cleaning(space);

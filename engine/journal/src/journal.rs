@@ -18,7 +18,7 @@ use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
-use runtime::{CoreId, FileError, FileSpan, Runtime, Signal};
+use runtime::{Buffer, CoreId, FileError, FileSpan, Runtime, Signal};
 use security::{FileKey, GroupKeys, NoKey, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -57,6 +57,14 @@ pub type Visitor<'v> = dyn FnMut(Record<'_>, Location, &mut Liveness) -> Result<
 #[derive(Clone)]
 pub struct Journal {
     shared: Rc<Shared>,
+}
+
+/// Bytes of a segment as they lie on the disk, whole blocks: see [`Journal::read_stretch`].
+#[derive(Debug)]
+pub struct Stretch {
+    /// Where in the segment they begin.
+    offset: u64,
+    buffer: Buffer,
 }
 
 /// What the handles and the two tasks of a journal share, on its core.
@@ -335,22 +343,22 @@ impl Journal {
         self.finish_read(location, buffer.as_slice())
     }
 
-    /// Reads durable records of one segment, of which there is one at least, in the order of their offsets: with a single read of all that lies between the
-    /// first and the last.
-    pub async fn read_records(&self, locations: &[Location]) -> Result<Vec<OwnedRecord>, ReadError> {
-        let [first, last] = [locations[0], locations[locations.len() - 1]];
+    /// Reads all that lies between two durable records of one segment, these included: what [`Journal::open_record`] takes records from.
+    pub async fn read_stretch(&self, first: Location, last: Location) -> Result<Stretch, ReadError> {
         self.learn_opening(first.segment).await?;
         let [begin, end] = [first, last].map(|location| self.begin_read(location));
         let known = "who wrote the segment was just learned";
         let (begin, end) = (begin?.expect(known), end?.expect(known));
         let len_bytes = usize::try_from(end.offset - begin.offset).expect("within a segment") + end.len_bytes;
         let buffer = begin.file.read_at(begin.offset, len_bytes).await.map_err(ReadError::File)?;
-        let finish = |location: &Location| {
-            let inside = u64::from(place_of_read(*location).0) - begin.offset;
-            let inside = usize::try_from(inside).expect("within the buffer");
-            self.finish_read(*location, &buffer.as_slice()[inside..])
-        };
-        locations.iter().map(finish).collect()
+        Ok(Stretch { offset: begin.offset, buffer })
+    }
+
+    /// Checks and opens a record that lies in a stretch of its segment.
+    pub fn open_record(&self, stretch: &Stretch, location: Location) -> Result<OwnedRecord, ReadError> {
+        let inside = u64::from(place_of_read(location).0) - stretch.offset;
+        let inside = usize::try_from(inside).expect("within the buffer");
+        self.finish_read(location, &stretch.buffer.as_slice()[inside..])
     }
 
     /// The first half of [`Journal::read_record`], for whoever has files read: says what to read. `None` if who wrote the segment is not

@@ -38,7 +38,7 @@ mod verify;
 mod walk;
 
 pub use error::{AppendRefused, JournalError, ReadError, Unopened};
-pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Visitor};
+pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Stretch, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use padding::{PADDING_COUNT_MAX, Placement};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};

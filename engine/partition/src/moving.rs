@@ -1,7 +1,7 @@
 //! Moving: records that lie in segments which are to be emptied are copied to the end of the log.
 //!
 //! ```text
-//! entries, in the order of their keys -> gathered -> records read in the order of their places, stretch by stretch -> copies appended
+//! entries, in the order of their keys -> gathered -> stretches read in the order of their places -> records opened, copies appended
 //!                                                 -> entries with their new places, in the order of their keys
 //! ```
 //!
@@ -12,7 +12,9 @@ use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, RecordSum};
+use journal::{
+    AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, RecordSum, Stretch,
+};
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +28,8 @@ const ENTRY_BYTES: usize = size_of::<Gathered>() + 2 * size_of::<(Place, usize)>
 const STRETCH_BYTES_MAX: u32 = 256 << 10;
 /// ... and bytes between two of its records.
 const GAP_BYTES_MAX: u32 = 16 << 10;
+/// Stretches that are read at one time: the next one is there when the records of the first are copied.
+const STRETCH_COUNT: usize = 2;
 /// How long a copy waits for its turn.
 const TURN_DELAY: Duration = Duration::from_millis(1);
 
@@ -43,10 +47,13 @@ type Place = (u32, u32);
 
 /// Records of one segment that are read together, by their entries' numbers, in the order of their places.
 #[derive(Default)]
-struct Stretch {
+struct Together {
     numbers: Vec<usize>,
     locations: Vec<Location>,
 }
+
+/// What their read brings.
+type Read = OneShot<Result<Stretch, ReadError>>;
 
 /// See the front page. One a merge.
 #[derive(Default)]
@@ -98,19 +105,20 @@ impl Moving {
         let mut slice = Slice::new(&storage.runtime, &storage.pace);
         let mut reads = VecDeque::new();
         loop {
-            while reads.len() < storage.pace.stretch_count()
-                && let Some(stretch) = self.take_stretch()
+            while reads.len() < STRETCH_COUNT
+                && let Some(together) = self.take_together()
             {
-                reads.push_back(begin_read(storage, stretch));
+                reads.push_back(begin_read(storage, together));
             }
-            let Some((numbers, records)) = reads.pop_front() else { break };
-            let mut records = records.await.expect("a read comes to an end").ok().map(Vec::into_iter);
-            for number in numbers {
+            let Some((Together { numbers, locations }, read)) = reads.pop_front() else { break };
+            let stretch = read.await.expect("a read comes to an end").ok();
+            for (number, location) in numbers.into_iter().zip(locations) {
                 slice.step().await;
-                let record = match records.as_mut().and_then(Iterator::next) {
+                let opened = stretch.as_ref().and_then(|stretch| storage.journal.open_record(stretch, location).ok());
+                let record = match opened {
                     Some(record) => record,
-                    // What cannot be read may lie between them.
-                    None => read_alone(storage, location_of(self.entries[number].place)).await?,
+                    // What cannot be read may lie between it and another.
+                    None => read_alone(storage, location).await?,
                 };
                 self.copy(storage, number, &record).await?;
             }
@@ -167,23 +175,23 @@ impl Moving {
     }
 
     /// The next records that lie close together.
-    fn take_stretch(&mut self) -> Option<Stretch> {
-        let mut stretch = Stretch::default();
+    fn take_together(&mut self) -> Option<Together> {
+        let mut together = Together::default();
         while let Some(first) = self.by_place.first_entry() {
             let number = *first.get();
             let location = location_of(self.entries[number].place);
-            if !stretch.reaches(location) {
+            if !together.reaches(location) {
                 break;
             }
             first.remove();
-            stretch.numbers.push(number);
-            stretch.locations.push(location);
+            together.numbers.push(number);
+            together.locations.push(location);
         }
-        (!stretch.numbers.is_empty()).then_some(stretch)
+        (!together.numbers.is_empty()).then_some(together)
     }
 }
 
-impl Stretch {
+impl Together {
     /// Whether the record, which lies behind the others, is read with them.
     fn reaches(&self, location: Location) -> bool {
         let (Some(first), Some(last)) = (self.locations.first(), self.locations.last()) else { return true };
@@ -194,14 +202,12 @@ impl Stretch {
 }
 
 /// Reads a stretch beside what else is done.
-fn begin_read(
-    storage: &Storage,
-    Stretch { numbers, locations }: Stretch,
-) -> (Vec<usize>, OneShot<Result<Vec<OwnedRecord>, ReadError>>) {
-    let (sender, records) = one_shot();
+fn begin_read(storage: &Storage, together: Together) -> (Together, Read) {
+    let (sender, read) = one_shot();
     let journal = storage.journal.clone();
-    storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_records(&locations).await) });
-    (numbers, records)
+    let (first, last) = (together.locations[0], together.locations[together.locations.len() - 1]);
+    storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_stretch(first, last).await) });
+    (together, read)
 }
 
 async fn read_alone(storage: &Storage, location: Location) -> Result<OwnedRecord, StorageError> {
@@ -246,7 +252,7 @@ mod tests {
         for (number, (segment, offset)) in (0_u8..).zip(places) {
             moving.gather(&[number], 1, (10, JournalPlace { segment, offset, bytes: 1_000 }));
         }
-        let taken: Vec<Vec<usize>> = std::iter::from_fn(|| Some(moving.take_stretch()?.numbers)).collect();
+        let taken: Vec<Vec<usize>> = std::iter::from_fn(|| Some(moving.take_together()?.numbers)).collect();
         assert_eq!(taken, [vec![1, 3], vec![4], vec![2, 5], vec![0]]);
     }
 
@@ -258,7 +264,7 @@ mod tests {
             moving.gather(&number.to_be_bytes(), 1, (10, place));
         }
         moving.gather(&[255], 1, (10, JournalPlace { segment: 2, offset: 4_096, bytes: 400_000 }));
-        let taken: Vec<usize> = std::iter::from_fn(|| Some(moving.take_stretch()?.numbers.len())).collect();
+        let taken: Vec<usize> = std::iter::from_fn(|| Some(moving.take_together()?.numbers.len())).collect();
         assert_eq!(taken, [25, 25, 10, 1]);
     }
 }

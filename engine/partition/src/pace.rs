@@ -1,27 +1,26 @@
-//! How much background work does at a time: the more the engine has fallen behind with it, the more.
+//! How much background work may do: the more the engine has fallen behind with it, the more.
 //!
-//! A core's background tasks go on by one slice in each turn of its loop, so the length of a slice decides what they get beside requests, and how long
-//! a request may have to wait for one. One a worker, shared by its merges. Deliberately not here: what is behind, and by how much (the engine).
+//! A core's background tasks go on by one slice at a time, which is how long a request may have to wait for them, and together they get a steady share of its
+//! time: a burst of merging or copying would be a bad second for all requests. One a worker, shared by its merges. Deliberately not here: what is behind, and
+//! by how much (the engine), and how a core keeps to the share (`runtime`).
 
 use runtime::{Instant, Runtime};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Percent of the core's time that merges and copies get beside requests while nothing is behind ...
+const PERCENT_MIN: usize = 20;
+/// ... and at most.
+const PERCENT_MAX: usize = 35;
 /// Keys of a slice while nothing is behind: a tenth of a millisecond or so.
 const KEY_COUNT_MIN: usize = 256;
 /// Keys of a slice at most.
 const KEY_COUNT_MAX: usize = 2_560;
-/// Microseconds of a slice while nothing is behind, however many keys it has come to ...
-const SLICE_US_MIN: usize = 150;
-/// ... and at most.
-const SLICE_US_MAX: usize = 350;
+/// How long a slice is at most, however many keys it has come to.
+const SLICE_TIME: Duration = Duration::from_micros(100);
 /// Keys between two looks at the clock.
 const LOOK_KEY_COUNT: usize = 16;
-/// Stretches of a segment that are read at one time, while nothing is behind ...
-const STRETCH_COUNT_MIN: usize = 1;
-/// ... and at most.
-const STRETCH_COUNT_MAX: usize = 6;
 /// Bytes that may wait in the journal when a copy is appended to it, while nothing is behind: copies give way to requests ...
 const WAITING_BYTES_MIN: usize = 256 << 10;
 /// ... and at most: more than waits there ever, so that copies and requests take their turns.
@@ -47,14 +46,9 @@ impl Pace {
         self.between(KEY_COUNT_MIN, KEY_COUNT_MAX)
     }
 
-    /// How long others wait for their turn at most, where keys take longer than they should: memory that misses every cache, pages that are new.
-    fn slice_time(&self) -> Duration {
-        Duration::from_micros(self.between(SLICE_US_MIN, SLICE_US_MAX) as u64)
-    }
-
-    /// Stretches of a segment that are read at one time.
-    pub(crate) fn stretch_count(&self) -> usize {
-        self.between(STRETCH_COUNT_MIN, STRETCH_COUNT_MAX)
+    /// What merges and copies get of the core's time beside requests, in percent.
+    pub fn percent(&self) -> u32 {
+        u32::try_from(self.between(PERCENT_MIN, PERCENT_MAX)).expect("a hundred at most")
     }
 
     /// Bytes that may wait in the journal when a copy is appended to it.
@@ -102,7 +96,7 @@ impl Slice {
         }
         let now = self.runtime.now();
         let began_at = *self.began_at.get_or_insert(now);
-        self.key_count >= self.pace.key_count() || now.since(began_at) >= self.pace.slice_time()
+        self.key_count >= self.pace.key_count() || now.since(began_at) >= SLICE_TIME
     }
 }
 
@@ -148,11 +142,11 @@ mod tests {
     fn more_is_done_the_more_is_behind() {
         let pace = Pace::default();
         let of_engine = pace.clone();
-        assert_eq!((pace.key_count(), pace.stretch_count()), (256, 1));
+        assert_eq!((pace.key_count(), pace.percent()), (256, 20));
         of_engine.set_behind(10);
-        assert_eq!((pace.key_count(), pace.stretch_count()), (1_408, 3));
+        assert_eq!((pace.key_count(), pace.percent()), (1_408, 27));
         of_engine.set_behind(1_000);
-        assert_eq!((pace.key_count(), pace.stretch_count()), (2_560, 6));
+        assert_eq!((pace.key_count(), pace.percent()), (2_560, 35));
         of_engine.set_behind(0);
         assert_eq!(pace.key_count(), 256);
     }
