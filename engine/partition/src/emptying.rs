@@ -18,8 +18,8 @@ use crate::storage::{RunWriter, Storage, StorageError};
 use journal::SegmentId;
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{
-    Block, BlockRef, Content, Direction, Entry, IndexPage, JournalPlace, Merge, MergeStep, SoughtKey, Span, Table,
-    TableError, TableRange,
+    Block, BlockRef, Content, Direction, Entry, IndexPage, JournalPlace, Merge, MergeStep, SoughtKey, Span, Stretch,
+    Table, TableError, TableRange,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -77,8 +77,8 @@ struct Suspect {
     candidate: usize,
 }
 
-/// Blocks of one file, and what their read brings.
-type Stretch = (Vec<Suspect>, OneShot<Result<Vec<Rc<Block>>, TableError>>);
+/// Blocks of one file that are read together, and what that brings.
+type Together = (Vec<Suspect>, OneShot<Result<Stretch, TableError>>);
 
 impl<'w> Emptying<'w> {
     pub(crate) fn new(storage: &'w Storage, runs: &'w [Run]) -> Self {
@@ -140,7 +140,7 @@ impl<'w> Emptying<'w> {
             self.slice.step().await;
             match merge.step() {
                 MergeStep::End => return Ok(()),
-                MergeStep::Needs => supply(&mut merge, &mut self.ahead, &mut self.slice).await?,
+                MergeStep::Needs => supply(&mut merge, &mut self.ahead).await?,
                 MergeStep::Entry => {
                     self.batch.push(merge.key(), merge.entry(), run_of[merge.source()]);
                     if self.batch.candidates.len() == BATCH_COUNT {
@@ -204,22 +204,21 @@ impl<'w> Emptying<'w> {
     async fn look_at(&mut self, mut suspects: Vec<Suspect>, batch: &mut Batch) -> Result<(), StorageError> {
         suspects.sort_unstable_by_key(|suspect| (suspect.table.id(), suspect.block.unit, suspect.candidate));
         let mut rest = VecDeque::from(suspects);
-        let mut reads: VecDeque<Stretch> = VecDeque::new();
+        let mut reads: VecDeque<Together> = VecDeque::new();
         loop {
             while reads.len() < READ_COUNT_MAX
-                && let Some(stretch) = take_stretch(&mut rest)
+                && let Some(together) = take_together(&mut rest)
             {
-                reads.push_back(self.begin_read(stretch));
+                reads.push_back(self.begin_read(together));
             }
-            let Some((stretch, blocks)) = reads.pop_front() else { return Ok(()) };
-            let blocks = blocks.await.expect("a read comes to an end")?;
-            let mut blocks = blocks.into_iter();
+            let Some((together, read)) = reads.pop_front() else { return Ok(()) };
+            let stretch = read.await.expect("a read comes to an end")?;
             let mut at: Option<(u32, Rc<Block>)> = None;
-            for Suspect { block, candidate, .. } in stretch {
+            for Suspect { table, block, candidate } in together {
                 self.slice.step().await;
                 let data = match at.take_if(|(unit, _)| *unit == block.unit) {
                     Some((_, data)) => data,
-                    None => blocks.next().expect("each block was read"),
+                    None => table.open_in(&stretch, block)?,
                 };
                 let (key, _) = batch.get(candidate);
                 let is_there = data.find(key).is_some();
@@ -229,33 +228,32 @@ impl<'w> Emptying<'w> {
         }
     }
 
-    /// Reads the blocks of a stretch beside what else is done.
-    fn begin_read(&self, stretch: Vec<Suspect>) -> Stretch {
+    /// Reads blocks that lie close together beside what else is done.
+    fn begin_read(&self, together: Vec<Suspect>) -> Together {
         let (sender, read) = one_shot();
-        let table = Rc::clone(&stretch[0].table);
-        let mut blocks: Vec<BlockRef> = stretch.iter().map(|suspect| suspect.block).collect();
-        blocks.dedup_by_key(|block| block.unit);
+        let table = Rc::clone(&together[0].table);
+        let blocks: Vec<BlockRef> = together.iter().map(|suspect| suspect.block).collect();
         self.storage
             .runtime
             .spawn(ShareClass::Background, async move { sender.send(table.read_stretch(&blocks).await) });
-        (stretch, read)
+        (together, read)
     }
 }
 
 /// The first suspects whose blocks lie close together in one file.
-fn take_stretch(suspects: &mut VecDeque<Suspect>) -> Option<Vec<Suspect>> {
+fn take_together(suspects: &mut VecDeque<Suspect>) -> Option<Vec<Suspect>> {
     let first = suspects.pop_front()?;
     let (file, begin, mut end) = (first.table.id(), first.block.unit, end_of(first.block));
-    let mut stretch = vec![first];
+    let mut together = vec![first];
     while let Some(next) = suspects.front() {
         let reaches = next.block.unit <= end + GAP_UNITS_MAX && end_of(next.block) - begin <= STRETCH_UNITS_MAX;
         if next.table.id() != file || !reaches {
             break;
         }
         end = end.max(end_of(next.block));
-        stretch.extend(suspects.pop_front());
+        together.extend(suspects.pop_front());
     }
-    Some(stretch)
+    Some(together)
 }
 
 fn end_of(block: BlockRef) -> u32 {

@@ -142,7 +142,7 @@ impl MergeWork {
                 slice.step().await;
                 match merge.step() {
                     MergeStep::End => break,
-                    MergeStep::Needs => supply(&mut merge, &mut ahead, &mut slice).await?,
+                    MergeStep::Needs => supply(&mut merge, &mut ahead).await?,
                     MergeStep::Entry if self.drops_deletions && merge.entry().content == Content::Tombstone => {}
                     MergeStep::Entry => writer.push(merge.key(), merge.entry()).await?,
                 }
@@ -198,28 +198,22 @@ pub(crate) fn piece<'r>(runs: impl Iterator<Item = &'r Run>, lower: Option<&'r [
     Span { lower, upper: end.map_or(Bound::Unbounded, Bound::Included) }
 }
 
-/// Reads what a merge's sources wait for, and what they will need after it; past the cache, which is for others. Blocks that were read are a slice of
-/// their own.
-pub(crate) async fn supply(
-    merge: &mut Merge<'_>,
-    ahead: &mut ReadAhead,
-    slice: &mut Slice,
-) -> Result<(), StorageError> {
+/// Reads what a merge's sources wait for, and what they will need after it; past the cache, which is for others.
+pub(crate) async fn supply(merge: &mut Merge<'_>, ahead: &mut ReadAhead) -> Result<(), StorageError> {
     let needs: Vec<(usize, Needed)> = merge.needs().collect();
     for (source, needed) in needs {
         let table = Rc::clone(merge.range(source).table());
         match needed {
             Needed::Page(page) => merge.supply_page(source, table.read_page(page).await?),
             Needed::Block(block) => {
-                let read = match ahead.take(&table, block) {
-                    Some(read) => read,
+                let opened = match ahead.open(&table, block) {
+                    Some(opened) => opened,
                     None => {
                         ahead.read(merge.range(source), block).await?;
-                        slice.end().await;
-                        ahead.take(&table, block).expect("read a moment ago")
+                        ahead.open(&table, block).expect("read a moment ago")
                     }
                 };
-                merge.supply_block(source, read);
+                merge.supply_block(source, opened?);
             }
         }
     }

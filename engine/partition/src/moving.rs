@@ -29,7 +29,7 @@ const STRETCH_BYTES_MAX: u32 = 256 << 10;
 /// ... and bytes between two of its records.
 const GAP_BYTES_MAX: u32 = 16 << 10;
 /// Stretches that are read at one time: the next one is there when the records of the first are copied.
-const STRETCH_COUNT: usize = 2;
+const STRETCH_COUNT: usize = 4;
 /// How long a copy waits for its turn.
 const TURN_DELAY: Duration = Duration::from_millis(1);
 

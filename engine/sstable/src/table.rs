@@ -21,6 +21,22 @@ use std::rc::{Rc, Weak};
 /// Bytes that one read of several blocks takes at most.
 const RUN_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of a file as they lie on the disk: see [`Table::read_stretch`].
+#[derive(Debug)]
+pub struct Stretch {
+    /// Where in the file they begin.
+    offset: u64,
+    buffer: Buffer,
+}
+
+impl Stretch {
+    /// Whether the block lies in it.
+    pub fn covers(&self, block: BlockRef) -> bool {
+        let end = self.offset + self.buffer.len() as u64;
+        self.offset <= block.offset() && block.offset() + block.len_bytes() as u64 <= end
+    }
+}
+
 /// A file that can be read.
 pub struct Table {
     record: TableRecord,
@@ -157,25 +173,19 @@ impl Table {
         Block::decode(payload).map(Rc::new).map_err(|part| malformed(&self.file, block, part))
     }
 
-    /// Reads the first of `blocks` and those after it that lie side by side in the file, either way, as many as one read
-    /// takes.
-    pub async fn read_run(&self, blocks: &[BlockRef]) -> Result<Vec<Rc<Block>>, TableError> {
-        self.read_stretch(&blocks[..run_count(blocks)]).await
+    /// Reads blocks with all that lies between the first of them in the file and the last. They are opened when they are needed, by [`Table::open_in`].
+    pub async fn read_stretch(&self, blocks: &[BlockRef]) -> Result<Stretch, TableError> {
+        let offset = blocks.iter().map(|block| block.offset()).min().expect("there is a block to read");
+        let end = blocks.iter().map(|block| block.offset() + block.len_bytes() as u64).max().expect("there is one");
+        let len_bytes = usize::try_from(end - offset).expect("a stretch is read into memory");
+        check_inside(&self.file, offset, len_bytes)?;
+        Ok(Stretch { offset, buffer: self.file.read_at(offset, len_bytes).await? })
     }
 
-    /// Reads blocks with all that lies between the first of them in the file and the last.
-    pub async fn read_stretch(&self, blocks: &[BlockRef]) -> Result<Vec<Rc<Block>>, TableError> {
-        let start = blocks.iter().map(|block| block.offset()).min().expect("there is a block to read");
-        let end = blocks.iter().map(|block| block.offset() + block.len_bytes() as u64).max().expect("there is one");
-        let len_bytes = usize::try_from(end - start).expect("a stretch is read into memory");
-        check_inside(&self.file, start, len_bytes)?;
-        let buffer = self.file.read_at(start, len_bytes).await?;
-        let read = |block: &BlockRef| {
-            let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
-            let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
-            self.open_block(*block, bytes)
-        };
-        blocks.iter().map(read).collect()
+    /// Checks and opens a data block that lies in a stretch of this file.
+    pub fn open_in(&self, stretch: &Stretch, block: BlockRef) -> Result<Rc<Block>, TableError> {
+        let inside = usize::try_from(block.offset() - stretch.offset).expect("inside of what was read");
+        self.open_block(block, &stretch.buffer.as_slice()[inside..inside + block.len_bytes()])
     }
 
     /// Reads what the file keeps alive in the journal, by segment.
@@ -195,8 +205,8 @@ impl Table {
     }
 }
 
-/// How many of `blocks`, from the first, one read brings.
-pub(crate) fn run_count(blocks: &[BlockRef]) -> usize {
+/// How many of `blocks`, from the first, lie side by side in their file, either way, and are to be one read.
+pub fn run_count(blocks: &[BlockRef]) -> usize {
     let mut bytes = blocks.first().map_or(0, |first| first.len_bytes());
     let is_upwards = blocks.get(1).is_some_and(|second| second.unit > blocks[0].unit);
     let follows = |pair: &&[BlockRef]| {
