@@ -39,6 +39,8 @@ const REMOVAL_DELAY: Duration = Duration::from_millis(250);
 const LOOK_DELAY: Duration = Duration::from_millis(100);
 /// How long a segment that could not be read is left alone.
 const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
+/// What the background gets of a core's time while writes wait for memory.
+const PERCENT_WHILE_HELD: u32 = 50;
 /// How long to wait after something has failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often that is doubled for merges that fail one after the other: to nine minutes.
@@ -368,7 +370,9 @@ impl Engine {
         // The backlog decides how much the merges do beside requests.
         let pace = &self.storing.storage.pace;
         pace.set_behind(space.behind());
-        self.runtime.set_background_percent(pace.percent());
+        // Writes that are held wait for a flush.
+        let percent = if self.budget.is_used_up() { PERCENT_WHILE_HELD } else { pace.percent() };
+        self.runtime.set_background_percent(percent);
         let may_clean = self.storing.cleanings.is_over(self.runtime.now());
         if may_clean && self.storing.cleaning.is_none() && space.is_too_much() {
             self.plan_cleaning(space);

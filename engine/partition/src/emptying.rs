@@ -88,7 +88,7 @@ impl<'w> Emptying<'w> {
             batch: Batch::default(),
             pages: vec![None; runs.len()],
             ahead: ReadAhead::new(&storage.runtime),
-            slice: Slice::new(&storage.runtime, &storage.pace),
+            slice: Slice::new(&storage.runtime),
             moving: Moving::default(),
         }
     }

@@ -12,7 +12,7 @@
 use crate::effect::SetId;
 use crate::file_set::Snapshot;
 use crate::image::image_of;
-use crate::pace::{Pace, Slice};
+use crate::pace::Slice;
 use crate::run::RunFiles;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{Content, NEWEST, place_of};
@@ -99,7 +99,7 @@ async fn write_set(
 ) -> Result<(), StorageError> {
     set.superseded.iter().for_each(|(segment, sum)| add_sum(dead, *segment, *sum));
     let tables = set.tables.iter().map(|table| &**table);
-    let mut slice = Slice::new(&storage.runtime, &Pace::default());
+    let mut slice = Slice::new(&storage.runtime);
     for found in Merge::new(tables, KeySpan::ALL, NEWEST, Direction::Forward) {
         slice.step().await;
         let content = file_content(set.content, found);

@@ -131,7 +131,7 @@ impl MergeWork {
     /// Writes the newest entry of each key.
     async fn write_newest(&self, storage: &Storage, writer: &mut RunWriter) -> Result<(), StorageError> {
         let mut ahead = ReadAhead::new(&storage.runtime);
-        let mut slice = Slice::new(&storage.runtime, &storage.pace);
+        let mut slice = Slice::new(&storage.runtime);
         let mut lower: Option<&[u8]> = None;
         loop {
             let span = piece(self.runs.iter(), lower);

@@ -102,7 +102,7 @@ impl Moving {
         storage: &Storage,
         writer: &mut RunWriter,
     ) -> Result<(), StorageError> {
-        let mut slice = Slice::new(&storage.runtime, &storage.pace);
+        let mut slice = Slice::new(&storage.runtime);
         let mut reads = VecDeque::new();
         loop {
             while reads.len() < STRETCH_COUNT
@@ -120,6 +120,7 @@ impl Moving {
                     // What cannot be read may lie between it and another.
                     None => read_alone(storage, location).await?,
                 };
+                slice.note_bytes(record.payload.len());
                 self.copy(storage, number, &record).await?;
             }
         }

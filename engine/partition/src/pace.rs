@@ -7,26 +7,23 @@
 use runtime::{Instant, Runtime};
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Percent of the core's time that merges and copies get beside requests while nothing is behind ...
 const PERCENT_MIN: usize = 20;
 /// ... and at most.
-const PERCENT_MAX: usize = 35;
-/// Keys of a slice while nothing is behind: a tenth of a millisecond or so.
-const KEY_COUNT_MIN: usize = 256;
+const PERCENT_MAX: usize = 30;
 /// Keys of a slice at most.
-const KEY_COUNT_MAX: usize = 2_560;
-/// How long a slice is at most, however many keys it has come to.
-const SLICE_TIME: Duration = Duration::from_micros(100);
-/// Keys between two looks at the clock.
+const KEY_COUNT: usize = 2_048;
+/// Keys between two looks at the clock ...
 const LOOK_KEY_COUNT: usize = 16;
+/// ... and so many bytes of values count as one.
+const KEY_VALUE_BYTES: usize = 2 << 10;
 /// Bytes that may wait in the journal when a copy is appended to it, while nothing is behind: copies give way to requests ...
 const WAITING_BYTES_MIN: usize = 256 << 10;
 /// ... and at most: more than waits there ever, so that copies and requests take their turns.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Thousandths behind at which the most is done.
-const BEHIND_MAX: usize = 20;
+const BEHIND_MAX: usize = 30;
 
 /// See the front page. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -39,11 +36,6 @@ impl Pace {
     pub fn set_behind(&self, thousandths: u64) {
         let thousandths = usize::try_from(thousandths).unwrap_or(usize::MAX);
         self.behind.set(thousandths.min(BEHIND_MAX));
-    }
-
-    /// Keys that are merged before others have their turn.
-    pub(crate) fn key_count(&self) -> usize {
-        self.between(KEY_COUNT_MIN, KEY_COUNT_MAX)
     }
 
     /// What merges and copies get of the core's time beside requests, in percent.
@@ -61,42 +53,43 @@ impl Pace {
     }
 }
 
-/// What a background task does before others have their turn: so many keys, or so long. The clock of the simulated machine stands still meanwhile, so
-/// there it is the keys alone.
+/// What a background task does before others have their turn: for as long as it may, and no more than some keys. The clock of the simulated machine stands still
+/// meanwhile, so there it is the keys alone.
 pub(crate) struct Slice {
     runtime: Runtime,
-    pace: Pace,
     key_count: usize,
-    /// When it began; known from the first look at the clock on.
-    began_at: Option<Instant>,
+    /// The count at the next look at the clock.
+    look_at: usize,
+    /// When it is over; known from the first look on.
+    ends_at: Option<Instant>,
 }
 
 impl Slice {
-    pub(crate) fn new(runtime: &Runtime, pace: &Pace) -> Self {
-        Self { runtime: runtime.clone(), pace: pace.clone(), key_count: 0, began_at: None }
+    pub(crate) fn new(runtime: &Runtime) -> Self {
+        Self { runtime: runtime.clone(), key_count: 0, look_at: 0, ends_at: None }
     }
 
     /// To be called before each key, or whatever takes as long: others have their turn if the slice is over.
     pub(crate) async fn step(&mut self) {
-        if self.is_over() {
-            self.end().await;
+        if self.key_count >= self.look_at && self.is_over() {
+            self.runtime.yield_now().await;
+            (self.key_count, self.ends_at) = (0, None);
+            // The next one begins.
+            self.is_over();
         }
         self.key_count += 1;
     }
 
-    /// Others have their turn now.
-    pub(crate) async fn end(&mut self) {
-        self.runtime.yield_now().await;
-        (self.key_count, self.began_at) = (0, None);
+    /// What was done since the last step took time for so many bytes.
+    pub(crate) fn note_bytes(&mut self, bytes: usize) {
+        self.key_count += bytes / KEY_VALUE_BYTES;
     }
 
     fn is_over(&mut self) -> bool {
-        if !self.key_count.is_multiple_of(LOOK_KEY_COUNT) {
-            return false;
-        }
         let now = self.runtime.now();
-        let began_at = *self.began_at.get_or_insert(now);
-        self.key_count >= self.pace.key_count() || now.since(began_at) >= SLICE_TIME
+        let ends_at = *self.ends_at.get_or_insert_with(|| now + self.runtime.background_slice());
+        self.look_at = self.key_count + LOOK_KEY_COUNT;
+        self.key_count >= KEY_COUNT || now >= ends_at
     }
 }
 
@@ -106,13 +99,13 @@ mod tests {
     use runtime::ShareClass;
     use runtime::simulated::Machine;
 
-    /// Keys that a task comes to before each turn of another task.
-    fn keys_of_slices(pace: &Pace, slice_count: usize) -> Vec<usize> {
+    #[test]
+    fn others_have_their_turn_after_a_bounded_number_of_keys() {
         let machine = Machine::new(1);
         let (runtime, done): (_, Rc<Cell<usize>>) = (machine.runtime(), Rc::default());
-        let (runtime_of_task, pace, done_of_task) = (runtime.clone(), pace.clone(), Rc::clone(&done));
+        let (runtime_of_task, done_of_task) = (runtime.clone(), Rc::clone(&done));
         runtime.spawn(ShareClass::Background, async move {
-            let mut slice = Slice::new(&runtime_of_task, &pace);
+            let mut slice = Slice::new(&runtime_of_task);
             loop {
                 slice.step().await;
                 done_of_task.set(done_of_task.get() + 1);
@@ -120,34 +113,24 @@ mod tests {
         });
         let looked = machine.run(async move {
             let mut seen = Vec::new();
-            while seen.len() < slice_count {
+            while seen.len() < 4 {
                 runtime.yield_now().await;
                 let count = done.take();
                 seen.extend((count > 0).then_some(count));
             }
             seen
         });
-        looked.unwrap()
-    }
-
-    #[test]
-    fn others_have_their_turn_after_a_bounded_number_of_keys() {
-        let pace = Pace::default();
-        assert_eq!(keys_of_slices(&pace, 4), [256; 4]);
-        pace.set_behind(100);
-        assert_eq!(keys_of_slices(&pace, 3), [2_560; 3]);
+        assert_eq!(looked.unwrap(), [KEY_COUNT; 4]);
     }
 
     #[test]
     fn more_is_done_the_more_is_behind() {
         let pace = Pace::default();
         let of_engine = pace.clone();
-        assert_eq!((pace.key_count(), pace.percent()), (256, 20));
-        of_engine.set_behind(10);
-        assert_eq!((pace.key_count(), pace.percent()), (1_408, 27));
-        of_engine.set_behind(1_000);
-        assert_eq!((pace.key_count(), pace.percent()), (2_560, 35));
-        of_engine.set_behind(0);
-        assert_eq!(pace.key_count(), 256);
+        let percents = [0, 15, 1_000, 0].map(|behind| {
+            of_engine.set_behind(behind);
+            pace.percent()
+        });
+        assert_eq!(percents, [20, 25, 30, 20]);
     }
 }

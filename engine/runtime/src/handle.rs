@@ -94,11 +94,28 @@ impl Runtime {
         either!(self, core => core.spawn(class, Box::pin(future)));
     }
 
-    /// While the foreground of this core has work, tasks of the background that yield get so much of its time, of 1 to 100 percent: by default 20. What they do
-    /// between two yields is never cut short. In simulation the background has its turns by chance.
+    /// While the foreground of this core has work, tasks of the background that have yielded go on only as long as all of the background has had less of its time
+    /// than this, of 1 to 100 percent: by default 20. In simulation the background has its turns by chance.
     pub fn set_background_percent(&self, percent: u32) {
         if let Backend::Real(core) = &self.backend {
             core.set_background_percent(percent);
+        }
+    }
+
+    /// How long tasks of the background have run on this core. In simulation nobody knows.
+    pub fn background_time(&self) -> Duration {
+        match &self.backend {
+            Backend::Real(core) => core.background_time(),
+            Backend::Simulated(_) => Duration::ZERO,
+        }
+    }
+
+    /// How long a task of the background that has just gone on is to take until it yields: 100 to 500 us, by what the background has not had of its share yet. One
+    /// that takes longer waits for longer. In simulation, where time stands still meanwhile, that does not matter.
+    pub fn background_slice(&self) -> Duration {
+        match &self.backend {
+            Backend::Real(core) => core.background_slice(),
+            Backend::Simulated(_) => Duration::MAX,
         }
     }
 

@@ -18,7 +18,7 @@ impl CoreId {
 pub enum ShareClass {
     /// Work that a request waits for.
     Foreground,
-    /// Work that nobody waits for: zeroing segments, cleaning, flushing. It calls `yield_now` at least every 200 us.
+    /// Work that nobody waits for: zeroing segments, cleaning, flushing. It calls `yield_now` when [`Runtime::background_slice`](crate::Runtime::background_slice) is over.
     Background,
 }
 

@@ -204,6 +204,8 @@ impl Core {
         for (place, count) in self.engine.io_error_counts().enumerate() {
             metrics.set_io_errors(place, count);
         }
+        let background_us = self.runtime.background_time().as_micros();
+        metrics.set(Figure::BackgroundMicroseconds, u64::try_from(background_us).unwrap_or(u64::MAX));
         let stalls = self.runtime.stall_figures();
         metrics.set(Figure::Stalls, stalls.count);
         metrics.set(Figure::StallsOffCpu, stalls.off_cpu_count);

@@ -25,6 +25,7 @@ pub(crate) enum Figure {
     HeldWrites,
     Flushes,
     Merges,
+    BackgroundMicroseconds,
     ExpiredItems,
     ScrubbedBytes,
     Corruptions,
@@ -36,7 +37,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -49,6 +50,7 @@ impl Figure {
         Self::HeldWrites,
         Self::Flushes,
         Self::Merges,
+        Self::BackgroundMicroseconds,
         Self::ExpiredItems,
         Self::ScrubbedBytes,
         Self::Corruptions,
@@ -73,6 +75,9 @@ impl Figure {
             Self::HeldWrites => ("held_writes", "Writes that had to wait for a flush, for memory was used up"),
             Self::Flushes => ("flushes", "Flushes of memtables to files"),
             Self::Merges => ("merges", "Merges of files"),
+            Self::BackgroundMicroseconds => {
+                ("background_microseconds", "Microseconds that flushes, merges, cleaning and the scrub have run")
+            }
             Self::ExpiredItems => ("expired_items", "Items deleted because their time was over"),
             Self::ScrubbedBytes => ("scrubbed_bytes", "Bytes on the disk that the scrub has read and checked"),
             Self::Corruptions => {
@@ -98,6 +103,7 @@ impl Figure {
             | Self::HeldWrites
             | Self::Flushes
             | Self::Merges
+            | Self::BackgroundMicroseconds
             | Self::ExpiredItems
             | Self::ScrubbedBytes
             | Self::Corruptions

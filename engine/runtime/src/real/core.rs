@@ -32,7 +32,7 @@ use super::workers::Node;
 use crate::mesh::Arrival;
 use crate::{Activity, CoreId, Instant, RuntimeOptions, ShareClass, Signal, StallFigures, StartError, StopReason};
 
-/// How the core's time is split when both classes want all of it: four parts to one.
+/// How glommio splits the core's time when tasks of both classes can run: four parts to one. What those of the background get that yield is up to `BackgroundShare`.
 const FOREGROUND_SHARES: usize = 1000;
 const BACKGROUND_SHARES: usize = 250;
 /// After so many polls of tasks without a turn of the driver, the driver and the other class get their chance. A task
@@ -87,7 +87,7 @@ pub(crate) struct Core {
 pub(super) struct Yielded {
     /// All go on in the next turn.
     pub(super) foreground: Vec<Waker>,
-    /// At most one goes on in a turn, so that the foreground never waits for more than one slice of the background.
+    /// One goes on at a time, so that the foreground never waits for more than one slice of the background.
     pub(super) background: VecDeque<Waker>,
 }
 
@@ -198,6 +198,14 @@ impl Core {
 
     pub(crate) fn set_background_percent(&self, percent: u32) {
         self.background_share.borrow_mut().set_percent(percent);
+    }
+
+    pub(crate) fn background_time(&self) -> Duration {
+        self.background_share.borrow().used()
+    }
+
+    pub(crate) fn background_slice(&self) -> Duration {
+        self.background_share.borrow().slice()
     }
 
     pub(crate) fn set_activity(&self, activity: &'static Activity) {

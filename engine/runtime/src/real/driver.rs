@@ -213,14 +213,18 @@ impl Core {
         has_arrived
     }
 
-    /// Tasks of the foreground go on; one of the background if it has not had its share yet, or if there was nothing else to do.
+    /// Tasks of the foreground go on; and one of the background, if that has not had its share yet or there was nothing else to do.
     fn take_yielded(&self, now: Instant, has_worked: bool, due: &mut Vec<std::task::Waker>) -> bool {
         let mut yielded = self.yielded.borrow_mut();
         let before = due.len();
         due.append(&mut yielded.foreground);
         let is_idle = !has_worked && due.is_empty();
-        if !yielded.background.is_empty() && (self.background_share.borrow_mut().may_go_on(now) || is_idle) {
-            due.extend(yielded.background.pop_front());
+        let mut share = self.background_share.borrow_mut();
+        if share.may_go_on(now, is_idle)
+            && let Some(next) = yielded.background.pop_front()
+        {
+            share.note_told(now);
+            due.push(next);
         }
         if !yielded.background.is_empty() {
             self.call_driver();
