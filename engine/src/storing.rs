@@ -233,6 +233,7 @@ impl Engine {
             (Err(error), partition) => {
                 self.storing.is_disk_full = error.is_no_space();
                 partition.into_iter().for_each(Partition::abandon_flush);
+                self.make_room_after(&error);
                 self.tell_not_stored(&error, "memtables could not be written to files; they stay in memory");
                 self.storing.rest(&self.runtime);
             }
@@ -256,6 +257,7 @@ impl Engine {
             (Err(_), None) => self.storing.note_merged(&merge),
             (Err(error), Some(partition)) => {
                 partition.abandon_merge(&merge);
+                self.make_room_after(&error);
                 self.tell_not_stored(&error, "files could not be merged; they stay as they are");
                 self.storing.note_merge_failed(&merge, &error, self.runtime.now());
                 // What a round could not read is no reason to keep memtables waiting.
@@ -263,6 +265,13 @@ impl Engine {
                     self.storing.rest(&self.runtime);
                 }
             }
+        }
+    }
+
+    /// A file could not be written: if that was for want of space the journal gives back what it has to spare.
+    fn make_room_after(&self, error: &StorageError) {
+        if error.is_no_space() {
+            self.journal.give_space_back();
         }
     }
 

@@ -16,6 +16,9 @@ const PREPARE_RETRY_MS: u64 = 1000;
 /// waits for such a log's single flushes. For others a flush into reserved space costs too much, for it has to note in the file system what is written.
 const FAST_SEGMENT: Duration = Duration::from_secs(4);
 
+/// How long spares that are too many are kept: those that were not used meanwhile are removed.
+const RETIRE_DELAY: Duration = Duration::from_secs(4);
+
 /// Starts both tasks. They end when the journal is closed.
 pub(crate) fn start(shared: &Rc<Shared>) {
     shared.runtime.spawn(ShareClass::Foreground, commit(shared.clone()));
@@ -63,6 +66,7 @@ async fn prepare(shared: Rc<Shared>) {
             PrepareStep::Remove(file) => {
                 shared.directories.discard_segment(&shared.runtime, &file).await;
             }
+            PrepareStep::RetireLater => retire_later(&shared),
             PrepareStep::Create(number) => {
                 let now = shared.runtime.now();
                 let age = last_created.replace(now).map(|last| now.since(last));
@@ -71,6 +75,19 @@ async fn prepare(shared: Rc<Shared>) {
             }
         }
     }
+}
+
+/// A log that is cleaned gets segments back several at a time, and needs them again one by one within seconds: to remove some at once, each of which keeps
+/// the disk for a hundredth of a second, and to fill others with zeros for them would be a waste.
+fn retire_later(shared: &Rc<Shared>) {
+    let (runtime, journal) = (shared.runtime.clone(), Rc::downgrade(shared));
+    shared.runtime.spawn(ShareClass::Background, async move {
+        runtime.sleep(RETIRE_DELAY).await;
+        if let Some(shared) = journal.upgrade() {
+            shared.state.borrow_mut().retire_spares();
+            shared.preparation.notify();
+        }
+    });
 }
 
 async fn create(shared: &Shared, number: u32, filling: Filling) {

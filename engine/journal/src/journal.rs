@@ -418,6 +418,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Segment files that are kept for use again, and that it can do without, are removed soon: the disk has no room for others.
+    pub fn give_space_back(&self) {
+        self.change(State::give_space_back);
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.shared.state.borrow_mut();
         change(&mut state);

@@ -25,8 +25,10 @@ pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 const SPARE_COUNT: usize = 1;
 /// Segment files kept for use again, if there are not many in use ...
 const SPARE_COUNT_MAX: usize = 4;
-/// ... and one in so many of those in use: a round of cleaning gives some back at once. Further ones are removed.
+/// ... and one in so many of those in use, where that is more.
 const SPARE_SHARE: usize = 128;
+/// So many times as many are kept for a moment: a round of cleaning gives several back at once.
+const SPARE_BURST: usize = 4;
 
 const _: () = assert!(encoded_bytes_max(RECORD_PAYLOAD_BYTES_MAX) <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
@@ -54,6 +56,8 @@ pub(crate) enum PrepareStep {
     Create(u32),
     /// Remove this file.
     Remove(File),
+    /// Ask for [`State::retire_spares`] in a while.
+    RetireLater,
     Wait,
     Closed,
 }
@@ -87,7 +91,12 @@ pub(crate) struct State {
     durable_replay_start: SegmentId,
     /// Whether owners have said what they retain: before that nothing of the store is given back.
     is_store_settled: bool,
+    /// Files that are to be removed.
     surplus: Vec<File>,
+    /// Spares that are too many are going to be, if they are not used before.
+    is_retirement_coming: bool,
+    /// The fewest spares that there were since that was decided.
+    least_spare_count: usize,
     filling: Option<Batch>,
     paddings: Paddings,
     filled: VecDeque<Flush>,
@@ -118,6 +127,8 @@ impl State {
             durable_replay_start: SegmentId(1),
             is_store_settled: false,
             surplus: Vec::new(),
+            is_retirement_coming: false,
+            least_spare_count: 0,
             filling: None,
             paddings: Paddings::default(),
             filled: VecDeque::new(),
@@ -310,7 +321,8 @@ impl State {
     }
 
     fn give_back(&mut self, spare: Spare) {
-        if self.spares.len() < self.spare_count_max() && spare.file.len_bytes() == self.segment_bytes {
+        let is_kept = self.spares.len() < SPARE_BURST * self.spare_count_max();
+        if is_kept && spare.file.len_bytes() == self.segment_bytes {
             self.unprepared = None;
             self.spares.push_back(spare);
         } else {
@@ -330,7 +342,28 @@ impl State {
             self.next_file_number += 1;
             return PrepareStep::Create(number);
         }
+        if self.wants_retirement() {
+            (self.is_retirement_coming, self.least_spare_count) = (true, self.spares.len());
+            return PrepareStep::RetireLater;
+        }
         PrepareStep::Wait
+    }
+
+    fn wants_retirement(&self) -> bool {
+        !self.is_retirement_coming && self.spares.len() > self.spare_count_max()
+    }
+
+    /// Has spares removed that are too many and were so since it was decided.
+    pub(crate) fn retire_spares(&mut self) {
+        self.is_retirement_coming = false;
+        let count = self.least_spare_count.saturating_sub(self.spare_count_max());
+        self.surplus.extend(self.spares.drain(..count).map(|spare| spare.file));
+    }
+
+    /// Has all spares removed that are too many: others need the space.
+    pub(crate) fn give_space_back(&mut self) {
+        self.least_spare_count = self.spares.len();
+        self.retire_spares();
     }
 
     pub(crate) fn handle_prepared(&mut self, spare: Spare) {
@@ -340,7 +373,7 @@ impl State {
 
     /// Whether the background task has something to do: cheap enough to ask after each flush.
     pub(crate) fn wants_preparation(&self) -> bool {
-        self.spares.len() + self.dead.len() < SPARE_COUNT || !self.surplus.is_empty()
+        self.spares.len() + self.dead.len() < SPARE_COUNT || !self.surplus.is_empty() || self.wants_retirement()
     }
 
     pub(crate) fn wants_mark(&self) -> bool {
@@ -471,6 +504,7 @@ impl State {
             id = SegmentId(last.id.0.checked_add(1).expect("2^32 segments outlast any disk"));
         }
         let spare = self.spares.pop_front()?;
+        self.least_spare_count = self.least_spare_count.min(self.spares.len());
         Some(self.begin_segment(spare, id, previous_end, reserve_bytes))
     }
 
