@@ -246,8 +246,10 @@ fn take_together(suspects: &mut VecDeque<Suspect>) -> Option<Vec<Suspect>> {
     let (file, begin, mut end) = (first.table.id(), first.block.unit, end_of(first.block));
     let mut together = vec![first];
     while let Some(next) = suspects.front() {
-        let reaches = next.block.unit <= end + GAP_UNITS_MAX && end_of(next.block) - begin <= STRETCH_UNITS_MAX;
-        if next.table.id() != file || !reaches {
+        let is_close = next.table.id() == file
+            && next.block.unit <= end + GAP_UNITS_MAX
+            && end_of(next.block) - begin <= STRETCH_UNITS_MAX;
+        if !is_close {
             break;
         }
         end = end.max(end_of(next.block));
