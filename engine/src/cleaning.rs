@@ -12,8 +12,7 @@
 use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;
 use partition::{Cleaning, Partition};
-use runtime::Instant;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
@@ -124,14 +123,14 @@ impl Space {
     }
 }
 
-/// The next round, if one is worth it. Segments that are `spoiled` hold something live that cannot be read, so they cannot be emptied.
+/// The next round, if one is worth it. Of what is live in `spoiled` segments something cannot be read or not be found, so they cannot be emptied.
 pub(crate) fn plan<'p>(
     space: Space,
-    (usage, spoiled): (&[SegmentUsage], &BTreeMap<SegmentId, Instant>),
+    (usage, spoiled): (&[SegmentUsage], &BTreeSet<SegmentId>),
     partitions: impl Iterator<Item = &'p Partition> + Clone,
 ) -> Option<Round> {
     let mut candidates = candidates(usage, &pass_bytes(partitions.clone()));
-    candidates.retain(|candidate| !spoiled.contains_key(&candidate.segment));
+    candidates.retain(|candidate| !spoiled.contains(&candidate.segment));
     let goal_bytes = space.goal_bytes();
     let Choice { victims, forecast } = choose(candidates, goal_bytes, space.copies_room_bytes);
     let is_worth_it = forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;

@@ -37,8 +37,10 @@ const WAKE_DELAY: Duration = Duration::from_millis(1);
 const REMOVAL_DELAY: Duration = Duration::from_millis(250);
 /// How long until the next look if nothing else makes for one, while the log is too long or there is too much dead space.
 const LOOK_DELAY: Duration = Duration::from_millis(100);
-/// How long a segment that could not be read is left alone.
+/// How long a segment or a file that is rotten is left alone ...
 const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
+/// ... and a file for which the disk has reported an error, which may pass.
+const UNREADABLE_DELAY: Duration = Duration::from_secs(60);
 /// What the background gets of a core's time while writes wait for memory.
 const PERCENT_WHILE_HELD: u32 = 50;
 /// How long to wait after something has failed.
@@ -120,15 +122,18 @@ impl Storing {
         }
     }
 
-    /// A merge has failed. A round ends with it; the next one leaves alone what could not be read.
-    fn note_merge_failed(&mut self, merge: &MergeId, error: &StorageError, now: Instant) {
-        if !merge.is_cleaning() {
-            return self.merges.note_failed(now);
+    /// A merge has failed. A round ends with it; the next one leaves alone what could not be read. Unless a run is left alone, which makes the next try another,
+    /// it is tried less and less often.
+    fn note_merge_failed(&mut self, merge: &MergeId, error: &StorageError, is_run_left_alone: bool, now: Instant) {
+        if merge.is_cleaning() {
+            self.cleaning = None;
+            if let Some(record) = error.bad_record() {
+                self.spoiled.insert(record.segment, now + SPOILED_DELAY);
+            }
         }
-        self.cleaning = None;
-        self.cleanings.note_failed(now);
-        if let Some(record) = error.bad_record() {
-            self.spoiled.insert(record.segment, now + SPOILED_DELAY);
+        if !is_run_left_alone {
+            let backoff = if merge.is_cleaning() { &mut self.cleanings } else { &mut self.merges };
+            backoff.note_failed(now);
         }
     }
 
@@ -256,12 +261,14 @@ impl Engine {
             // Whatever it was: of a table that is gone.
             (Err(_), None) => self.storing.note_merged(&merge),
             (Err(error), Some(partition)) => {
-                partition.abandon_merge(&merge);
+                let now = self.runtime.now();
+                let delay = if error.is_lasting() { SPOILED_DELAY } else { UNREADABLE_DELAY };
+                let is_left_alone = partition.abandon_merge(&merge, error.bad_file(), now + delay);
                 self.make_room_after(&error);
                 self.tell_not_stored(&error, "files could not be merged; they stay as they are");
-                self.storing.note_merge_failed(&merge, &error, self.runtime.now());
-                // What a round could not read is no reason to keep memtables waiting.
-                if error.bad_record().is_none() {
+                self.storing.note_merge_failed(&merge, &error, is_left_alone, now);
+                // What could not be read is no reason to keep memtables waiting.
+                if error.bad_record().is_none() && !is_left_alone {
                     self.storing.rest(&self.runtime);
                 }
             }
@@ -401,7 +408,9 @@ impl Engine {
         }
         let usage = self.journal.usage();
         self.storing.spoiled.retain(|_, until| now < *until);
-        self.storing.cleaning = cleaning::plan(space, (&usage, &self.storing.spoiled), self.partitions.values());
+        let behind_files = self.partitions.values().flat_map(|partition| partition.spoiled_segments(now));
+        let spoiled = self.storing.spoiled.keys().copied().chain(behind_files).collect();
+        self.storing.cleaning = cleaning::plan(space, (&usage, &spoiled), self.partitions.values());
         let Space { used_bytes, live_bytes, .. } = space;
         match &self.storing.cleaning {
             Some(Round { cleaning: Cleaning::Empty(victims), forecast, .. }) => {
@@ -424,22 +433,25 @@ impl Engine {
     }
 
     fn next_due_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
-        if !self.storing.merges.is_over(self.runtime.now()) {
+        let now = self.runtime.now();
+        if !self.storing.merges.is_over(now) {
             return None;
         }
         // By id: the order of a map is not the same in each run.
         let mut ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
         ids.sort_unstable();
-        ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work()?)))
+        ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work(now)?)))
     }
 
     /// Of the round. A partition that is at another merge has its turn when the others have had theirs.
     fn next_cleaning_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
+        let now = self.runtime.now();
         let round = self.storing.cleaning.as_mut().filter(|round| !round.is_merging)?;
         for _ in 0..round.partitions.len() {
             let id = round.partitions.pop_front().expect("counted a moment ago");
             let partition = self.partitions.get_mut(&id);
-            match partition.map_or(CleaningWork::Nothing, |partition| partition.take_cleaning_work(&round.cleaning)) {
+            let work = partition.map(|partition| partition.take_cleaning_work(&round.cleaning, now));
+            match work.unwrap_or(CleaningWork::Nothing) {
                 CleaningWork::Nothing => {}
                 CleaningWork::Later => round.partitions.push_back(id),
                 CleaningWork::Merge(work) => {

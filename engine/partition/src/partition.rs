@@ -20,7 +20,9 @@ use memtable::{KeyTag, PrefetchStep};
 use model::table::{HashRange, PartitionId};
 use model::{Access, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
+use runtime::Instant;
 use sstable::{FileId, Table};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -275,14 +277,15 @@ impl Partition {
         }
     }
 
-    /// A merge that is due, if one is, because reads look into too many runs.
-    pub fn take_merge_work(&mut self) -> Option<MergeWork> {
+    /// A merge that is due, if one is, because reads look into too many runs. Not of what could not be read a while ago, nor of what lies behind that.
+    pub fn take_merge_work(&mut self, now: Instant) -> Option<MergeWork> {
         for id in self.set_ids() {
             let generation = self.due_generation();
             let set = self.set_mut(id, generation).expect("it has just been listed");
             let runs = set.runs();
             // Runs behind one that is being merged wait for it.
-            let free_count = runs.iter().position(|run| run.is_merging).unwrap_or(runs.len());
+            let is_taken = |run: &Run| run.is_merging || run.is_spoiled(now);
+            let free_count = runs.iter().position(is_taken).unwrap_or(runs.len());
             let entry_counts: Vec<u64> = runs[..free_count].iter().map(Run::entry_count).collect();
             let count = runs_to_merge(&entry_counts);
             if count > 0 {
@@ -293,8 +296,8 @@ impl Partition {
     }
 
     /// A merge of the newest runs of the items, down to the last that names something in the victims, which moves that: runs that name nothing are only asked
-    /// what they hide. Or one of all runs, which finds what is superseded.
-    pub fn take_cleaning_work(&mut self, cleaning: &Cleaning) -> CleaningWork {
+    /// what they hide. Or one of all runs, which finds what is superseded. Neither reads what could not be read a while ago.
+    pub fn take_cleaning_work(&mut self, cleaning: &Cleaning, now: Instant) -> CleaningWork {
         let runs = self.items.set().runs();
         let is_needed = |run: &Run| match cleaning {
             Cleaning::Empty(victims) => run.names_any(victims),
@@ -302,6 +305,9 @@ impl Partition {
         };
         let last = runs.iter().rposition(is_needed);
         let Some(count) = last.map(|last| last + 1) else { return CleaningWork::Nothing };
+        if runs[..count].iter().any(|run| run.is_spoiled(now)) {
+            return CleaningWork::Nothing;
+        }
         if runs[..count].iter().any(|run| run.is_merging) {
             return CleaningWork::Later;
         }
@@ -322,6 +328,12 @@ impl Partition {
         })
     }
 
+    /// The segments that cannot be emptied because a run that names records in them, or one above it, could not be read a while ago.
+    pub fn spoiled_segments(&self, now: Instant) -> impl Iterator<Item = SegmentId> {
+        let runs = self.items.set().runs().iter().skip_while(move |run| !run.is_spoiled(now));
+        runs.flat_map(|run| run.named.keys().copied())
+    }
+
     fn begin_merge(&mut self, id: SetId, count: usize, aim: Aim) -> MergeWork {
         let generation = self.due_generation();
         let set = self.set_mut(id, generation).expect("it has just been listed");
@@ -335,12 +347,10 @@ impl Partition {
         self.files.queue(FileChange::Merge(merged));
     }
 
-    /// A merge has failed: its runs stay.
-    pub fn abandon_merge(&mut self, merge: &MergeId) {
+    /// A merge has failed: its runs stay. If one has the `bad` file, that and what lies behind it is left alone `until` then. Whether one has.
+    pub fn abandon_merge(&mut self, merge: &MergeId, bad: Option<&Path>, until: Instant) -> bool {
         let generation = self.due_generation();
-        if let Some(set) = self.set_mut(merge.set, generation) {
-            set.abandon_merge(&merge.runs);
-        }
+        self.set_mut(merge.set, generation).is_some_and(|set| set.abandon_merge(&merge.runs, bad, until))
     }
 
     /// Whether any of its sets has files.

@@ -4,6 +4,7 @@
 
 use crate::flush::{RecordSums, add_sum};
 use journal::{RecordSum, SegmentId};
+use runtime::Instant;
 use sstable::{SegmentUse, Table, TableError};
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -61,6 +62,8 @@ pub(crate) struct Run {
     pub(crate) emptied: BTreeSet<SegmentId>,
     /// A merge reads it.
     pub(crate) is_merging: bool,
+    /// One of its files could not be read: before this no merge tries it again.
+    pub(crate) spoiled_until: Option<Instant>,
 }
 
 impl Run {
@@ -69,7 +72,7 @@ impl Run {
         let RunFiles { tables, named } = files;
         let named_sum = total(named.values());
         let (named, emptied) = (Rc::new(named), BTreeSet::new());
-        Self { id, files: tables, named, named_sum, emptied_count: 0, emptied, is_merging: false }
+        Self { id, files: tables, named, named_sum, emptied_count: 0, emptied, is_merging: false, spoiled_until: None }
     }
 
     /// The same of a run of which segments were emptied.
@@ -90,6 +93,11 @@ impl Run {
         });
         let before = std::mem::replace(&mut self.named_sum, total(self.named.values()));
         self.emptied_count += before.count - self.named_sum.count;
+    }
+
+    /// Whether it is left alone, for one of its files could not be read.
+    pub(crate) fn is_spoiled(&self, now: Instant) -> bool {
+        self.spoiled_until.is_some_and(|until| now < until)
     }
 
     /// Whether it names a record in one of these segments.

@@ -73,6 +73,25 @@ impl StorageError {
         }
     }
 
+    /// Whether the bytes that were read are not those that were written: reading them again brings the same.
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Table(
+                TableError::Rot { .. } | TableError::NoKey { .. } | TableError::File(FileError::PastEnd { .. })
+            ) | Self::Record(..)
+        )
+    }
+
+    /// The file of a run that cannot be read, if that is the reason.
+    pub fn bad_file(&self) -> Option<&Path> {
+        match self {
+            Self::Table(TableError::Rot { path, .. } | TableError::NoKey { path, .. }) => Some(path),
+            Self::Table(TableError::File(error)) => Some(error.path()),
+            _ => None,
+        }
+    }
+
     /// What the disk said, if it was the disk.
     pub fn file_error(&self) -> Option<&FileError> {
         match self {

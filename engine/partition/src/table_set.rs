@@ -19,8 +19,10 @@ use memtable::{
     SpareChunks, Writer,
 };
 use model::table::PartitionId;
+use runtime::Instant;
 use sstable::{JournalPlace, SoughtKey, Table};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::rc::Rc;
 
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
@@ -324,9 +326,17 @@ impl TableSet {
         runs.collect()
     }
 
-    /// The merge of these runs has failed.
-    pub(crate) fn abandon_merge(&mut self, merged: &[RunId]) {
-        self.runs.iter_mut().filter(|run| merged.contains(&run.id)).for_each(|run| run.is_merging = false);
+    /// The merge of these runs has failed. The one that has the `bad` file is left alone `until` then. Whether there is one.
+    pub(crate) fn abandon_merge(&mut self, merged: &[RunId], bad: Option<&Path>, until: Instant) -> bool {
+        let mut is_left_alone = false;
+        for run in self.runs.iter_mut().filter(|run| merged.contains(&run.id)) {
+            run.is_merging = false;
+            if bad.is_some_and(|bad| run.files.iter().any(|file| file.path() == bad)) {
+                run.spoiled_until = Some(until);
+                is_left_alone = true;
+            }
+        }
+        is_left_alone
     }
 
     /// Puts a run in the place of those that were merged into it, or nothing.

@@ -246,7 +246,8 @@ fn records_that_cannot_be_read_together_are_moved_one_by_one() {
             owner.journal.set_replay_start(owner.partition.floor().unwrap());
             let usage = owner.journal.usage().into_iter().filter(|usage| !usage.is_visited);
             let cleaning = Cleaning::Empty(Rc::new(usage.map(|usage| usage.segment).collect()));
-            let CleaningWork::Merge(work) = owner.partition.take_cleaning_work(&cleaning) else {
+            let CleaningWork::Merge(work) = owner.partition.take_cleaning_work(&cleaning, machine.runtime().now())
+            else {
                 panic!("there are segments before the log")
             };
             machine.disk().arm(Fault::Error, FileOperation::Read, nth);

@@ -150,6 +150,65 @@ fn a_segment_that_cannot_be_read_does_not_keep_others_from_being_emptied() {
     assert!(count <= SEGMENT_COUNT_MAX, "{count} segments");
 }
 
+/// The longest of the sorted files.
+fn longest_table(machine: &Machine) -> PathBuf {
+    let paths = machine.disk().files().into_iter().map(|(path, _)| path);
+    let tables = paths.filter(|path| path.to_string_lossy().contains("sstables-"));
+    tables.max_by_key(|path| machine.disk().read_live(path).len()).unwrap()
+}
+
+fn table_count(machine: &Machine) -> usize {
+    machine.disk().files().iter().filter(|(path, _)| path.to_string_lossy().contains("sstables-")).count()
+}
+
+/// Writes again and again, on a node whose longest file can or cannot be read. The most files that there were, and the segments that are left.
+fn file_counts(is_rotten: bool) -> (usize, usize) {
+    let machine = Machine::new(7);
+    let work = async {
+        let caller = start(&machine).await;
+        let mut random = fastrand::Rng::with_seed(7);
+        for number in 0..600 {
+            put(&caller, number).await;
+        }
+        machine.runtime().sleep(Duration::from_secs(5)).await;
+        let table = longest_table(&machine);
+        if is_rotten {
+            let file = machine.runtime().open_file(&table).await.unwrap();
+            // Its first block: what has it open goes on knowing where the others are.
+            let mut block = Buffer::zeroed(BLOCK_BYTES);
+            block.as_mut_slice().fill(0x5A);
+            file.write_at(0, block).await.1.unwrap();
+        }
+        let mut most = 0;
+        for number in 0..4_000 {
+            put(&caller, random.usize(600..1_000)).await;
+            if number % 20 == 0 {
+                machine.runtime().sleep(Duration::from_millis(100)).await;
+            }
+            most = most.max(table_count(&machine));
+        }
+        machine.runtime().sleep(Duration::from_secs(60)).await;
+        let is_there = machine.disk().files().iter().any(|(path, _)| *path == table);
+        assert!(is_there || !is_rotten, "it was merged: nothing was tried");
+        most
+    };
+    let most = machine.run(work).expect("nothing goes down");
+    (most, segment_count(&machine))
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_keep_newer_ones_from_being_merged_nor_segments_from_being_emptied() {
+    let [(sound_file_count, sound_segment_count), (file_count, segment_count)] = [false, true].map(file_counts);
+    eprintln!("{sound_file_count} files, {sound_segment_count} segments; with rot {file_count}, {segment_count}");
+    assert!(file_count <= sound_file_count + 10, "{file_count} files, {sound_file_count} without rot");
+    // What it names stays where it is.
+    let kept_count = 600 * 2_100 / 65_536;
+    assert!(
+        segment_count <= sound_segment_count + kept_count,
+        "{segment_count} segments, {sound_segment_count} without rot"
+    );
+}
+
 #[test]
 fn a_backlog_is_worked_off_when_nobody_asks_anything() {
     let machine = Machine::new(6);

@@ -249,7 +249,7 @@ impl Owner {
     /// Flushes, merges what is due, looks for dead space if there is much, and lets the log begin as late as it may.
     pub(crate) async fn store(&mut self) {
         self.flush().await;
-        while let Some(work) = self.partition.take_merge_work() {
+        while let Some(work) = self.partition.take_merge_work(self.storage.runtime.now()) {
             let merged = work.run(&self.storage).await.unwrap();
             self.partition.finish_merge(merged);
             self.merge_count += 1;
@@ -281,7 +281,7 @@ impl Owner {
     /// Empties the victims; without any, merges everything.
     pub(crate) async fn clean(&mut self, victims: &Rc<BTreeSet<SegmentId>>) {
         let cleaning = if victims.is_empty() { Cleaning::Thorough } else { Cleaning::Empty(Rc::clone(victims)) };
-        if let CleaningWork::Merge(work) = self.partition.take_cleaning_work(&cleaning) {
+        if let CleaningWork::Merge(work) = self.partition.take_cleaning_work(&cleaning, self.storage.runtime.now()) {
             let merged = work.run(&self.storage).await.unwrap();
             self.partition.finish_merge(merged);
             self.cleaning_count += 1;
