@@ -25,7 +25,7 @@ const GATHERED_BYTES_MAX: usize = 16 << 20;
 /// What an entry takes beside its key: itself, and its place in the map.
 const ENTRY_BYTES: usize = size_of::<Gathered>() + 2 * size_of::<(Place, usize)>();
 /// Bytes of a stretch, unless its first record is longer ...
-const STRETCH_BYTES_MAX: u32 = 256 << 10;
+const STRETCH_BYTES_MAX: u32 = 128 << 10;
 /// ... and bytes between two of its records.
 const GAP_BYTES_MAX: u32 = 16 << 10;
 /// Stretches that are read at one time: the next one is there when the records of the first are copied.

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::rc::{Rc, Weak};
 
 /// Bytes that one read of several blocks takes at most.
-const RUN_BYTES_MAX: usize = 256 << 10;
+const RUN_BYTES_MAX: usize = 128 << 10;
 
 /// Bytes of a file as they lie on the disk: see [`Table::read_stretch`].
 #[derive(Debug)]
