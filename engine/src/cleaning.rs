@@ -16,13 +16,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const SPACE_PERCENT: u64 = 127;
+const SPACE_PERCENT: u64 = 125;
 /// ... unless the log and so many segments besides are more.
 const SLACK_SEGMENT_COUNT: u64 = 5;
 /// A round brings at least so many segments ...
-const ROUND_SEGMENT_COUNT: u64 = 3;
+const ROUND_SEGMENT_COUNT: u64 = 2;
 /// ... or one part in so many of what lives, where that is more.
-const ROUND_SHARE: u64 = 128;
+const ROUND_SHARE: u64 = 160;
 /// A round that would bring less than one part in so many of that is not worth it.
 const ROUND_PART_MIN: u64 = 4;
 /// Live bytes per hundred used ones up to which a segment is worth emptying.
