@@ -266,6 +266,6 @@ mod tests {
         }
         moving.gather(&[255], 1, (10, JournalPlace { segment: 2, offset: 4_096, bytes: 400_000 }));
         let taken: Vec<usize> = std::iter::from_fn(|| Some(moving.take_together()?.numbers.len())).collect();
-        assert_eq!(taken, [25, 25, 10, 1]);
+        assert_eq!(taken, [12, 12, 12, 12, 12, 1]);
     }
 }
