@@ -73,14 +73,10 @@ impl StorageError {
         }
     }
 
-    /// Whether the bytes that were read are not those that were written: reading them again brings the same.
+    /// Whether a file of a run does not say what was written to it: reading it again brings the same.
     pub fn is_lasting(&self) -> bool {
-        matches!(
-            self,
-            Self::Table(
-                TableError::Rot { .. } | TableError::NoKey { .. } | TableError::File(FileError::PastEnd { .. })
-            ) | Self::Record(..)
-        )
+        let Self::Table(error) = self else { return false };
+        matches!(error, TableError::Rot { .. } | TableError::NoKey { .. } | TableError::File(FileError::PastEnd { .. }))
     }
 
     /// The file of a run that cannot be read, if that is the reason.
