@@ -8,6 +8,7 @@ use model::{Text, Value};
 use runtime::simulated::Machine;
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
 use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -115,9 +116,14 @@ fn first_segment(machine: &Machine) -> PathBuf {
     segments.min().unwrap().1
 }
 
+/// Writes something else over all blocks of a segment but its header.
 async fn spoil(runtime: &Runtime, path: &Path) {
+    spoil_blocks(runtime, path, BLOCK_BYTES as u64..SEGMENT_BYTES).await;
+}
+
+async fn spoil_blocks(runtime: &Runtime, path: &Path, offsets: Range<u64>) {
     let file = runtime.open_file(path).await.unwrap();
-    for offset in (BLOCK_BYTES as u64..SEGMENT_BYTES).step_by(BLOCK_BYTES) {
+    for offset in offsets.step_by(BLOCK_BYTES) {
         let mut block = Buffer::zeroed(BLOCK_BYTES);
         block.as_mut_slice().fill(0x5A);
         file.write_at(offset, block).await.1.unwrap();
@@ -173,11 +179,8 @@ fn file_counts(is_rotten: bool) -> (usize, usize) {
         machine.runtime().sleep(Duration::from_secs(5)).await;
         let table = longest_table(&machine);
         if is_rotten {
-            let file = machine.runtime().open_file(&table).await.unwrap();
             // Its first block: what has it open goes on knowing where the others are.
-            let mut block = Buffer::zeroed(BLOCK_BYTES);
-            block.as_mut_slice().fill(0x5A);
-            file.write_at(0, block).await.1.unwrap();
+            spoil_blocks(&machine.runtime(), &table, 0..BLOCK_BYTES as u64).await;
         }
         let mut most = 0;
         for number in 0..4_000 {
