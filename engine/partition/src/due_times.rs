@@ -133,24 +133,29 @@ impl DueTimes {
         Ok(self.unread.is_none())
     }
 
-    /// The first entries that nothing is decided about and whose time has come.
-    pub(crate) fn due(&self, reads: &mut Reads, range: DueRange, entry_count: usize) -> Result<Vec<Vec<u8>>, Missing> {
+    /// The first entries that nothing is decided about and whose time has come, and whether there may be more: a turn looks at so many alone, deleted ones
+    /// included.
+    pub(crate) fn due(
+        &mut self,
+        reads: &mut Reads,
+        range: DueRange,
+        entry_count: usize,
+    ) -> Result<(Vec<Vec<u8>>, bool), Missing> {
         let first = range.first.to_be_bytes();
         let upper = range.last.saturating_add(1).to_be_bytes();
-        let mut lower = self.decided.as_slice().max(&first).to_vec();
+        let lower = self.decided.as_slice().max(&first).to_vec();
+        let span = KeySpan { lower: Bound::Included(&lower), upper: Bound::Excluded(&upper) };
+        let mut walk = self.entries.walk(span, Direction::Forward);
         let mut due = Vec::new();
-        loop {
-            let begin = lower.clone();
-            let span = KeySpan { lower: Bound::Included(&begin), upper: Bound::Excluded(&upper) };
-            let mut walk = self.entries.walk(span, Direction::Forward);
-            while due.len() < entry_count {
-                let Some(entry) = walk.step(reads)? else { break };
-                due.push(entry.key.to_vec());
-            }
-            match walk.cut() {
-                Some(cut) if due.len() < entry_count => lower = behind(cut),
-                _ => return Ok(due),
-            }
+        while due.len() < entry_count {
+            let Some(entry) = walk.step(reads)? else { break };
+            due.push(entry.key.to_vec());
+        }
+        let may_be_more = due.len() == entry_count || walk.cut().is_some();
+        if due.is_empty()
+            && let Some(cut) = walk.cut()
+        {
+            self.decided = behind(cut);
         }
     }
 
@@ -164,6 +169,7 @@ impl DueTimes {
             self.decided.clear();
             self.decided.extend_from_slice(entry);
         }
+        Ok((due, may_be_more))
     }
 }
 

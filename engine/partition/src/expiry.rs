@@ -41,8 +41,8 @@ impl Partition {
         let Some(due_times) = &mut self.due_times else { return Ok(expired) };
         let is_read = due_times.read_items(&self.items, &mut context.reads, READ_ITEM_COUNT)?;
         let range = DueRange::at(context.now_us / 1_000, self.options.expiry_delay_ms);
-        let entries = due_times.due(&mut context.reads, range, item_count)?;
-        expired.may_be_more = !is_read || entries.len() == item_count;
+        let (entries, are_more) = due_times.due(&mut context.reads, range, item_count)?;
+        expired.may_be_more = !is_read || are_more;
         let mut missing = None;
         for entry in entries {
             if self.in_flight.len() >= WAITING_COUNT_MAX {

@@ -270,6 +270,9 @@ impl Opening {
             }
             let needs;
             (needs, supplies) = reads.take_missing();
+            if needs.is_empty() {
+                storage.runtime.yield_now().await;
+            }
             for need in needs {
                 let brought = need.load(&storage.journal).await.map_err(PartitionError::Need)?;
                 reads.keep(&need, &brought);

@@ -16,7 +16,7 @@ use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
 use std::fmt;
 use std::rc::Rc;
 
-/// Entries that one turn of an operation looks at, deleted ones included; it goes on in the next turn.
+/// Entries that one turn of an operation looks at, deleted ones included; behind the last of them it goes on in the next turn.
 const ENTRY_COUNT_MAX: usize = 2_048;
 /// Blocks that are brought together where one is missed and those after it will be.
 const BLOCKS_AHEAD: usize = 8;

@@ -1,13 +1,14 @@
 //! A walk over a span of one set: memtables and files as one, each key once, with its newest version, without those that are deleted.
 //!
-//! Lives for one attempt of an operation. It says by [`Missing`] that a block has to be brought; the operation then begins another one
-//! behind the last key that it has dealt with.
+//! Lives for one attempt of an operation. Where a block has to be brought, or a turn has looked at enough, it is cut behind the last key that it has
+//! passed, be that there or deleted, and the operation begins another one there. It says [`Missing`] if it has passed none.
 
 use crate::reads::{Missing, Reads};
 use crate::run::Run;
 use crate::table_set::{Content, FileValue, NEWEST};
 use memtable::{Direction, Found, KeySpan, Memtable};
 use sstable::{MergeStep, Needed, Span, TableRange};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -21,8 +22,25 @@ pub(crate) struct Walk<'a> {
     memory_head: Option<Found<'a>>,
     files: sstable::Merge<'a>,
     files_head: Head,
+    /// The key that was looked at last ...
+    last: Last<'a>,
+    /// ... if it was in a file, and the files are behind it.
+    last_of_files: Vec<u8>,
     /// The last key that it looks at, if the span goes on behind it.
-    cut: Option<&'a [u8]>,
+    cut: Option<Cow<'a, [u8]>>,
+}
+
+/// The key that was looked at last, whether it is there or deleted.
+#[derive(Clone, Copy)]
+enum Last<'a> {
+    /// There is none yet.
+    None,
+    /// It is in a memtable.
+    Memory(&'a [u8]),
+    /// It is in a file; the files are still there.
+    AtFiles,
+    /// It is in a file.
+    BehindFiles,
 }
 
 /// Where the files are.
@@ -70,24 +88,40 @@ impl<'a> Walk<'a> {
         let ranges = files.map(|file| TableRange::new(Rc::clone(file), files_span, files_direction));
         let files = sstable::Merge::new(ranges, files_direction);
         let files_head = if runs.is_empty() { Head::Ended } else { Head::Behind };
-        Self { content, direction, memory, memory_head, files, files_head, cut }
+        Self {
+            content,
+            direction,
+            memory,
+            memory_head,
+            files,
+            files_head,
+            last: Last::None,
+            last_of_files: Vec::new(),
+            cut: cut.map(Cow::Borrowed),
+        }
     }
 
     /// The key where it ends though the span does not: the operation goes on behind it. That way it looks into one or two files of a run, however
-    /// many the span touches.
-    pub(crate) fn cut(&self) -> Option<&'a [u8]> {
-        self.cut
+    /// many the span touches, and at no more keys than a turn may, however many are deleted.
+    pub(crate) fn cut(&self) -> Option<&[u8]> {
+        self.cut.as_deref()
     }
 
-    /// The next key that is there.
+    /// The next key that is there; none where it ends, and where it is cut.
+    ///
+    /// # Errors
+    /// If it has passed no key and cannot go on.
     pub(crate) fn step(&mut self, reads: &mut Reads) -> Result<Option<WalkEntry<'_>>, Missing> {
         loop {
-            reads.count_entry()?;
-            self.advance_files(reads)?;
+            if let Err(missing) = reads.count_entry().and_then(|()| self.advance_files(reads)) {
+                self.cut = Some(self.last_key().ok_or(missing)?);
+                return Ok(None);
+            }
             match self.next_source() {
                 None => return Ok(None),
                 Some(Ordering::Greater) => {
                     self.files_head = Head::Behind;
+                    self.last = Last::AtFiles;
                     if self.files.entry().content != sstable::Content::Tombstone {
                         let entry = self.files.entry();
                         let value = WalkValue::File(FileValue::of(entry.content));
@@ -99,6 +133,7 @@ impl<'a> Walk<'a> {
                         self.files_head = Head::Behind;
                     }
                     let found = self.memory_head.expect("it was compared");
+                    self.last = Last::Memory(found.key);
                     self.memory_head = self.memory.next();
                     if self.content.is_live(found) {
                         let value = WalkValue::Memory(found);
@@ -106,6 +141,15 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+        }
+    }
+
+    fn last_key(&self) -> Option<Cow<'a, [u8]>> {
+        match self.last {
+            Last::None => None,
+            Last::Memory(key) => Some(Cow::Borrowed(key)),
+            Last::AtFiles => Some(Cow::Owned(self.files.key().to_vec())),
+            Last::BehindFiles => Some(Cow::Owned(self.last_of_files.clone())),
         }
     }
 
@@ -123,6 +167,11 @@ impl<'a> Walk<'a> {
     }
 
     fn advance_files(&mut self, reads: &mut Reads) -> Result<(), Missing> {
+        if matches!(self.last, Last::AtFiles) && self.files_head == Head::Behind {
+            self.last_of_files.clear();
+            self.last_of_files.extend_from_slice(self.files.key());
+            self.last = Last::BehindFiles;
+        }
         while self.files_head == Head::Behind {
             self.files_head = match self.files.step() {
                 MergeStep::Entry => Head::Ready,

@@ -28,6 +28,9 @@ const FLUSH_SETTLE_COUNT: usize = 8;
 /// Segments of the journal past which space is looked for.
 const SEGMENT_COUNT_MAX: usize = 2;
 
+/// Attempts of one operation, each after something was brought or a turn was over.
+const ATTEMPT_COUNT_MAX: usize = 1_000;
+
 /// Some moment in 2023, in seconds since 1970.
 pub(crate) const NOW_SECOND: u64 = 1_700_000_000;
 
@@ -190,7 +193,7 @@ impl Owner {
     /// Lets items expire, whatever has to be brought for it.
     pub(crate) async fn expire(&mut self, item_count: usize) -> partition::Expired {
         let mut supplies = Supplies::default();
-        loop {
+        for _ in 0..ATTEMPT_COUNT_MAX {
             self.context.reads.begin_with(supplies);
             match self.partition.expire(&mut self.context, item_count) {
                 Ok(expired) => return expired,
@@ -198,6 +201,7 @@ impl Owner {
             }
         }
     }
+        panic!("it comes no further")
 
     async fn bring(&mut self) -> Supplies {
         let (needs, mut supplies) = self.context.reads.take_missing();
@@ -214,7 +218,11 @@ impl Owner {
         for (ticket, mut operation, (mut needs, mut supplies)) in std::mem::take(&mut self.parked) {
             // One after the other, so that writes of one key stay in their order.
             let mut is_parked = true;
-            while is_parked {
+            for attempt in 0.. {
+                if !is_parked {
+                    break;
+                }
+                assert!(attempt < ATTEMPT_COUNT_MAX, "it comes no further: {operation:?}");
                 for need in needs {
                     let brought = need.load(&self.journal).await.unwrap();
                     self.context.reads.keep(&need, &brought);
