@@ -30,6 +30,8 @@ pub(crate) struct DueTimes {
     /// Tells apart those that a partition has had.
     generation: u64,
     pub(crate) entries: TableSet,
+    /// Changes up to this one were proposed by whoever did not know of it: the pass begins when they are applied.
+    begins_behind: LogIndex,
     /// Where the pass over the items goes on; `None` once it has read them all.
     unread: Option<Vec<u8>>,
     decided: Vec<u8>,
@@ -56,10 +58,15 @@ impl DueRange {
 
 impl DueTimes {
     /// Nothing yet, of items that expire by that attribute.
-    pub(crate) fn new(attribute_name: &str, generation: u64, options: MemtablesOptions) -> Self {
+    pub(crate) fn new(
+        (attribute_name, generation): (&str, u64),
+        begins_behind: LogIndex,
+        options: MemtablesOptions,
+    ) -> Self {
         Self {
             attribute_name: attribute_name.to_owned(),
             generation,
+            begins_behind,
             entries: TableSet::new(Content::Entries, options),
             unread: Some(Vec::new()),
             decided: Vec::new(),
@@ -82,6 +89,11 @@ impl DueTimes {
         if is_complete {
             self.unread = None;
         }
+    }
+
+    /// Whether the pass over all items may go on once the change of this index is applied.
+    pub(crate) fn may_read(&self, applied: LogIndex) -> bool {
+        applied >= self.begins_behind
     }
 
     /// Whether the pass over all items is complete.

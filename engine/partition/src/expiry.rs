@@ -38,7 +38,11 @@ impl Partition {
     /// If something has to be brought first; what was decided is decided.
     pub fn expire(&mut self, context: &mut Context, item_count: usize) -> Result<Expired, Missing> {
         let mut expired = Expired::default();
+        let applied = self.group.applied().index;
         let Some(due_times) = &mut self.due_times else { return Ok(expired) };
+        if !due_times.may_read(applied) {
+            return Ok(Expired { may_be_more: true, ..expired });
+        }
         let is_read = due_times.read_items(&self.items, &mut context.reads, READ_ITEM_COUNT)?;
         let range = DueRange::at(context.now_us / 1_000, self.options.expiry_delay_ms);
         let (entries, are_more) = due_times.due(&mut context.reads, range, item_count)?;

@@ -470,7 +470,8 @@ impl Partition {
         if let Some(earlier) = self.due_times.take() {
             self.files.let_go(earlier.entries.runs());
         }
-        self.due_times = wanted.map(|attribute_name| DueTimes::new(attribute_name, generation, options));
+        let last_index = self.group.last_index();
+        self.due_times = wanted.map(|attribute| DueTimes::new((attribute, generation), last_index, options));
     }
 
     /// What an earlier life has found of due times counts if it was for the same attribute.
