@@ -100,6 +100,17 @@ impl FileSet {
         self.queue(FileChange::Renew);
     }
 
+    /// Files of sets that are gone, until a checkpoint that does not name them is durable.
+    pub(crate) fn obsolete(&self) -> impl Iterator<Item = FileId> {
+        let appended = self.appended.iter().flat_map(|appended| &appended.obsolete);
+        appended.chain(&self.obsolete).copied()
+    }
+
+    /// The newest checkpoint names a run of a set that is gone meanwhile: its files go when the next one is durable.
+    fn let_go_of_run(&mut self, run: Option<Run>) {
+        run.iter().for_each(|run| self.let_go(std::slice::from_ref(run)));
+    }
+
     /// Queues a change.
     pub(crate) fn queue(&mut self, change: FileChange) {
         self.queued.push_back(change);
@@ -237,9 +248,7 @@ impl Partition {
                     match self.set_mut(id, snapshot.due_generation) {
                         Some(set) => set.finish_flush(run),
                         // Of an expiry that was switched off meanwhile.
-                        None => {
-                            self.files.removable.extend(run.iter().flat_map(|run| &run.files).map(|file| file.id()))
-                        }
+                        None => self.files.let_go_of_run(run),
                     }
                 }
                 self.items.note_flushed();
@@ -259,9 +268,7 @@ impl Partition {
                         set.replace_runs(&runs, run);
                         self.files.removable.extend(removable);
                     }
-                    (None, _) => {
-                        self.files.removable.extend(run.iter().flat_map(|run| &run.files).map(|file| file.id()))
-                    }
+                    (None, _) => self.files.let_go_of_run(run),
                 }
                 dead.iter().for_each(|(segment, sum)| journal.release_superseded(*segment, *sum));
             }

@@ -363,9 +363,9 @@ impl Partition {
         self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files)
     }
 
-    /// Its files, also those that are about to be named.
+    /// Its files that a durable checkpoint may name: also those that the next one will not.
     pub fn file_ids(&self) -> Vec<FileId> {
-        self.files().map(|file| file.id()).collect()
+        self.files().map(|file| file.id()).chain(self.files.obsolete()).collect()
     }
 
     /// Whether there is something to flush and nothing in the way.

@@ -4,12 +4,13 @@
 mod world;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastrand::Rng;
 use model::table::IndexProjection;
 use model::{Item, KeyType, TableDefinition, Value};
 use partition::{Expired, PartitionOptions};
-use runtime::simulated::Machine;
+use runtime::simulated::{Machine, NodeId};
 use world::{NOW_SECOND, Owner, item, key, live, number, options, table, text};
 
 const FIVE_YEARS_SECONDS: u64 = 5 * 365 * 24 * 60 * 60;
@@ -203,4 +204,60 @@ fn at_any_time_what_is_there_is_not_over() {
             });
         }
     }
+}
+
+/// A write that was decided before expiry was switched on knows nothing of it, and is applied when the pass over all items may be over.
+#[test]
+fn an_item_that_was_in_flight_when_expiry_began_goes() {
+    let machine = Machine::new(1);
+    live(&machine, (&table(&[]), options()), async |owner| {
+        owner.put(&until(1, number(NOW_SECOND))).await.unwrap();
+        let written = owner.put_of(&until(2, number(NOW_SECOND)));
+        owner.begin(written);
+        owner.partition.set_definition(Arc::new(expiring()), 0);
+        owner.expire(10).await;
+        owner.settle().await;
+        owner.take_outcomes();
+        expire(owner).await;
+        assert!(sort_keys(owner).await.is_empty());
+    });
+}
+
+/// What a checkpoint names stays until one that does not name it is durable.
+#[test]
+fn files_of_due_times_stay_while_the_newest_checkpoint_names_them() {
+    let machine = Machine::new(1);
+    live(&machine, (&expiring(), options()), async |owner| {
+        owner.put(&until(1, number(NOW_SECOND + 1))).await.unwrap();
+        let flushed = owner.partition.begin_flush().unwrap().run(&owner.storage).await.unwrap();
+        owner.partition.finish_flush(flushed);
+        owner.partition.advance_files(&owner.journal);
+        let named = owner.journal.appended();
+        owner.partition.set_definition(Arc::new(table(&[])), 0);
+        while owner.journal.durable() < named {
+            owner.storage.runtime.sleep(Duration::from_millis(1)).await;
+        }
+        owner.partition.apply_durable(&owner.journal, &mut owner.context);
+        for file in owner.partition.take_removable_files() {
+            owner.storage.remove(file).await;
+        }
+    });
+    live(&machine, (&table(&[]), options()), async |owner| {
+        assert!(owner.item(&key("a", 1)).await.is_some());
+    });
+}
+
+#[test]
+fn a_start_that_ends_early_leaves_files_of_due_times_that_are_not_wanted_any_more() {
+    let machine = Machine::new(1);
+    live(&machine, (&expiring(), options()), async |owner| {
+        owner.put(&until(1, number(NOW_SECOND + 1))).await.unwrap();
+        owner.flush().await;
+    });
+    machine.run(async { Owner::open(&machine, &table(&[]), options()).await.flush_count }).unwrap();
+    machine.kill(NodeId(0));
+    machine.restart();
+    live(&machine, (&table(&[]), options()), async |owner| {
+        assert!(owner.item(&key("a", 1)).await.is_some());
+    });
 }

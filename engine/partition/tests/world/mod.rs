@@ -153,6 +153,7 @@ impl Owner {
             directories: [Path::new("/data/sstables").into()].into(),
             pace: Pace::default(),
             leftovers: Rc::default(),
+            failing: Rc::default(),
         };
         let mut context = Context::new(CACHE_BYTES);
         context.now_us = NOW_SECOND * 1_000_000;
