@@ -184,6 +184,10 @@ impl Engine {
             if let Some(partition) = self.partitions.get_mut(&placement.partition) {
                 partition.set_definition(Arc::clone(&definition), now_ms);
                 self.expiring.look_at(&self.runtime, partition);
+                // Files of due times that are not wanted any more: a checkpoint that waited for the next write would hold up the log.
+                if partition.is_changing_files() {
+                    self.name_files(placement.partition);
+                }
             }
         }
         self.router.open(Arc::clone(table));

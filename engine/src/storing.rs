@@ -291,7 +291,7 @@ impl Engine {
     }
 
     /// New files wait for their checkpoint.
-    fn name_files(&mut self, id: PartitionId) {
+    pub(crate) fn name_files(&mut self, id: PartitionId) {
         let partition = self.partitions.get_mut(&id).expect("it has just got them");
         partition.advance_files(&self.journal);
         if let Some(checkpoint_bytes) = partition.take_oversized() {
