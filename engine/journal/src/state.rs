@@ -21,8 +21,11 @@ pub(crate) const BATCH_COUNT_MAX: usize = 4;
 pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
 /// The smallest segment: a header, a few flushes, the last block.
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
-/// Spare segments kept ready.
-const SPARE_COUNT: usize = 1;
+/// Spare segments kept ready: the next one of the log, and the reserve.
+const SPARE_COUNT: usize = 1 + RESERVE_COUNT;
+/// Spare segments that are left, on a full disk, to what frees space. A process begins a segment of its own, so what there is of the last one is of no use to
+/// it after a restart.
+const RESERVE_COUNT: usize = 1;
 /// Segment files kept for use again, if there are not many in use ...
 const SPARE_COUNT_MAX: usize = 4;
 /// ... and one in so many of those in use, where that is more.
@@ -395,15 +398,15 @@ impl State {
         self.obstacle().is_some_and(|error| !matches!(error, FileError::NoSpace { .. }))
     }
 
-    /// Why there is no next segment.
+    /// Why there is no next segment but the reserve.
     fn obstacle(&self) -> Option<&FileError> {
-        self.unprepared.as_ref().filter(|_| self.spares.is_empty())
+        self.unprepared.as_ref().filter(|_| self.spares.len() <= RESERVE_COUNT)
     }
 
-    /// Whether records that free space have room. Of the last segment a part is left for what the journal's owners need to go on: where the log of
-    /// each begins, and which files there are.
+    /// Whether records that free space have room. Of the last segment that there can be a part is left for what the journal's owners need to go on: where the
+    /// log of each begins, and which files there are.
     pub(crate) fn has_room_for_removals(&self) -> bool {
-        self.obstacle().is_none() || self.last_room_bytes() >= self.reserve_bytes()
+        self.obstacle().is_none() || !self.spares.is_empty() || self.last_room_bytes() >= self.reserve_bytes()
     }
 
     /// Bytes that copies may take while there is no next segment; `None`: there is one.
@@ -415,11 +418,17 @@ impl State {
         self.segment_bytes / REMOVAL_RESERVE_SHARE
     }
 
-    /// Bytes of the last segment behind what was appended.
+    /// Bytes of the last segment behind what was appended; none if an earlier process began it.
     fn last_room_bytes(&self) -> u64 {
         let filling_bytes = self.filling.as_ref().map_or(0, Batch::flush_bytes) as u64;
-        let room = self.liveness.last().map_or(0, |last| last.file.len_bytes().saturating_sub(u64::from(last.end)));
+        let last = self.liveness.last().filter(|last| !self.is_of_another_opening(last));
+        let room = last.map_or(0, |last| last.file.len_bytes().saturating_sub(u64::from(last.end)));
         room.saturating_sub(filling_bytes)
+    }
+
+    /// Records go where no earlier opening has begun: then a segment's first flush tells who wrote all its records.
+    fn is_of_another_opening(&self, segment: &Segment) -> bool {
+        segment.openings.first().is_some_and(|(_, opening)| *opening != self.opening)
     }
 
     pub(crate) fn appended(&self) -> Position {
@@ -486,9 +495,7 @@ impl State {
         if let Some(last) = self.liveness.last() {
             let file_bytes = usize::try_from(last.file.len_bytes()).expect("segments are shorter than 4 GiB");
             let room = file_bytes.saturating_sub(last.end as usize + reserve_bytes);
-            // Records go where no earlier opening has begun: then a segment's first flush tells who wrote all its records.
-            let is_another_opening = last.openings.first().is_some_and(|(_, opening)| *opening != self.opening);
-            let room = if is_another_opening && reserve_bytes > 0 { 0 } else { room };
+            let room = if self.is_of_another_opening(last) && reserve_bytes > 0 { 0 } else { room };
             if room >= needed_bytes.next_multiple_of(BLOCK_BYTES) {
                 return Some(BatchPlace {
                     file: last.file.clone(),

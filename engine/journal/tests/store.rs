@@ -8,6 +8,7 @@ use journal::{JournalError, SegmentId};
 use owner::{History, KEY_COUNT, Owner};
 use runtime::simulated::{Halt, Machine, NodeId};
 use std::path::Path;
+use std::time::Duration;
 use world::segment_paths;
 
 const STEP_COUNT: usize = 90;
@@ -157,18 +158,28 @@ fn only_the_log_is_visited_and_the_store_is_read() {
         .expect("nothing goes down");
 }
 
-/// Opens it in a new life, so that nothing of the life before still works on the files.
+/// Opens it in a new life, so that nothing of the life before still works on the files; for as long as it takes to make spares.
 fn reopen(machine: &Machine, history: &mut History) -> Result<(), JournalError> {
     machine.kill(NodeId(0));
     machine.restart();
-    machine.run(Owner::open(&machine.runtime(), true, history)).expect("nothing goes down").map(drop)
+    let opened = machine.run(async {
+        let owner = Owner::open(&machine.runtime(), true, history).await?;
+        machine.runtime().sleep(SPARES_DELAY).await;
+        drop(owner);
+        Ok(())
+    });
+    opened.expect("nothing goes down")
 }
+
+/// Time in which spares are made.
+const SPARES_DELAY: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_segment_that_is_named_and_missing_or_damaged_is_said_to_be() {
     let (machine, mut history) = worked_machine(true);
     let named = machine.run(async {
         let owner = Owner::open(&machine.runtime(), true, &mut history).await.expect("it opens");
+        machine.runtime().sleep(SPARES_DELAY).await;
         let usage = owner.journal.usage();
         let store = usage.iter().find(|usage| !usage.is_visited && owner.segments().contains(&usage.segment));
         store.expect("some keys lie before the log").segment
@@ -189,6 +200,7 @@ fn a_segment_that_is_named_and_missing_or_damaged_is_said_to_be() {
             other => panic!("{}: {other:?}", path.display()),
         }
         rename(elsewhere, &path);
+        reopen(&machine, &mut history).expect("it is there again");
         machine.disk().flip(&path, 24, 1);
         match reopen(&machine, &mut history) {
             Err(JournalError::Rot { path: found, .. }) => assert_eq!(found, path),
@@ -199,6 +211,7 @@ fn a_segment_that_is_named_and_missing_or_damaged_is_said_to_be() {
         if machine.disk().files().iter().any(|(found, _)| *found == path) {
             machine.disk().flip(&path, 24, 1);
         }
+        reopen(&machine, &mut history).expect("it is as it was");
     }
     assert_eq!(named_count, 1);
 }
