@@ -34,6 +34,13 @@ pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), E
     Ok(())
 }
 
+/// What a write is told that would grow memtables which cannot be made smaller.
+pub(crate) fn memory_exhausted() -> Error {
+    Error::unavailable(
+        "Memory is used up and cannot be written to files: writes are refused until it can, reads and deletes go on; the node's log says why",
+    )
+}
+
 /// May a write be decided that takes something away? It may for as long as what is left of the journal's last segment holds it.
 ///
 /// # Errors

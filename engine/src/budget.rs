@@ -109,6 +109,11 @@ impl Budget {
         self.memtable_bytes > self.memtable_bytes_max()
     }
 
+    /// Whether memtables have all the memory of data, because no flush makes room: what grows them has to be refused.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.memtable_bytes > self.bytes_max
+    }
+
     /// Bytes held at the last look.
     pub(crate) fn bytes(&self) -> u64 {
         self.memtable_bytes + self.fixed_bytes + self.cache_bytes

@@ -1,6 +1,6 @@
 //! A worker's state and its turn.
 
-use crate::admission::{admit_removal, admit_write};
+use crate::admission::{admit_removal, admit_write, memory_exhausted};
 use crate::budget::Budget;
 use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
@@ -275,9 +275,13 @@ impl Engine {
                 self.context.outcomes.push((ticket, Err(refusal)));
                 return;
             }
-            // Only while a flush is under way, whose end lets them go on.
-            if self.budget.is_used_up() && self.storing.is_flushing() {
+            // Only until a flush is done, whose end lets them go on.
+            if self.budget.is_used_up() && self.storing.is_flush_coming() {
                 self.hold(ticket, partition, take(operation));
+                return;
+            }
+            if self.budget.is_exhausted() && !operation.is_removal() {
+                self.context.outcomes.push((ticket, Err(memory_exhausted())));
                 return;
             }
         }
@@ -322,7 +326,7 @@ impl Engine {
             return;
         }
         self.budget.observe(&self.partitions, &mut self.context.reads);
-        if !self.budget.is_used_up() || !self.storing.is_flushing() {
+        if !self.budget.is_used_up() || !self.storing.is_flush_coming() {
             self.keyed.extend(self.held.drain(..));
         }
     }

@@ -194,6 +194,7 @@ impl Engine {
             directories,
             pace: Pace::default(),
             leftovers: Rc::default(),
+            failing: Rc::default(),
         };
         let delay = Duration::from_millis(options.table_delay_ms);
         let control = recovery.catalog.take().map(|catalog| catalog.open(!delay.is_zero())).transpose()?;

@@ -26,6 +26,8 @@ use std::time::Duration;
 const LOOK_TURN_COUNT: u32 = 32;
 /// Flushes at one time.
 const FLUSH_COUNT_MAX: usize = 2;
+/// Flushes that fail one after the other until writes do not wait for the next one any more.
+const FAILED_FLUSH_COUNT_MAX: u32 = 3;
 /// Merges at one time.
 const MERGE_COUNT_MAX: usize = 2;
 /// Segments that the log may have whatever the memory is.
@@ -73,6 +75,8 @@ pub(crate) struct Storing {
     is_look_coming: bool,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
+    /// Flushes that have failed since the last one that did not.
+    failed_flush_count: u32,
     /// Of merges that keep reads short ...
     merges: Backoff,
     /// ... and of those of rounds.
@@ -89,6 +93,7 @@ impl Storing {
             storage,
             signal: signal.clone(),
             finished: Rc::default(),
+            failed_flush_count: 0,
             flushing_count: 0,
             merging_count: 0,
             cleaning: None,
@@ -102,6 +107,12 @@ impl Storing {
             is_disk_full: false,
         }
     }
+    /// Whether there is likely to be room for what is written: a flush is under way, or will be when what has failed is tried again.
+    pub(crate) fn is_flush_coming(&self) -> bool {
+        let is_failing = self.is_disk_full || self.failed_flush_count >= FAILED_FLUSH_COUNT_MAX;
+        (self.is_flushing() || self.is_resting) && !is_failing
+    }
+
 
     /// Whether there is no room on the disk for a flush.
     pub(crate) fn is_disk_full(&self) -> bool {
@@ -109,7 +120,7 @@ impl Storing {
     }
 
     /// Whether a flush is under way.
-    pub(crate) fn is_flushing(&self) -> bool {
+    fn is_flushing(&self) -> bool {
         self.flushing_count > 0
     }
 
@@ -170,6 +181,8 @@ impl Storing {
 
 impl Engine {
     /// Goes on with all that this file's front page names: a bounded piece of work.
+            // Whatever needed room for its files is gone, or has become small.
+            self.storing.is_disk_full &= self.storing.is_flushing();
     pub(crate) fn store(&mut self) {
         let finished = self.storing.finished.take();
         let has_finished = !finished.is_empty();
@@ -207,6 +220,7 @@ impl Engine {
             let rests = [self.storing.plans_rest_until, self.storing.cleanings.until];
             let rest = rests.into_iter().flatten().map(|until| until.since(now)).max();
             self.storing.look_after(rest.unwrap_or_default().max(LOOK_DELAY), &self.runtime);
+                self.storing.failed_flush_count = 0;
         }
     }
 
@@ -235,9 +249,12 @@ impl Engine {
                 self.name_files(id);
             }
             (Ok(flushed), None) => self.discard(|storage| async move { flushed.discard(&storage).await }),
-            (Err(error), partition) => {
+            // Whatever it was: of a table that is gone.
+            (Err(_), None) => {}
+            (Err(error), Some(partition)) => {
                 self.storing.is_disk_full = error.is_no_space();
-                partition.into_iter().for_each(Partition::abandon_flush);
+                self.storing.failed_flush_count += 1;
+                partition.abandon_flush();
                 self.make_room_after(&error);
                 self.tell_not_stored(&error, "memtables could not be written to files; they stay in memory");
                 self.storing.rest(&self.runtime);
@@ -339,17 +356,16 @@ impl Engine {
 
     fn partition_to_flush(&self) -> Option<PartitionId> {
         let flushable = self.partitions.values().filter(|partition| partition.can_flush());
-        let largest = flushable.clone().max_by_key(|partition| (partition.unflushed_bytes(), partition.id()));
-        if let Some(largest) = largest
-            && (largest.unflushed_bytes() as u64 >= self.budget.flush_bytes() || self.budget.wants_flush())
-        {
-            return Some(largest.id());
+        // First, or a small one would hold up the log for as long as there are large ones.
+        if self.journal.log_segment_count() as u64 > self.log_segment_count_max() {
+            let oldest = flushable.clone().filter_map(|partition| Some((partition.floor()?, partition.id()))).min();
+            if let Some((_, id)) = oldest.filter(|(floor, _)| *floor == self.journal.replay_start()) {
+                return Some(id);
+            }
         }
-        if self.journal.log_segment_count() as u64 <= self.log_segment_count_max() {
-            return None;
-        }
-        let oldest = flushable.filter_map(|partition| Some((partition.floor()?, partition.id()))).min();
-        oldest.filter(|(floor, _)| *floor == self.journal.replay_start()).map(|(_, id)| id)
+        let largest = flushable.max_by_key(|partition| (partition.unflushed_bytes(), partition.id()))?;
+        let is_due = largest.unflushed_bytes() as u64 >= self.budget.flush_bytes() || self.budget.wants_flush();
+        is_due.then(|| largest.id())
     }
 
     fn log_segment_count_max(&self) -> u64 {

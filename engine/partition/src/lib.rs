@@ -57,6 +57,6 @@ pub use pace::Pace;
 pub use partition::{Partition, PartitionOptions};
 pub use reads::{Begun, Brought, FileName, Missing, Need, NeedError, NeedId, Reads, Supplies};
 pub use statistics::Statistics;
-pub use storage::{Storage, StorageError};
+pub use storage::{FailingDirectories, Storage, StorageError};
 pub use table_set::MemtablesOptions;
 pub use ticket::{ReplyToken, Ticket, Waiter};

@@ -6,14 +6,19 @@
 use crate::pace::Pace;
 use crate::run::RunFiles;
 use journal::{GroupId, Journal, Location, ReadError};
-use runtime::{FileError, Leftovers, Runtime};
+use runtime::{FileError, Instant, Leftovers, Runtime};
 use sstable::{Entry, FileId, FileSeal, Table, TableError, TableRecord, TableWriter};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Bytes after which a run goes on in a further file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+/// How long files go elsewhere after one could not be written to a directory.
+const FAILING_DELAY: Duration = Duration::from_secs(60);
 
 /// See the front page.
 #[derive(Clone)]
@@ -28,7 +33,13 @@ pub struct Storage {
     pub pace: Pace,
     /// What could not be removed.
     pub leftovers: Rc<Leftovers>,
+    /// Where files could not be written.
+    pub failing: Rc<FailingDirectories>,
 }
+
+/// The data directories, by their places, in which a file could not be written: until when new ones go elsewhere.
+#[derive(Debug, Default)]
+pub struct FailingDirectories(RefCell<BTreeMap<usize, Instant>>);
 
 /// Why files cannot be written or read.
 #[derive(Debug)]
@@ -114,9 +125,32 @@ impl From<TableError> for StorageError {
 impl Storage {
     /// The folder of a file.
     pub fn directory_of(&self, file: FileId) -> &Path {
+        &self.directories[self.place_of(file)]
+    }
+
+    fn place_of(&self, file: FileId) -> usize {
         let count = self.directories.len() as u64;
-        let place = usize::try_from(file.0 % count).expect("a remainder is smaller than the count");
-        &self.directories[place]
+        usize::try_from(file.0 % count).expect("a remainder is smaller than the count")
+    }
+
+    /// The id of a new file. Its directory is one in which files can be written, as far as is known, if there is one.
+    fn draw_file(&self) -> FileId {
+        let failing = self.failing.at(self.runtime.now());
+        loop {
+            let file = FileId(self.runtime.chance());
+            if failing.len() == self.directories.len() || !failing.contains(&self.place_of(file)) {
+                return file;
+            }
+        }
+    }
+
+    /// A file could not be written: if that was for the directory's sake, new ones go elsewhere for a while.
+    fn note_failure(&self, error: &StorageError) {
+        let is_of_directory = |error: &&FileError| error.is_of_disk() || matches!(error, FileError::NoSpace { .. });
+        let Some(error) = error.file_error().filter(is_of_directory) else { return };
+        if let Some(place) = self.directories.iter().position(|directory| error.path().starts_with(directory)) {
+            self.failing.note(place, self.runtime.now());
+        }
     }
 
     /// Opens a file of a group.
@@ -138,6 +172,18 @@ impl Storage {
     }
 }
 
+impl FailingDirectories {
+    fn note(&self, place: usize, now: Instant) {
+        self.0.borrow_mut().insert(place, now + FAILING_DELAY);
+    }
+
+    fn at(&self, now: Instant) -> BTreeSet<usize> {
+        let mut until = self.0.borrow_mut();
+        until.retain(|_, until| now < *until);
+        until.keys().copied().collect()
+    }
+}
+
 /// Writes a sorted run of a group, as several files where it is long.
 pub(crate) struct RunWriter {
     storage: Storage,
@@ -154,10 +200,14 @@ impl RunWriter {
 
     /// Adds an entry; its key is greater than those before it.
     pub(crate) async fn push(&mut self, key: &[u8], entry: Entry<'_>) -> Result<(), StorageError> {
+        self.write(key, entry).await.inspect_err(|error| self.storage.note_failure(error))
+    }
+
+    async fn write(&mut self, key: &[u8], entry: Entry<'_>) -> Result<(), StorageError> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
-                let file = FileId(self.storage.runtime.chance());
+                let file = self.storage.draw_file();
                 let sealing = self.storage.journal.sealing_file_key(self.group, file.0);
                 let (version, key) = sealing.ok_or(StorageError::NoKey)?;
                 self.made.push(file);
@@ -176,7 +226,7 @@ impl RunWriter {
 
     /// Completes the run: its files are durable and open.
     pub(crate) async fn finish(&mut self) -> Result<RunFiles, StorageError> {
-        self.complete_file().await?;
+        self.complete_file().await.inspect_err(|error| self.storage.note_failure(error))?;
         Ok(std::mem::take(&mut self.files))
     }
 
@@ -193,5 +243,22 @@ impl RunWriter {
         let record = writer.finish().await?;
         let table = self.storage.open(self.group, record).await?;
         Ok(self.files.push(table).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::simulated::Machine;
+
+    #[test]
+    fn a_directory_that_fails_is_passed_over_for_a_while() {
+        let failing = FailingDirectories::default();
+        let now = Machine::new(1).runtime().now();
+        failing.note(1, now);
+        assert_eq!(failing.at(now + FAILING_DELAY / 2), [1].into());
+        failing.note(0, now + FAILING_DELAY / 2);
+        assert_eq!(failing.at(now + FAILING_DELAY), [0].into());
+        assert_eq!(failing.at(now + FAILING_DELAY * 2), [].into());
     }
 }

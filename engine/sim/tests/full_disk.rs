@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine::EngineOptions;
 use model::operation::{Attributes, DeleteItem, DeleteTable, GetItem, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Item, Text, Value};
-use runtime::simulated::Machine;
+use runtime::simulated::{Machine, NodeId};
 use sim::{Caller, Node, create_table, node_options, seeds};
 
 const TABLE: &str = "things";
@@ -44,45 +44,113 @@ async fn is_there(caller: &Caller, number: usize) -> bool {
     }
 }
 
+/// Makes the tables, and puts items until the disk is full. How many there are.
+async fn fill(machine: &Machine, caller: &Caller) -> usize {
+    caller.call(0, create_table(TABLE, "id")).await.unwrap();
+    caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap();
+    put(caller, 0).await.unwrap();
+    let used_bytes: u64 = machine.disk().files().iter().map(|(_, len_bytes)| len_bytes).sum();
+    machine.disk().set_capacity_bytes(used_bytes + (64 << 10));
+    for count in 1..PUT_COUNT_MAX {
+        if let Err(refusal) = put(caller, count).await {
+            assert_eq!(refusal.kind, ErrorKind::ServiceUnavailable, "{refusal}");
+            assert!(refusal.to_string().contains("disk is full"), "{refusal}");
+            return count;
+        }
+    }
+    panic!("the disk is never full");
+}
+
+async fn delete_table(caller: &Caller, table: &str) -> Result<Reply, Error> {
+    caller.call(0, Request::DeleteTable(DeleteTable { table_name: Some(Text::from(table)) })).await
+}
+
+/// There is space again, and time to find that out.
+async fn make_space(machine: &Machine) {
+    machine.disk().set_capacity_bytes(u64::MAX);
+    machine.runtime().sleep(Duration::from_secs(5)).await;
+}
+
 #[test]
 fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
     for seed in seeds(0..6) {
+        println!("seed {seed}");
         let machine = Machine::new(seed);
         let node = Node::start(&machine, &options());
         machine
             .run(async {
                 node.opened().await.unwrap();
                 let caller = node.caller();
-                caller.call(0, create_table(TABLE, "id")).await.unwrap();
-                caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap();
-                put(&caller, 0).await.unwrap();
-                let used_bytes: u64 = machine.disk().files().iter().map(|(_, len_bytes)| len_bytes).sum();
-                machine.disk().set_capacity_bytes(used_bytes + (64 << 10));
-                let mut count = 1;
-                let refusal = loop {
-                    match put(&caller, count).await {
-                        Ok(_) => count += 1,
-                        Err(refusal) => break refusal,
-                    }
-                    assert!(count < PUT_COUNT_MAX, "seed {seed}: the disk is never full");
-                };
-                assert_eq!(refusal.kind, ErrorKind::ServiceUnavailable, "seed {seed}: {refusal}");
-                assert!(refusal.to_string().contains("disk is full"), "seed {seed}: {refusal}");
+                let count = fill(&machine, &caller).await;
                 for number in (0..count).step_by(2) {
-                    assert!(is_there(&caller, number).await, "seed {seed}");
+                    assert!(is_there(&caller, number).await);
                     delete(&caller, number).await.unwrap();
-                    assert!(!is_there(&caller, number).await, "seed {seed}");
+                    assert!(!is_there(&caller, number).await);
                 }
-                assert!(put(&caller, 0).await.is_err(), "seed {seed}: there is still no space");
-                let delete_other = DeleteTable { table_name: Some(Text::from(OTHER_TABLE)) };
-                caller.call(0, Request::DeleteTable(delete_other)).await.unwrap();
+                assert!(put(&caller, 0).await.is_err(), "there is still no space");
+                delete_table(&caller, OTHER_TABLE).await.unwrap();
                 let refused = caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap_err();
-                assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "seed {seed}: {refused}");
-                machine.disk().set_capacity_bytes(u64::MAX);
-                machine.runtime().sleep(Duration::from_secs(5)).await;
+                assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "{refused}");
+                make_space(&machine).await;
                 put(&caller, 0).await.unwrap();
-                assert!(is_there(&caller, 0).await, "seed {seed}");
-                assert!(is_there(&caller, 1).await, "seed {seed}");
+                assert!(is_there(&caller, 0).await);
+                assert!(is_there(&caller, 1).await);
+            })
+            .expect("nothing goes down");
+    }
+}
+
+/// A process writes nothing into a segment that an earlier one began, and there is no room for another.
+#[test]
+fn deletes_go_on_after_a_restart() {
+    for seed in seeds(0..6) {
+        println!("seed {seed}");
+        let machine = Machine::new(seed);
+        let node = Node::start(&machine, &options());
+        let filled = machine.run(async {
+            node.opened().await.unwrap();
+            fill(&machine, &node.caller()).await
+        });
+        machine.kill(NodeId(0));
+        machine.restart();
+        let node = Node::start(&machine, &options());
+        machine
+            .run(async {
+                node.opened().await.unwrap();
+                let caller = node.caller();
+                for number in (0..filled.unwrap()).step_by(2) {
+                    assert!(is_there(&caller, number).await);
+                    delete(&caller, number).await.unwrap();
+                    assert!(!is_there(&caller, number).await);
+                }
+                assert!(put(&caller, 0).await.is_err(), "there is still no space");
+                delete_table(&caller, TABLE).await.unwrap();
+                make_space(&machine).await;
+                caller.call(0, create_table(TABLE, "id")).await.unwrap();
+                put(&caller, 0).await.unwrap();
+            })
+            .expect("nothing goes down");
+    }
+}
+
+/// The table whose flush had no room is deleted: nothing is left that needs any.
+#[test]
+fn writes_go_on_when_what_could_not_be_flushed_is_gone() {
+    for seed in seeds(0..6) {
+        println!("seed {seed}");
+        let machine = Machine::new(seed);
+        // Memory is used up long before the segments that there are.
+        let options = EngineOptions { memory_bytes_max: 256 << 10, segment_bytes: 1 << 20, ..options() };
+        let node = Node::start(&machine, &options);
+        machine
+            .run(async {
+                node.opened().await.unwrap();
+                let caller = node.caller();
+                fill(&machine, &caller).await;
+                delete_table(&caller, TABLE).await.unwrap();
+                make_space(&machine).await;
+                caller.call(0, create_table(TABLE, "id")).await.unwrap();
+                put(&caller, 0).await.unwrap();
             })
             .expect("nothing goes down");
     }

@@ -130,7 +130,7 @@ async fn remove_unnamed(storage: &Storage, partition: &Partition) {
 }
 
 impl Owner {
-    async fn open(machine: &Machine, definition: &TableDefinition, options: PartitionOptions) -> Owner {
+    pub(crate) async fn open(machine: &Machine, definition: &TableDefinition, options: PartitionOptions) -> Owner {
         let runtime = machine.runtime();
         runtime.create_directory(Path::new("/data")).await.unwrap();
         runtime.create_directory(Path::new("/data/sstables")).await.unwrap();
@@ -201,8 +201,8 @@ impl Owner {
                 Err(Missing) => supplies = self.bring().await,
             }
         }
-    }
         panic!("it comes no further")
+    }
 
     async fn bring(&mut self) -> Supplies {
         let (needs, mut supplies) = self.context.reads.take_missing();
