@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod backoff;
 mod budget;
 mod catalog;
 mod cleaning;
@@ -31,6 +32,7 @@ mod metrics;
 mod open;
 mod outbox;
 mod rotation;
+mod rounds;
 mod router;
 mod scrubbing;
 mod slots;

@@ -3,22 +3,22 @@
 //! ```text
 //! look (now and then)   memtables too large, or the log too long: flush a partition         at most two at a time
 //!                       too many runs: merge them                                         at most two at a time, with the next
-//!                       too much dead space: a round of cleaning (`cleaning.rs`)
+//!                       too much dead space: a round of cleaning (`rounds.rs`)
 //!                       all that is needed lies further on: the log begins there
 //! turn                  what background tasks have done is named in a checkpoint
 //! ```
 //!
 //! Requests never wait for any of it, but where memtables have used up what they may have: writes are held until a flush is done. Deliberately not
-//! here: how a flush and a merge go (`partition`), what a segment holds (`journal`).
+//! here: rounds of cleaning (`rounds.rs`), how a flush and a merge go (`partition`), what a segment holds (`journal`).
 
 use crate::Engine;
-use crate::cleaning::{self, Round, Space};
-use journal::SegmentId;
+use crate::backoff::Backoff;
+use crate::cleaning::Space;
+use crate::rounds::Rounds;
 use model::table::PartitionId;
-use partition::{Cleaning, CleaningWork, Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
+use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -40,15 +40,13 @@ const REMOVAL_DELAY: Duration = Duration::from_millis(250);
 /// How long until the next look if nothing else makes for one, while the log is too long or there is too much dead space.
 const LOOK_DELAY: Duration = Duration::from_millis(100);
 /// How long a segment or a file that is rotten is left alone ...
-const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
+pub(crate) const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
 /// ... and a file for which the disk has reported an error, which may pass.
 const UNREADABLE_DELAY: Duration = Duration::from_secs(60);
 /// What the background gets of a core's time while writes wait for memory.
 const PERCENT_WHILE_HELD: u32 = 50;
 /// How long to wait after something has failed.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How often that is doubled for merges that fail one after the other: to nine minutes.
-const RETRY_DOUBLING_COUNT_MAX: u32 = 9;
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What a background task has come to.
 enum Finished {
@@ -67,24 +65,18 @@ pub(crate) struct Storing {
     finished: Rc<RefCell<Vec<Finished>>>,
     flushing_count: usize,
     merging_count: usize,
-    cleaning: Option<Round>,
-    /// No round was worth it: none is looked for before this.
-    plans_rest_until: Option<Instant>,
+    pub(crate) rounds: Rounds,
     turn_count: u32,
     /// A look is to come whether there are turns or not.
     is_look_coming: bool,
     /// A file could not be written: nothing new is begun for a while.
     is_resting: bool,
-    /// Flushes that have failed since the last one that did not.
-    failed_flush_count: u32,
-    /// Of merges that keep reads short ...
+    /// Of merges that keep reads short.
     merges: Backoff,
-    /// ... and of those of rounds.
-    cleanings: Backoff,
-    /// Segments that hold something live which cannot be read, so that no round can empty them; and until when that is taken for granted.
-    spoiled: BTreeMap<SegmentId, Instant>,
     /// The last flush failed for want of space.
     is_disk_full: bool,
+    /// Flushes that have failed since the last one that did not.
+    failed_flush_count: u32,
 }
 
 impl Storing {
@@ -93,26 +85,17 @@ impl Storing {
             storage,
             signal: signal.clone(),
             finished: Rc::default(),
-            failed_flush_count: 0,
             flushing_count: 0,
             merging_count: 0,
-            cleaning: None,
-            plans_rest_until: None,
+            rounds: Rounds::default(),
             turn_count: 0,
             is_look_coming: false,
             is_resting: false,
             merges: Backoff::default(),
-            cleanings: Backoff::default(),
-            spoiled: BTreeMap::new(),
             is_disk_full: false,
+            failed_flush_count: 0,
         }
     }
-    /// Whether there is likely to be room for what is written: a flush is under way, or will be when what has failed is tried again.
-    pub(crate) fn is_flush_coming(&self) -> bool {
-        let is_failing = self.is_disk_full || self.failed_flush_count >= FAILED_FLUSH_COUNT_MAX;
-        (self.is_flushing() || self.is_resting) && !is_failing
-    }
-
 
     /// Whether there is no room on the disk for a flush.
     pub(crate) fn is_disk_full(&self) -> bool {
@@ -124,6 +107,12 @@ impl Storing {
         self.flushing_count > 0
     }
 
+    /// Whether there is likely to be room for what is written: a flush is under way, or will be when what has failed is tried again.
+    pub(crate) fn is_flush_coming(&self) -> bool {
+        let is_failing = self.is_disk_full || self.failed_flush_count >= FAILED_FLUSH_COUNT_MAX;
+        (self.is_flushing() || self.is_resting) && !is_failing
+    }
+
     /// What a background task has come to, in the order of its coming.
     fn report(&self) -> impl Fn(Finished) + use<> {
         let (finished, signal) = (Rc::clone(&self.finished), self.signal.clone());
@@ -133,28 +122,17 @@ impl Storing {
         }
     }
 
-    /// A merge has failed. A round ends with it; the next one leaves alone what could not be read. Unless a run is left alone, which makes the next try another,
-    /// it is tried less and less often.
+    /// A merge has failed. Unless a run is left alone, which makes the next try another, it is tried less and less often.
     fn note_merge_failed(&mut self, merge: &MergeId, error: &StorageError, is_run_left_alone: bool, now: Instant) {
         if merge.is_cleaning() {
-            self.cleaning = None;
-            if let Some(record) = error.bad_record() {
-                self.spoiled.insert(record.segment, now + SPOILED_DELAY);
-            }
-        }
-        if !is_run_left_alone {
-            let backoff = if merge.is_cleaning() { &mut self.cleanings } else { &mut self.merges };
-            backoff.note_failed(now);
+            self.rounds.note_failed(error, is_run_left_alone, now);
+        } else if !is_run_left_alone {
+            self.merges.note_failed(now);
         }
     }
 
     fn note_merged(&mut self, merge: &MergeId) {
-        if !merge.is_cleaning() {
-            return self.merges.note_done();
-        }
-        if let Some(round) = &mut self.cleaning {
-            round.is_merging = false;
-        }
+        if merge.is_cleaning() { self.rounds.note_merged() } else { self.merges.note_done() }
     }
 
     /// Makes sure of another look.
@@ -181,8 +159,6 @@ impl Storing {
 
 impl Engine {
     /// Goes on with all that this file's front page names: a bounded piece of work.
-            // Whatever needed room for its files is gone, or has become small.
-            self.storing.is_disk_full &= self.storing.is_flushing();
     pub(crate) fn store(&mut self) {
         let finished = self.storing.finished.take();
         let has_finished = !finished.is_empty();
@@ -205,6 +181,8 @@ impl Engine {
         let space = self.weigh_space();
         if !self.storing.is_resting {
             self.begin_flushes();
+            // Whatever needed room for its files is gone, or has become small.
+            self.storing.is_disk_full &= self.storing.is_flushing();
             self.begin_merges(space);
         }
         self.shorten_log();
@@ -217,10 +195,8 @@ impl Engine {
         if self.journal.log_segment_count() as u64 > self.log_segment_count_max() {
             self.storing.look_after(LOOK_DELAY, &self.runtime);
         } else if space.is_too_much() && self.storing.merging_count < MERGE_COUNT_MAX {
-            let rests = [self.storing.plans_rest_until, self.storing.cleanings.until];
-            let rest = rests.into_iter().flatten().map(|until| until.since(now)).max();
-            self.storing.look_after(rest.unwrap_or_default().max(LOOK_DELAY), &self.runtime);
-                self.storing.failed_flush_count = 0;
+            let rest = self.storing.rounds.rest(now);
+            self.storing.look_after(rest.max(LOOK_DELAY), &self.runtime);
         }
     }
 
@@ -244,6 +220,7 @@ impl Engine {
         match (result, partition) {
             (Ok(flushed), Some(partition)) => {
                 self.storing.is_disk_full = false;
+                self.storing.failed_flush_count = 0;
                 self.metrics.flush_count += 1;
                 partition.finish_flush(flushed);
                 self.name_files(id);
@@ -405,42 +382,14 @@ impl Engine {
         // Writes that are held wait for a flush.
         let percent = if self.budget.is_used_up() { PERCENT_WHILE_HELD } else { pace.percent() };
         self.runtime.set_background_percent(percent);
-        let may_clean = self.storing.cleanings.is_over(self.runtime.now());
-        if may_clean && self.storing.cleaning.is_none() && space.is_too_much() {
-            self.plan_cleaning(space);
+        if space.is_too_much() {
+            self.begin_round(space);
         }
         while self.storing.merging_count < MERGE_COUNT_MAX
             && let Some((id, work)) = self.next_merge()
         {
             self.begin_merge(id, work);
         }
-    }
-
-    /// Begins a round of cleaning if one is worth it. One that brings no space itself is not followed by another for a while.
-    fn plan_cleaning(&mut self, space: Space) {
-        let now = self.runtime.now();
-        if self.storing.plans_rest_until.is_some_and(|until| now < until) {
-            return;
-        }
-        let usage = self.journal.usage();
-        self.storing.spoiled.retain(|_, until| now < *until);
-        let behind_files = self.partitions.values().flat_map(|partition| partition.spoiled_segments(now));
-        let spoiled = self.storing.spoiled.keys().copied().chain(behind_files).collect();
-        self.storing.cleaning = cleaning::plan(space, (&usage, &spoiled), self.partitions.values());
-        let Space { used_bytes, live_bytes, .. } = space;
-        match &self.storing.cleaning {
-            Some(Round { cleaning: Cleaning::Empty(victims), forecast, .. }) => {
-                self.storing.plans_rest_until = None;
-                let victim_count = victims.len();
-                tracing::debug!(victim_count, ?forecast, used_bytes, live_bytes, "segments of the journal are emptied");
-                return;
-            }
-            Some(Round { cleaning: Cleaning::Thorough, .. }) => {
-                tracing::debug!(used_bytes, live_bytes, "dead space is looked for")
-            }
-            None => {}
-        }
-        self.storing.plans_rest_until = Some(now + RETRY_DELAY);
     }
 
     /// Merges that keep reads short go first.
@@ -459,30 +408,6 @@ impl Engine {
         ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work(now)?)))
     }
 
-    /// Of the round. A partition that is at another merge has its turn when the others have had theirs.
-    fn next_cleaning_merge(&mut self) -> Option<(PartitionId, MergeWork)> {
-        let now = self.runtime.now();
-        let round = self.storing.cleaning.as_mut().filter(|round| !round.is_merging)?;
-        for _ in 0..round.partitions.len() {
-            let id = round.partitions.pop_front().expect("counted a moment ago");
-            let partition = self.partitions.get_mut(&id);
-            let work = partition.map(|partition| partition.take_cleaning_work(&round.cleaning, now));
-            match work.unwrap_or(CleaningWork::Nothing) {
-                CleaningWork::Nothing => {}
-                CleaningWork::Later => round.partitions.push_back(id),
-                CleaningWork::Merge(work) => {
-                    round.is_merging = true;
-                    return Some((id, work));
-                }
-            }
-        }
-        if round.partitions.is_empty() {
-            self.storing.cleaning = None;
-            self.storing.cleanings.note_done();
-        }
-        None
-    }
-
     fn begin_merge(&mut self, id: PartitionId, work: MergeWork) {
         self.storing.merging_count += 1;
         let (report, storage, merge) = (self.storing.report(), self.storing.storage.clone(), work.id());
@@ -490,38 +415,6 @@ impl Engine {
             let result = work.run(&storage).await;
             report(Finished::Merge(id, merge, result));
         });
-    }
-
-    fn weigh_space(&self) -> Space {
-        Space {
-            live_bytes: self.partitions.values().map(Partition::live_bytes).sum(),
-            used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
-            log_segment_count: self.journal.log_segment_count() as u64,
-            segment_bytes: self.journal.segment_bytes(),
-            copies_room_bytes: self.journal.copies_room_bytes(),
-        }
-    }
-}
-
-/// What fails again and again is tried less and less often: after a second, two, four.
-#[derive(Default)]
-struct Backoff {
-    failed_count: u32,
-    until: Option<Instant>,
-}
-
-impl Backoff {
-    fn note_failed(&mut self, now: Instant) {
-        self.until = Some(now + RETRY_DELAY * (1 << self.failed_count.min(RETRY_DOUBLING_COUNT_MAX)));
-        self.failed_count += 1;
-    }
-
-    fn note_done(&mut self) {
-        self.failed_count = 0;
-    }
-
-    fn is_over(&self, now: Instant) -> bool {
-        self.until.is_none_or(|until| now >= until)
     }
 }
 
