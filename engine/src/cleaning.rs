@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Bytes of the journal per hundred live ones at which segments are emptied ...
-const SPACE_PERCENT: u64 = 125;
+const SPACE_PERCENT: u64 = 128;
 /// ... unless the log and so many segments besides are more.
 const SLACK_SEGMENT_COUNT: u64 = 5;
 /// A round brings at least so many segments ...

@@ -20,10 +20,12 @@ use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Bytes that gathered entries may take.
-const GATHERED_BYTES_MAX: usize = 16 << 20;
-/// What an entry takes beside its key: itself, and its place in the map.
-const ENTRY_BYTES: usize = size_of::<Gathered>() + 2 * size_of::<(Place, usize)>();
+/// Bytes that gathered entries may take: enough for all of a common round, or its victims are read several times.
+const GATHERED_BYTES_MAX: usize = 32 << 20;
+/// What an entry takes beside its key: itself, and its place among all.
+const ENTRY_BYTES: usize = size_of::<Gathered>() + size_of::<(u32, u32)>();
+/// Bytes of a segment whose records are put in order at one time: of more that would be longer than a slice.
+const PIECE_BYTES: u32 = 2 << 20;
 /// Bytes of a stretch, unless its first record is longer ...
 const STRETCH_BYTES_MAX: u32 = 128 << 10;
 /// ... and bytes between two of its records.
@@ -35,15 +37,21 @@ const TURN_DELAY: Duration = Duration::from_millis(1);
 
 /// An entry whose record is to be moved.
 struct Gathered {
+    version: u64,
     /// Where its key ends among all keys; it begins where the one before it ends.
     key_end: u32,
-    version: u64,
     item_bytes: u32,
     place: JournalPlace,
 }
 
-/// Where a record begins: first by its segment.
-type Place = (u32, u32);
+/// Entries' numbers, in the order of the places of their records.
+#[derive(Default)]
+struct ByPlace {
+    /// By segment and piece of it, in no order: offsets, and numbers.
+    pieces: BTreeMap<(u32, u32), Vec<(u32, u32)>>,
+    /// What is left of the first piece, the last place first.
+    sorted: Vec<(u32, u32)>,
+}
 
 /// Records of one segment that are read together, by their entries' numbers, in the order of their places.
 #[derive(Default)]
@@ -62,8 +70,7 @@ pub(crate) struct Moving {
     entries: Vec<Gathered>,
     /// ... which stand here.
     keys: Vec<u8>,
-    /// Their numbers.
-    by_place: BTreeMap<Place, usize>,
+    by_place: ByPlace,
     /// Copies that wait to fill up a flush, by their entries' numbers.
     waiting: VecDeque<(usize, Placement)>,
     copies: RecordSums,
@@ -72,7 +79,7 @@ pub(crate) struct Moving {
 impl Moving {
     /// Gathers an entry; its key is greater than those before it.
     pub(crate) fn gather(&mut self, key: &[u8], version: u64, (item_bytes, place): (u32, JournalPlace)) {
-        self.by_place.insert((place.segment, place.offset), self.entries.len());
+        self.by_place.add(place, u32::try_from(self.entries.len()).expect("a bounded number is gathered"));
         self.keys.extend_from_slice(key);
         let key_end = u32::try_from(self.keys.len()).expect("a bounded number of bytes is gathered");
         self.entries.push(Gathered { key_end, version, item_bytes, place });
@@ -178,17 +185,36 @@ impl Moving {
     /// The next records that lie close together.
     fn take_together(&mut self) -> Option<Together> {
         let mut together = Together::default();
-        while let Some(first) = self.by_place.first_entry() {
-            let number = *first.get();
+        while let Some(number) = self.by_place.first() {
             let location = location_of(self.entries[number].place);
             if !together.reaches(location) {
                 break;
             }
-            first.remove();
+            self.by_place.remove_first();
             together.numbers.push(number);
             together.locations.push(location);
         }
         (!together.numbers.is_empty()).then_some(together)
+    }
+}
+
+impl ByPlace {
+    fn add(&mut self, place: JournalPlace, number: u32) {
+        let piece = self.pieces.entry((place.segment, place.offset / PIECE_BYTES)).or_default();
+        piece.push((place.offset, number));
+    }
+
+    /// The number of the entry whose record lies first.
+    fn first(&mut self) -> Option<usize> {
+        if self.sorted.is_empty() {
+            (_, self.sorted) = self.pieces.pop_first()?;
+            self.sorted.sort_unstable_by_key(|place| std::cmp::Reverse(*place));
+        }
+        self.sorted.last().map(|(_, number)| *number as usize)
+    }
+
+    fn remove_first(&mut self) {
+        self.sorted.pop();
     }
 }
 
