@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use glommio::{ExecutorJoinHandle, GlommioError, LocalExecutorBuilder, Placement, ReactorErrorKind};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
 
 use super::core::Core;
@@ -33,6 +33,9 @@ const GLOMMIO_MEMORY_BYTES: usize = 64 << 10;
 const GLOMMIO_RING_COUNT: usize = 128;
 /// glommio refuses to start with less.
 const MEMORY_LOCK_BYTES_MIN: u64 = 512 << 10;
+
+/// Files that a process should be able to have open: each segment and each sorted file is one, of 64 MiB at most.
+const OPEN_FILE_COUNT_MIN: u64 = 16 << 10;
 
 /// What the cores of this process share.
 pub(crate) struct Node {
@@ -94,6 +97,7 @@ where
     M: Fn(Runtime) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
+    raise_open_file_limit();
     let node = Arc::new(Node::new(&options)?);
     let core_count = options.cpus.len();
     let (report, reports) = sync_channel(core_count);
@@ -228,6 +232,19 @@ impl Node {
             None => Vec::new(),
         };
         Ok(Node { doorbells, heartbeats, watches, turns, available_cpus, flush_methods: FlushMethods::default() })
+    }
+}
+
+/// Has this process keep as many files open as it may: a common limit is for programs with few, and ends at some 60 GiB of data.
+fn raise_open_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = if raised.is_ok() { maximum } else { current };
+    if limit.is_some_and(|limit| limit < OPEN_FILE_COUNT_MIN) {
+        tracing::warn!(
+            limit,
+            "few files may be open at one time: data that takes more cannot be served; raise the limit (ulimit -n)"
+        );
     }
 }
 
