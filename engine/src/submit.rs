@@ -117,7 +117,8 @@ impl Engine {
                 Reply::DescribeTimeToLive(reply)
             }
             Request::DescribeContinuousBackups(describe) => {
-                self.existing(describe.table_name.as_ref())?;
+                let name = resolve_table_name(describe.table_name.as_ref().expect("validated: the table is named"))?;
+                self.router.find(name).ok_or_else(|| Error::table_of_backups_not_found(name))?;
                 Reply::DescribeContinuousBackups(DescribeContinuousBackupsReply)
             }
             Request::ListTagsOfResource(list) => Reply::ListTagsOfResource(self.list_tags(&list)?),

@@ -73,12 +73,12 @@ impl CreateTable {
         if let Some(encryption) = &self.sse_specification {
             encryption.constrain(&mut constraints);
         }
-        constraints.choice("tableClass", &self.table_class);
         constrain_tags(&mut constraints, self.tags.as_deref().unwrap_or_default());
         if let Some(warm) = &self.warm_throughput {
             warm.constrain(&mut constraints);
         }
         constraints.finish()?;
+        check_table_class(&self.table_class)?;
         check_billing(self.billing_mode(), self.provisioned_throughput.as_ref(), None)?;
         check_on_demand(self.billing_mode(), self.on_demand_throughput.as_ref())?;
         self.check_key_schema()?;
@@ -206,6 +206,17 @@ impl AttributeDefinitionParameter {
 
 /// How many elements of a key schema that is too long are shown.
 const SHOWN_ELEMENT_COUNT_MAX: usize = 10;
+
+// DynamoDB: observed: the words for a class that there is not are its own.
+pub(crate) fn check_table_class(class: &Choice<TableClass>) -> Result<(), Error> {
+    match class {
+        Choice::Absent | Choice::Known(_) => Ok(()),
+        Choice::Unknown(_) => Err(Error::validation(
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
+             STANDARD_INFREQUENT_ACCESS].",
+        )),
+    }
+}
 
 /// Constrains the members of `attributeDefinitions`.
 pub(crate) fn constrain_attribute_definitions(

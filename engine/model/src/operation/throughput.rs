@@ -129,7 +129,7 @@ impl WarmThroughputParameter {
         ] {
             if asked < current {
                 return Err(Error::invalid_parameter(format_args!(
-                    "Requested {name} for WarmThroughput for table is lower than the current WarmThroughput, \
+                    "Requested {name} for WarmThroughput for table is lower than current WarmThroughput, \
                      decreasing WarmThroughput is not supported"
                 )));
             }

@@ -3,7 +3,7 @@
 //! `validate()` checks what needs no table; `apply` decides against the table as it is and makes its next definition.
 
 use super::constraint::Constraints;
-use super::create_table::constrain_attribute_definitions;
+use super::create_table::{check_table_class, constrain_attribute_definitions};
 use super::encryption::EncryptionParameter;
 use super::refusal::check_refused;
 use super::table_name::{TableNameWording, check_table_name};
@@ -55,11 +55,11 @@ impl UpdateTable {
         if let Some(encryption) = &self.sse_specification {
             encryption.constrain(&mut constraints);
         }
-        constraints.choice("tableClass", &self.table_class);
         if let Some(warm) = &self.warm_throughput {
             warm.constrain(&mut constraints);
         }
         constraints.finish()?;
+        check_table_class(&self.table_class)?;
         match self.billing_mode.known() {
             Some(BillingMode::Provisioned) if self.provisioned_throughput.is_none() => {
                 return Err(Error::invalid_parameter(
@@ -115,7 +115,7 @@ impl UpdateTable {
         shown
     }
 
-    /// Throughput, in whichever form, is one class of change; each other setting is one of its own.
+    /// Throughput, in whichever form, is one class of change; each other setting is one of its own, but the protection, which goes with throughput.
     fn check_class_count(&self) -> Result<(), Error> {
         let is_throughput = self.billing_mode.is_given()
             || self.provisioned_throughput.is_some()
@@ -127,14 +127,15 @@ impl UpdateTable {
             self.deletion_protection_enabled.is_some(),
             self.sse_specification.is_some(),
         ];
-        match classes.iter().filter(|is_given| **is_given).count() {
+        let is_protection_beside_throughput = is_throughput && self.deletion_protection_enabled.is_some();
+        match classes.iter().filter(|is_given| **is_given).count() - usize::from(is_protection_beside_throughput) {
             // DynamoDB: observed: the text for a request that changes nothing.
             0 => Err(Error::validation(
                 "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates \
                  or SSESpecification or ReplicaUpdates is required",
             )),
             1 => Ok(()),
-            // DynamoDB: API reference: one class of change a call. The words are ours.
+            // DynamoDB: API reference: one class of change a call; Terraform sends protection together with throughput. The words are ours.
             _ => Err(Error::invalid_parameter(
                 "Only one of throughput, WarmThroughput, TableClass, DeletionProtectionEnabled and SSESpecification can be \
                  changed by one UpdateTable",

@@ -16,7 +16,7 @@ static SHAPE: Shape<4> = Shape::new([SHORT, REFERENCE, REFERENCE, REFERENCE]);
 static REASON_SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
 
 /// The codes of PROTOCOL.md, section 4: fixed for ever.
-const CODES: [(u16, ErrorKind); 18] = [
+const CODES: [(u16, ErrorKind); 19] = [
     (1, ErrorKind::Validation),
     (2, ErrorKind::ResourceNotFound),
     (3, ErrorKind::ResourceInUse),
@@ -35,6 +35,7 @@ const CODES: [(u16, ErrorKind); 18] = [
     (16, ErrorKind::InvalidSignature),
     (17, ErrorKind::InternalServer),
     (18, ErrorKind::ServiceUnavailable),
+    (19, ErrorKind::TableNotFound),
 ];
 
 // A new kind needs a code.

@@ -119,18 +119,17 @@ fn members_are_constrained() {
     );
     let throughput = ThroughputParameter { read_capacity_units: Some(0), write_capacity_units: None };
     check(
-        &CreateTable {
-            billing_mode: Choice::from_token("x"),
-            provisioned_throughput: Some(throughput),
-            table_class: Choice::from_token("x"),
-            ..table()
-        },
-        "4 validation errors detected: Value 'x' at 'billingMode' failed to satisfy constraint: Member must satisfy \
+        &CreateTable { billing_mode: Choice::from_token("x"), provisioned_throughput: Some(throughput), ..table() },
+        "3 validation errors detected: Value 'x' at 'billingMode' failed to satisfy constraint: Member must satisfy \
          enum value set: [PROVISIONED, PAY_PER_REQUEST]; Value null at 'provisionedThroughput.writeCapacityUnits' \
          failed to satisfy constraint: Member must not be null; Value '0' at \
          'provisionedThroughput.readCapacityUnits' failed to satisfy constraint: Member must have value greater than \
-         or equal to 1; Value 'x' at 'tableClass' failed to satisfy constraint: Member must satisfy enum value set: \
-         [STANDARD, STANDARD_INFREQUENT_ACCESS]",
+         or equal to 1",
+    );
+    check(
+        &CreateTable { table_class: Choice::from_token("x"), ..table() },
+        "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
+         STANDARD_INFREQUENT_ACCESS].",
     );
 }
 
@@ -446,7 +445,7 @@ fn on_demand_bounds_and_warm_throughput_are_checked_and_kept() {
     check(
         &CreateTable { warm_throughput: warm(None, Some(3_999)), ..table() },
         "One or more parameter values were invalid: Requested WriteUnitsPerSecond for WarmThroughput for table is \
-         lower than the current WarmThroughput, decreasing WarmThroughput is not supported",
+         lower than current WarmThroughput, decreasing WarmThroughput is not supported",
     );
     check(
         &CreateTable { warm_throughput: warm(Some(0), None), ..table() },

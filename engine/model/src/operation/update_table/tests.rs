@@ -175,6 +175,12 @@ fn bounds_warmth_class_and_protection_change_one_at_a_time() {
         "One or more parameter values were invalid: Only one of throughput, WarmThroughput, TableClass, \
          DeletionProtectionEnabled and SSESpecification can be changed by one UpdateTable",
     );
+    let by_request = UpdateTable {
+        billing_mode: Choice::Known(BillingMode::PayPerRequest),
+        deletion_protection_enabled: Some(true),
+        ..update()
+    };
+    assert_eq!(by_request.validate(), Ok(()), "both are changed at once");
     let encryption = EncryptionParameter { enabled: Some(true), ..EncryptionParameter::default() };
     let encrypted = UpdateTable { sse_specification: Some(encryption.clone()), ..update() };
     assert_eq!(encrypted.validate(), Ok(()));
