@@ -1,6 +1,6 @@
 //! The Change: the payload of one entry in a partition's log, as FORMAT.md lays it out.
 //!
-//! Way of a request: `owner` encodes it once; the same bytes go to the journal, to replicas, and
+//! Way of a request: `write.rs` encodes it once; the same bytes go to the journal, to replicas, and
 //! are sliced for the table of writes in flight. Pure. What the log adds (group, term, index,
 //! checksum) is deliberately not here.
 

@@ -169,6 +169,7 @@ impl DueTimes {
         {
             self.decided = behind(cut);
         }
+        Ok((due, may_be_more))
     }
 
     /// It is decided what becomes of the item of an entry, and of all entries before it.
@@ -181,7 +182,6 @@ impl DueTimes {
             self.decided.clear();
             self.decided.extend_from_slice(entry);
         }
-        Ok((due, may_be_more))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The items of one partition, as of the last applied change: in memory, in the core's cache, or on the disk.
 //!
 //! One a partition, on its core. What a memtable holds for a key is in FORMAT.md; how tables become files is in `table_set.rs` and `flush.rs`.
-//! Deliberately not here: the sets that follow from the items (`derived.rs`).
+//! Deliberately not here: the sets that follow from the items (`local_indexes.rs`, `due_times.rs`, `collections.rs`).
 
 use crate::change::ChangeView;
 use crate::image::{Image, image_of};
