@@ -24,7 +24,7 @@ const HEADER_BYTES_MAX: usize = NUMBERS_OFFSET
 /// index of four. Sums of records go by it; no record is more than 26 bytes away from it.
 pub(crate) const ORDINARY_OVERHEAD_BYTES: usize = NUMBERS_OFFSET + 2 + 1 + 2 + 1 + 4 + TAG_BYTES;
 /// The greatest payload, in bytes.
-pub const RECORD_PAYLOAD_BYTES_MAX: usize = (1 << 20) - (8 << 10);
+pub const RECORD_PAYLOAD_BYTES_MAX: usize = (2 << 20) + (128 << 10);
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

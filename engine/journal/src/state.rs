@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 /// Batches that may be filled, waiting or on their way to the disk at one time: the bound on bytes that wait.
 pub(crate) const BATCH_COUNT_MAX: usize = 4;
 /// Bytes of one batch, headers included.
-pub(crate) const BATCH_BYTES_MAX: usize = 1 << 20;
+pub(crate) const BATCH_BYTES_MAX: usize = RECORD_PAYLOAD_BYTES_MAX + (128 << 10);
 /// The smallest segment: a header, a few flushes, the last block.
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
 /// Spare segments kept ready: the next one of the log, and the reserve.

@@ -21,7 +21,7 @@ const KEY_VALUE_BYTES: usize = 2 << 10;
 /// Bytes that may wait in the journal when a copy is appended to it, while nothing is behind: copies give way to requests ...
 const WAITING_BYTES_MIN: usize = 256 << 10;
 /// ... and at most: more than waits there ever, so that copies and requests take their turns.
-const WAITING_BYTES_MAX: usize = 8 << 20;
+const WAITING_BYTES_MAX: usize = 16 << 20;
 /// Thousandths behind at which the most is done.
 const BEHIND_MAX: usize = 30;
 
