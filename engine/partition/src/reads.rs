@@ -348,6 +348,11 @@ impl Reads {
         if self.entry_count > ENTRY_COUNT_MAX { Err(Missing) } else { Ok(()) }
     }
 
+    /// What was done with an entry took as long as looking at so many others takes.
+    pub(crate) fn count_work(&mut self, entry_count: usize) {
+        self.entry_count += entry_count;
+    }
+
     /// The index page, or it is noted.
     pub(crate) fn page(&mut self, table: &Rc<Table>, page: BlockRef) -> Result<Rc<IndexPage>, Missing> {
         self.cache.page(table.id(), page).ok_or_else(|| self.want(Need::Page(Rc::clone(table), page)))

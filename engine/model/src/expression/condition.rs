@@ -67,6 +67,11 @@ impl Condition {
         Evaluator::new(&self.tree, substitutions, item).holds(self.tree.root())
     }
 
+    /// How many operators and operands it has: about as many steps as an evaluation may take.
+    pub(crate) fn node_count(&self) -> usize {
+        self.tree.node_count()
+    }
+
     /// The top-level attributes that it mentions, in the order of the text, as often as it does.
     pub fn mentions<'e>(&'e self, substitutions: &'e Substitutions<'_>) -> impl Iterator<Item = Mention<'e>> {
         mentions(&self.tree, substitutions)

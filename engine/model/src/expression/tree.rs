@@ -107,6 +107,11 @@ pub(super) enum Function {
 }
 
 impl Tree {
+    /// How many operators and operands it has.
+    pub(super) fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The whole expression.
     pub(super) fn root(&self) -> NodeIndex {
         u32::try_from(self.nodes.len()).expect("counted in 32 bits by the parser") - 1

@@ -119,6 +119,7 @@ impl Partition {
             match (item, &mut ahead_count) {
                 (Ok(item), None) => {
                     let item = item.expect("an entry of an index leads to an item");
+                    reads.count_work(reader.weight() - 1);
                     if !reader.read(evaluator, (item.item(), item.size_bytes()), page) {
                         return Ok(Some(reader.last_evaluated_key(evaluator, item.item())));
                     }

@@ -1,15 +1,16 @@
-//! Deletions that lie side by side, more of them than one turn looks at, are passed: by queries and scans, by expiry, and by a start.
+//! What one turn of an operation looks at is bounded, and it goes on in the next: behind deletions that lie side by side, however many, and with filters
+//! that take long.
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 mod world;
 
-use model::operation::{Query, QueryRange, Reply, Scan};
+use model::operation::{Attributes, Query, QueryRange, Reply, Scan};
 use model::table::IndexProjection;
 use model::{Item, KeyRange, KeyType, TableDefinition, ValueRef};
 use partition::{Answer, Operation, QueryWork, ScanStretch};
 use runtime::simulated::Machine;
 use std::sync::Arc;
-use world::{NOW_SECOND, Owner, item, key, live, number, options, table};
+use world::{NOW_SECOND, Owner, item, key, live, number, options, table, text};
 
 /// More than one turn looks at.
 const DELETED_COUNT: u64 = 5_000;
@@ -49,11 +50,15 @@ async fn query(owner: &mut Owner, is_forward: bool) -> Vec<Item> {
     }
 }
 
+fn scan_of(request: &Arc<Scan>) -> Operation {
+    let (page, lower) = (request.page(), bytes::Bytes::new());
+    let request = Arc::clone(request);
+    Operation::Scan(Box::new(ScanStretch { request, index: None, lower, upper: None, page, progress: None }))
+}
+
 async fn scan(owner: &mut Owner) -> Vec<Item> {
     let request = Arc::new(Scan::default());
-    let (page, lower) = (request.page(), bytes::Bytes::new());
-    let stretch = ScanStretch { request: Arc::clone(&request), index: None, lower, upper: None, page, progress: None };
-    match owner.call(Operation::Scan(Box::new(stretch))).await {
+    match owner.call(scan_of(&request)).await {
         Ok(Answer::Scan(part)) => request.reply(owner.partition.table(), None, part.page, None).items.unwrap(),
         other => panic!("{other:?}"),
     }
@@ -114,5 +119,25 @@ fn a_partition_whose_collections_are_gone_opens() {
     live(&machine, (&definition, options()), async |owner| {
         assert_eq!(owner.partition.statistics().item_count, 0);
         owner.put(&key("a", 1)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_filter_that_takes_long_is_evaluated_over_several_turns() {
+    let machine = Machine::new(1);
+    live(&machine, (&table(&[]), options()), async |owner| {
+        put_all(owner, (0..1_000).map(|number| key("a", number))).await;
+        let values = Item::from_value_map(&[(":v".to_owned(), text("b"))].into()).unwrap();
+        let filter = |operand_count| Scan {
+            filter_expression: Some(format!("p IN ({})", vec![":v"; operand_count].join(", ")).as_str().into()),
+            expression_attribute_values: Attributes::Valid(values.clone()),
+            ..Scan::default()
+        };
+        for (operand_count, is_answered_at_once) in [(1, true), (100, false)] {
+            owner.begin(scan_of(&Arc::new(filter(operand_count))));
+            assert_eq!(owner.take_outcomes().len(), usize::from(is_answered_at_once), "{operand_count} operands");
+            owner.settle().await;
+            assert_eq!(owner.take_outcomes().len(), usize::from(!is_answered_at_once), "{operand_count} operands");
+        }
     });
 }
