@@ -4,6 +4,7 @@ mod indexes;
 
 pub use indexes::{IndexParameter, ProjectionParameter, ProjectionType};
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::constraint::{Constraints, echo};
@@ -145,17 +146,17 @@ impl CreateTable {
         Some(KeyAttribute { name: name.to_string(), key_type: definition.attribute_type.known()? })
     }
 
-    /// The names in `AttributeDefinitions`, in the order of the request.
-    fn defined_names(&self) -> Vec<&str> {
+    fn defined_names(&self) -> DefinedNames<'_> {
         let definitions = self.attribute_definitions.as_deref().unwrap_or_default();
-        definitions.iter().filter_map(|given| given.attribute_name.as_deref()).collect()
+        let in_order: Vec<&str> = definitions.iter().filter_map(|given| given.attribute_name.as_deref()).collect();
+        DefinedNames { sorted: in_order.iter().copied().collect(), in_order }
     }
 
     // DynamoDB: observed: in this order.
     fn check_key_schema(&self) -> Result<(), Error> {
         let elements = self.key_schema.as_deref().unwrap_or_default();
         let defined = self.defined_names();
-        if elements.len() > defined.len() {
+        if elements.len() > defined.in_order.len() {
             return Err(undefined_key());
         }
         check_keys_are_defined(elements, &defined)?;
@@ -164,8 +165,9 @@ impl CreateTable {
 
     /// Every attribute that is defined is part of a key.
     fn check_definitions_are_used(&self) -> Result<(), Error> {
-        let defined = self.defined_names();
-        if let Some((_, name)) = defined.iter().enumerate().find(|(place, name)| defined[..*place].contains(name)) {
+        let defined = self.defined_names().in_order;
+        let mut seen = BTreeSet::new();
+        if let Some(name) = defined.iter().find(|name| !seen.insert(**name)) {
             return Err(Error::invalid_parameter(format_args!(
                 "Duplicate AttributeName in AttributeDefinitions: {}",
                 echo(name)
@@ -254,16 +256,23 @@ pub(crate) fn constrain_key_schema(constraints: &mut Constraints, path: &str, ke
     }
 }
 
+/// The names in `AttributeDefinitions`. A request may have tens of thousands of them, and of indexes that look them up.
+struct DefinedNames<'a> {
+    /// In the order of the request.
+    in_order: Vec<&'a str>,
+    sorted: BTreeSet<&'a str>,
+}
+
 /// Every key attribute is defined.
-fn check_keys_are_defined(elements: &[KeySchemaElement], defined: &[&str]) -> Result<(), Error> {
+fn check_keys_are_defined(elements: &[KeySchemaElement], defined: &DefinedNames<'_>) -> Result<(), Error> {
     let keys: Vec<&str> = elements.iter().filter_map(|element| element.attribute_name.as_deref()).collect();
-    if keys.iter().all(|key| defined.contains(key)) {
+    if keys.iter().all(|key| defined.sorted.contains(key)) {
         return Ok(());
     }
     Err(Error::invalid_parameter(format_args!(
         "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",
         keys.join(", "),
-        echo(&defined.join(", "))
+        echo(&defined.in_order.join(", "))
     )))
 }
 

@@ -3,8 +3,8 @@
 //! In the way of a request: part of `CreateTable::validate()`, then of the definition that it makes.
 
 use super::{
-    CreateTable, KeySchemaElement, ThroughputParameter, check_billing, check_keys_are_defined, check_roles,
-    constrain_key_schema,
+    CreateTable, DefinedNames, KeySchemaElement, ThroughputParameter, check_billing, check_keys_are_defined,
+    check_roles, constrain_key_schema,
 };
 use crate::limits::{
     GLOBAL_SECONDARY_INDEX_COUNT_MAX, KEY_ATTRIBUTE_NAME_BYTES_MAX, LOCAL_SECONDARY_INDEX_COUNT_MAX,
@@ -15,6 +15,7 @@ use crate::operation::table_name::{NAME_PATTERN, is_name};
 use crate::operation::{Choice, Parameter};
 use crate::table::{IndexProjection, LocalIndex};
 use crate::{Error, Text};
+use std::collections::BTreeSet;
 
 /// A member of `LocalSecondaryIndexes` or `GlobalSecondaryIndexes`, as given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,7 +92,7 @@ impl CreateTable {
     // DynamoDB: observed: each index by itself and in this order, then how many there are.
     pub(super) fn check_indexes(&self) -> Result<(), Error> {
         let defined = self.defined_names();
-        let mut names: Vec<&str> = Vec::new();
+        let mut names = BTreeSet::new();
         if let Some(indexes) = &self.local_secondary_indexes {
             check_not_empty(indexes, "LocalSecondaryIndexes")?;
             for index in indexes {
@@ -188,21 +189,20 @@ impl IndexParameter {
         constrain_key_schema(constraints, &keys_path, self.key_schema.as_deref());
     }
 
-    fn check_keys(&self, defined: &[&str]) -> Result<(), Error> {
+    fn check_keys(&self, defined: &DefinedNames<'_>) -> Result<(), Error> {
         let elements = self.key_schema.as_deref().unwrap_or_default();
         check_keys_are_defined(elements, defined)?;
         check_roles(elements)
     }
 
     /// What is the same for all indexes; `names` are those of the indexes before.
-    fn check<'a>(&'a self, names: &mut Vec<&'a str>) -> Result<(), Error> {
+    fn check<'a>(&'a self, names: &mut BTreeSet<&'a str>) -> Result<(), Error> {
         if let Some(projection) = &self.projection {
             projection.check()?;
         }
-        if names.contains(&self.name()) {
+        if !names.insert(self.name()) {
             return Err(Error::invalid_parameter(format_args!("Duplicate index name: {}", self.name())));
         }
-        names.push(self.name());
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::table::{IndexProjection, ProvisionedThroughput, TableStatus, Tag, WarmThroughput};
+use std::time::{Duration, Instant};
 
 fn definition(name: &str, attribute_type: &str) -> AttributeDefinitionParameter {
     AttributeDefinitionParameter {
@@ -300,6 +301,62 @@ fn indexes_are_few_and_have_different_names() {
             global_secondary_indexes: Some((0..21).map(|n| index(&format!("g{n:02}"), "c HASH", "ALL")).collect()),
             ..with(definitions, keys)
         },
+        "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20",
+    );
+}
+
+/// As many elements as the decoder of a request keeps of a list.
+const KEPT_ELEMENT_COUNT_MAX: usize = 65_536;
+/// Plenty on a busy machine for work that grows with the request, and far too little for work that grows with its square.
+const DECIDED_WITHIN: Duration = Duration::from_secs(4);
+
+/// A request could keep a core for seconds: each of its names was compared with all names before it.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "no simulation: how long it takes on this machine is what is checked")]
+fn check_soon(request: &CreateTable, expected: &str) {
+    let begin = Instant::now();
+    check(request, expected);
+    assert!(begin.elapsed() < DECIDED_WITHIN, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn many_definitions_are_refused_in_little_time() {
+    let names = (0..KEPT_ELEMENT_COUNT_MAX).map(|number| format!("attribute{number:05}"));
+    let definitions: Vec<_> = names.map(|name| definition(&name, "S")).collect();
+    let request = CreateTable {
+        attribute_definitions: Some(definitions),
+        ..with("", "attribute65534 HASH, attribute65535 RANGE")
+    };
+    check_soon(
+        &request,
+        "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of \
+         attributes defined in AttributeDefinitions",
+    );
+    let mut twice = request;
+    let definitions = twice.attribute_definitions.as_mut().unwrap();
+    definitions[KEPT_ELEMENT_COUNT_MAX - 1] = definition("attribute65530", "N");
+    definitions[KEPT_ELEMENT_COUNT_MAX - 2] = definition("attribute65532", "S");
+    twice.key_schema = Some(vec![element("attribute00000", "HASH")]);
+    check_soon(
+        &twice,
+        "One or more parameter values were invalid: Duplicate AttributeName in AttributeDefinitions: attribute65532",
+    );
+}
+
+#[test]
+fn many_indexes_are_refused_in_little_time() {
+    let attribute_definitions: Vec<_> =
+        (0..KEPT_ELEMENT_COUNT_MAX).map(|number| definition(&format!("attribute{number:05}"), "S")).collect();
+    let keys = "attribute65534 HASH, attribute65535 RANGE";
+    let indexes: Vec<_> =
+        (0..KEPT_ELEMENT_COUNT_MAX).map(|number| index(&format!("index{number:05}"), keys, "ALL")).collect();
+    let table = CreateTable { attribute_definitions: Some(attribute_definitions), ..with("", keys) };
+    check_soon(
+        &CreateTable { local_secondary_indexes: Some(indexes.clone()), ..table.clone() },
+        "One or more parameter values were invalid: Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+    );
+    check_soon(
+        &CreateTable { global_secondary_indexes: Some(indexes), ..table },
         "One or more parameter values were invalid: GlobalSecondaryIndex count exceeds the per-table limit of 20",
     );
 }
