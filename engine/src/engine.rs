@@ -17,7 +17,7 @@ use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use foldhash::fast::FixedState;
 use journal::{GroupId, Journal, Position};
-use memtable::{KeyTag, PrefetchStep};
+use memtable::PrefetchStep;
 use model::error::THROTTLED;
 use model::operation::Reply;
 use model::table::PartitionId;
@@ -344,7 +344,7 @@ impl Engine {
         let mut sought = [None; PREFETCH_GROUP_COUNT];
         for (sought, (_, partition, operation)) in sought.iter_mut().zip(group) {
             let owner = self.partitions.get(partition);
-            *sought = owner.zip(operation.key()).map(|(owner, key)| (owner, KeyTag::of(key)));
+            *sought = owner.zip(operation.key()).map(|(owner, key)| (owner, owner.tag_of(key)));
         }
         for step in PrefetchStep::ALL {
             sought.iter().flatten().for_each(|(owner, tag)| owner.prefetch(*tag, step));

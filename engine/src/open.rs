@@ -388,8 +388,12 @@ impl Recovery {
 }
 
 fn partition_options(runtime: &Runtime, budget: &Budget, expiry_delay_ms: u64) -> PartitionOptions {
+    // Not of `chance`, whose next numbers follow from the ids of new tables, which clients see.
+    let mut seed = [0; 8];
+    runtime.fill_secret(&mut seed);
+    let seed = u64::from_le_bytes(seed);
     PartitionOptions {
-        memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed: runtime.chance(), spare: budget.spare() },
+        memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed, spare: budget.spare() },
         collection_bytes_max: ITEM_COLLECTION_BYTES_MAX,
         expiry_delay_ms,
     }

@@ -12,12 +12,14 @@
 //!
 //! Each part grows by itself, so that no insert has to put all keys into new slots: with two hundred thousand of them that takes milliseconds.
 //!
+//! The hash begins with a seed that clients do not know: else they could choose keys that all have one slot, and each search would look at all of them.
+//!
 //! Not here: the nodes themselves, which the writer resolves and compares.
 
 use crate::arena::Place;
 use crate::node::prefetch;
 use std::ptr::NonNull;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Slots that the first insert into a part makes room for.
 const SLOT_COUNT_MIN: usize = 8;
@@ -55,11 +57,11 @@ const _: () = assert!(size_of::<Slot>() == 8);
 pub struct KeyTag(u32);
 
 impl KeyTag {
-    /// The tag of a key.
+    /// The tag of a key in the memtables of that seed.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the low half of the hash is what is wanted")]
-    pub fn of(key: &[u8]) -> KeyTag {
-        KeyTag(xxh3_64(key) as u32)
+    pub(crate) fn of(key: &[u8], seed: u64) -> KeyTag {
+        KeyTag(xxh3_64_with_seed(key, seed) as u32)
     }
 
     #[inline]
@@ -139,12 +141,25 @@ impl Part {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    /// Clients could choose keys that all had one hash: where a lane is as XXH3's secret, the one beside it does not count.
+    #[test]
+    fn keys_that_are_chosen_to_have_one_hash_have_many_tags() {
+        const SECRET: [u8; 8] = [0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe];
+        let keys: Vec<_> =
+            (0..1_000_u64).map(|number| [SECRET, number.to_le_bytes(), [1; 8], [2; 8]].concat()).collect();
+        assert!(keys.iter().all(|key| xxh3_64(key) == xxh3_64(&keys[0])), "chosen well");
+        let tags: BTreeSet<u32> = keys.iter().map(|key| KeyTag::of(key, 7).0).collect();
+        assert_eq!(tags.len(), keys.len());
+    }
 
     #[test]
     fn every_key_is_found_and_no_insert_puts_more_than_a_part_into_new_slots() {
         const KEY_COUNT: u32 = 200_000;
         let mut index = KeyIndex::default();
-        let tag = |number: u32| KeyTag::of(&number.to_le_bytes());
+        let tag = |number: u32| KeyTag::of(&number.to_le_bytes(), 7);
         let mut moved_count_max = 0;
         for number in 1..=KEY_COUNT {
             let part = &index.parts[tag(number).part()];

@@ -29,7 +29,8 @@ pub struct MemtableOptions {
     /// Bytes that its entries may take, with all that belongs to them; at most 256 MiB are used. An insert
     /// beyond it is refused as full.
     pub bytes_max: usize,
-    /// Where the writer's chance (the heights of towers) begins: the same seed and inserts, the same structure.
+    /// Where the writer's chance (the heights of towers) and the hashes of keys begin: the same seed and inserts, the same structure. Whoever lets
+    /// others choose keys keeps it from them.
     pub seed: u64,
 }
 

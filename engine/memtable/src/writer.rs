@@ -79,8 +79,13 @@ fn prefetch_lines(node: NonNull<u8>) {
 
 /// The end that inserts: one per memtable, on the owning core. Not to be cloned: one writer is what makes
 /// plain stores enough.
+///
+/// Laid out in this order: a read looks at the first two fields together.
+#[repr(C)]
 pub struct Writer {
     table: Arc<Memtable>,
+    /// Where the hashes of keys begin.
+    seed: u64,
     space: Space,
     /// The largest node that this memtable could hold when empty, in bytes.
     node_bytes_max: usize,
@@ -99,6 +104,7 @@ impl Writer {
         let chance = (seed ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd).max(1);
         Writer {
             table,
+            seed,
             space: Space::new(),
             node_bytes_max: piece_bytes_max(bytes_max),
             trail: [Place::HEAD; HEIGHT_MAX],
@@ -110,7 +116,13 @@ impl Writer {
     /// The newest entry of `key`, found by its hash and not by a search: for the owner's own reads.
     #[inline]
     pub fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
-        self.visible(self.node_of(KeyTag::of(key), key)?, u64::MAX)
+        self.visible(self.node_of(self.tag_of(key), key)?, u64::MAX)
+    }
+
+    /// What to ask for the memory of a key with.
+    #[inline]
+    pub fn tag_of(&self, key: &[u8]) -> KeyTag {
+        KeyTag::of(key, self.seed)
     }
 
     /// Asks for memory that [`Writer::find_newest`] will look at. Whoever has several reads to do takes each step for all of them
@@ -155,7 +167,7 @@ impl Writer {
         if key.len() > KEY_BYTES_MAX || version > VERSION_MAX {
             return Err(InsertRefused::TooLarge);
         }
-        let tag = KeyTag::of(key);
+        let tag = self.tag_of(key);
         let known = self.keys.find(tag, |place| self.node_at(place).key() == key);
         match known {
             Some(first) => self.supersede(first, version, entry).map(Some),

@@ -21,7 +21,7 @@ const WAITING_COUNT_MAX: usize = 64 << 10;
 /// 3. The last of `waiting` waits for the last proposal, while any proposal waits.
 /// 4. Of those in `waiting` with one index, the first is that of the proposal itself.
 /// 5. What is committed at a proposal's index is that proposal: a partition's group has one voter, so nobody else's entry can take its place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct InFlight {
     newest: HashMap<Bytes, NewestImage, KeyHashing>,
     waiting: VecDeque<Waiting>,
@@ -64,6 +64,11 @@ struct Waiting {
 }
 
 impl InFlight {
+    /// Nothing yet. `seed` is where the hashes of keys begin; clients do not know it.
+    pub(crate) fn new(seed: u64) -> InFlight {
+        InFlight { newest: HashMap::with_hasher(KeyHashing { seed }), waiting: VecDeque::new() }
+    }
+
     /// The image that a write in flight leaves of `key`: `None` if none is in flight, `Some(None)` if the newest deletes it.
     pub(crate) fn newest(&self, key: &[u8]) -> Option<Option<&NewItem>> {
         self.newest.get(key).map(|newest| newest.image.as_ref())
@@ -127,15 +132,18 @@ impl InFlight {
     }
 }
 
-/// Hashes encoded keys with xxh3. They differ in all their bytes, so nothing is gained by the hash they start with.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyHashing;
+/// Hashes encoded keys with xxh3. They differ in all their bytes, so nothing is gained by the hash they start with. Without a seed, clients could choose
+/// keys that all have one hash.
+#[derive(Clone, Copy, Debug)]
+struct KeyHashing {
+    seed: u64,
+}
 
 impl BuildHasher for KeyHashing {
     type Hasher = KeyHasher;
 
     fn build_hasher(&self) -> KeyHasher {
-        KeyHasher(0)
+        KeyHasher(self.seed)
     }
 }
 
@@ -151,5 +159,24 @@ impl Hasher for KeyHasher {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    /// Clients could choose keys that all had one hash: where a lane is as XXH3's secret, the one beside it does not count.
+    #[test]
+    fn keys_that_are_chosen_to_have_one_hash_have_many() {
+        const SECRET: [u8; 8] = [0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe];
+        let keys: Vec<_> =
+            (0..1_000_u64).map(|number| [SECRET, number.to_le_bytes(), [1; 8], [2; 8]].concat()).collect();
+        assert!(keys.iter().all(|key| xxh3_64(key) == xxh3_64(&keys[0])), "chosen well");
+        let in_flight = InFlight::new(7);
+        let hashes: BTreeSet<u64> = keys.iter().map(|key| in_flight.newest.hasher().hash_one(&key[..])).collect();
+        assert_eq!(hashes.len(), keys.len());
     }
 }

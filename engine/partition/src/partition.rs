@@ -108,6 +108,7 @@ impl Partition {
         let Contents { items, mut local_indexes, collections, due_entries, statistics, files } = contents;
         local_indexes.make(definition.local_indexes.len());
         let throughput = Throughput::new(range, &definition);
+        let in_flight = InFlight::new(options.memtables.seed);
         let mut partition = Self {
             id,
             definition,
@@ -119,7 +120,7 @@ impl Partition {
             due_times: None,
             due_times_count: 0,
             throughput,
-            in_flight: InFlight::default(),
+            in_flight,
             statistics,
             files,
             committed: Vec::new(),
@@ -207,6 +208,11 @@ impl Partition {
     pub fn is_settled(&self) -> bool {
         let is_applied = self.in_flight.len() == 0 && !self.is_proposing && !self.is_blocked;
         is_applied && !self.files.is_changing() && self.group.waits_for().is_none()
+    }
+
+    /// What to ask for the memory of an item with, by its key.
+    pub fn tag_of(&self, key: &[u8]) -> KeyTag {
+        self.items.set().tag_of(key)
     }
 
     /// Asks for the memory that an operation on the key with this tag looks at. Whoever has several of them takes each step for all,

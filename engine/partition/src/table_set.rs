@@ -39,7 +39,7 @@ type PageOfFile<'r> = (&'r Rc<Table>, usize);
 pub struct MemtablesOptions {
     /// Size at which a memtable is frozen whatever it holds, in bytes.
     pub table_bytes_max: usize,
-    /// Seed of the skiplists' tower heights.
+    /// Seed of the skiplists' tower heights, and of the hashes of keys.
     pub seed: u64,
     /// Of the worker.
     pub spare: SpareChunks,
@@ -202,6 +202,11 @@ impl TableSet {
     pub(crate) fn note_found(&self, owner: PartitionId, key: &[u8], found: FileVersion, reads: &mut Reads) {
         let files = FilesId { owner, generation: self.generation };
         reads.keep_progress(files, key, Progress::Found(found));
+    }
+
+    /// What to ask for the memory of a key with.
+    pub(crate) fn tag_of(&self, key: &[u8]) -> KeyTag {
+        self.active.tag_of(key)
     }
 
     /// Asks for the memory that a read of the key looks at, one step of it.
