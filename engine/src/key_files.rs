@@ -93,6 +93,7 @@ impl KeyFiles {
         options: &EngineOptions,
     ) -> Result<(Keyring, KeyTable), OpenError> {
         remove_if_there(runtime, &with_suffix(&self.keys)).await?;
+        self.remove_new_keyrings(runtime).await?;
         let mut keyring = self.read_keyring(runtime).await?;
         let Some(bytes) = read_blocks(runtime, &self.keys).await? else {
             if let Some(journal) = find_journal(runtime, options).await? {
@@ -117,6 +118,22 @@ impl KeyFiles {
             );
         }
         Ok((keyring, table))
+    }
+
+    /// A crash may have left a keyring that was not in place yet, with master keys in clear: beside the keyring, or where that was before somebody moved it.
+    async fn remove_new_keyrings(&self, runtime: &Runtime) -> Result<(), FileError> {
+        for keyring in [self.keyring.clone(), self.keys.with_file_name(KEYRING_NAME)] {
+            let new = with_suffix(&keyring);
+            match remove_if_there(runtime, &new).await {
+                // What may not be written to refuses whether there is such a file or not.
+                Err(error @ FileError::Permission { .. }) if runtime.open_file_to_read(&new).await.is_ok() => {
+                    tracing::error!(%error, "a keyring that a crash has left holds master keys in clear: remove it");
+                }
+                Ok(()) | Err(FileError::Permission { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn make(&self, runtime: &Runtime, keyring: Option<Keyring>) -> Result<(Keyring, KeyTable), OpenError> {
@@ -207,19 +224,29 @@ fn with_suffix(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes `path` hold `bytes`, durably: a crash leaves what was there or what is to be there.
+/// Makes `path` hold `bytes`, durably: a crash leaves what was there or what is to be there. An error leaves one of them too, and no third file.
 async fn replace(runtime: &Runtime, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let new = with_suffix(path);
     remove_if_there(runtime, &new).await?;
-    let file = runtime.create_file(&new, bytes.len() as u64).await?;
+    if let Err(error) = put_in_place(runtime, &new, path, bytes).await {
+        if let Err(error) = remove_if_there(runtime, &new).await {
+            tracing::warn!(%error, "a new file of keys that is not in place cannot be removed; it stays until the next start");
+        }
+        return Err(error);
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    runtime.sync_directory(directory.unwrap_or(Path::new("."))).await
+}
+
+/// Writes `new` durably, and has it take the place of `path`.
+async fn put_in_place(runtime: &Runtime, new: &Path, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let file = runtime.create_file(new, bytes.len() as u64).await?;
     let mut buffer = Buffer::zeroed(bytes.len());
     buffer.as_mut_slice().copy_from_slice(bytes);
     let (mut buffer, written) = file.write_durable_at(0, buffer).await;
     zeroize::Zeroize::zeroize(buffer.as_mut_slice());
     written?;
-    runtime.rename(&new, path).await?;
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    runtime.sync_directory(directory.unwrap_or(Path::new("."))).await
+    runtime.rename(new, path).await
 }
 
 async fn remove_if_there(runtime: &Runtime, path: &Path) -> Result<(), FileError> {

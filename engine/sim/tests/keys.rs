@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)] // A test stops at what it did not expect.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use engine::{EngineOptions, Rotation};
 use model::operation::{
@@ -13,7 +14,7 @@ use model::operation::{
 };
 use model::table::BillingMode;
 use model::{Item, KeyType, Text, Value};
-use runtime::simulated::{Halt, Machine, MachineOptions};
+use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions};
 use runtime::{Buffer, Runtime};
 use security::{KeyOwner, KeyTable, Keyring};
 use sim::{Caller, Node, node_options, seeds};
@@ -111,6 +112,14 @@ fn assert_no_canary(machine: &Machine) {
     }
 }
 
+/// A file that was not put in place would hold master keys in clear for ever.
+#[track_caller]
+fn assert_no_new_file(machine: &Machine) {
+    for (path, _) in machine.disk().files() {
+        assert!(path.extension().is_none_or(|extension| extension != "new"), "{} is left", path.display());
+    }
+}
+
 /// The keys as the disk has them.
 fn keys_on_disk(machine: &Machine) -> KeyTable {
     let keyring = Keyring::parse(&machine.disk().read_live(Path::new(KEYRING))).unwrap();
@@ -191,6 +200,7 @@ fn rotate_with_cut(seed: u64, boundary: Option<u64>) -> (u64, u64) {
     machine.restart();
     machine.cut_power_at(u64::MAX);
     live(&machine, async |caller| {
+        assert_no_new_file(&machine);
         for number in 0..acknowledged.get() {
             assert!(has(caller, number).await, "seed {seed}, cut at {boundary:?}: item {number} is lost");
         }
@@ -234,6 +244,34 @@ fn a_rotation_changes_what_is_on_the_disk() {
     assert_eq!(before.find(KeyOwner(1)).unwrap().newest_version(), 1);
     assert_eq!(after.find(KeyOwner(1)).unwrap().newest_version(), 2);
     assert_eq!(after.find(KeyOwner::CATALOG).unwrap().newest_version(), 1);
+}
+
+#[test]
+fn a_keyring_that_cannot_be_written_leaves_no_other() {
+    let machine = machine(6);
+    live(&machine, async |caller| {
+        caller.call(0, create(TABLE, "canary-name")).await.unwrap();
+        machine.runtime().sleep(Duration::from_secs(1)).await;
+        machine.disk().arm(Fault::Error, FileOperation::Write, 0);
+        let error = caller.rotate_keys(Rotation::Master).await.unwrap_err();
+        assert!(error.contains("the keyring cannot be written"), "{error}");
+        assert_no_new_file(&machine);
+        caller.rotate_keys(Rotation::Master).await.unwrap();
+    });
+}
+
+#[test]
+fn a_new_keyring_that_a_crash_left_is_removed_where_the_keyring_was_too() {
+    let machine = machine(7);
+    live(&machine, async |_| ());
+    let keyring = machine.disk().read_live(Path::new(KEYRING));
+    machine.restart();
+    machine.run(write_file(&machine.runtime(), "/disk-0/data/keyring.new", &keyring)).unwrap();
+    machine.run(write_file(&machine.runtime(), "/disk-1/elsewhere.new", &keyring)).unwrap();
+    machine.run(write_file(&machine.runtime(), "/disk-1/elsewhere", &keyring)).unwrap();
+    let node = Node::start(&machine, &EngineOptions { keyring: Some(PathBuf::from("/disk-1/elsewhere")), ..options() });
+    machine.run(node.opened()).unwrap().unwrap();
+    assert_no_new_file(&machine);
 }
 
 #[test]
