@@ -152,6 +152,7 @@ impl Engine {
             Message::Keys(KeyGrant { tables, .. }) => {
                 tables.iter().for_each(|table| self.journal.grant_keys(table));
             }
+            Message::KeysRotated(keys) => self.journal.renew_keys(&keys),
             Message::Operation { .. } | Message::Outcome { .. } => panic!("handled by the worker's turn"),
             Message::Catalog(_) | Message::Opened(_) | Message::Serve => panic!("sent before any core serves"),
         }

@@ -65,6 +65,8 @@ pub enum Message {
     },
     /// From worker 0, before anything else at start, and before a table's first record: these keys seal from now on.
     Keys(KeyGrant),
+    /// From worker 0, once they are durable: these keys of a table that there was seal from now on, if it is still there.
+    KeysRotated(Arc<TableKeys>),
     /// From worker 0, once, at start: these are all the tables there are.
     Catalog(Vec<Arc<TableEntry>>),
     /// To worker 0, once, at start: all partitions are open.

@@ -5,7 +5,7 @@
 
 use crate::Engine;
 use crate::key_keeper::owner_of;
-use crate::message::{KeyGrant, Message};
+use crate::message::Message;
 use partition::ReplyToken;
 use runtime::CoreId;
 use security::{KeyOwner, TableKeys};
@@ -121,9 +121,8 @@ impl Engine {
                 None => format!("master key {} wraps every data key", owner.keys.master()),
                 Some(keys) if owner.keys.find(keys.owner()).is_some() => {
                     for core in 0..core_count {
-                        let grant = KeyGrant { tables: vec![Arc::clone(&keys)], last_group: 0 };
                         let core = CoreId(u16::try_from(core).expect("core ids are 16 bits"));
-                        outbox.push(core, Message::Keys(grant));
+                        outbox.push(core, Message::KeysRotated(Arc::clone(&keys)));
                     }
                     format!("key {} of {} seals from now on", keys.newest_version(), keys.owner())
                 }

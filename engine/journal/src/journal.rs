@@ -172,6 +172,11 @@ impl Journal {
         self.shared.state.borrow_mut().keys.grant(table);
     }
 
+    /// The same of keys that were rotated; but a group whose keys were forgotten meanwhile gets none.
+    pub fn renew_keys(&self, table: &Arc<TableKeys>) {
+        self.shared.state.borrow_mut().keys.renew(table);
+    }
+
     /// What seals the blocks of a new file of the group, whose keys are those of its records: the version of the data key, and the file's key. `None` if
     /// the group has no keys: its table is gone.
     pub fn sealing_file_key(&self, group: GroupId, file: u64) -> Option<(u16, FileKey)> {

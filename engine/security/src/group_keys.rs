@@ -72,6 +72,15 @@ impl GroupKeys {
         }
     }
 
+    /// The same of a table's keys that were rotated; but a group that was forgotten meanwhile stays so.
+    pub fn renew(&mut self, table: &Arc<TableKeys>) {
+        for group in &table.groups {
+            if let Some(slot) = self.groups.get_mut(group) {
+                *slot = GroupSlot { table: Arc::clone(table), sealing: None };
+            }
+        }
+    }
+
     /// Nothing of the group will be sealed or opened again.
     pub fn forget(&mut self, group: u64) {
         self.groups.remove(&group);

@@ -268,3 +268,19 @@ fn a_missing_key_says_why() {
     assert!(table.rotate(KeyOwner(1), &mut wrapping).is_none());
     KeyTable::decode(&table.encode(), &keyring).unwrap();
 }
+
+/// A table may be deleted while the file with its rotated keys is being written: its keys would come back into memory, for good.
+#[test]
+fn rotated_keys_take_the_place_of_those_that_are_there_alone() {
+    let mut random = counter();
+    let keyring = Keyring::draw(&mut random);
+    let mut table = small_table(&keyring, &mut random);
+    let mut keys = group_keys(&table);
+    let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
+    let rotated = table.rotate(KeyOwner(1), &mut wrapping).unwrap().unwrap();
+    keys.forget(1);
+    keys.renew(&rotated);
+    assert!(!keys.knows(1));
+    assert_eq!(keys.opening(1, 1, place(1)).err(), Some(NoKey::Shredded));
+    assert_eq!(keys.sealing(2, place(1)).unwrap().version, 2);
+}
