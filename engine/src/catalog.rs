@@ -180,10 +180,9 @@ impl Engine {
     /// From now on the table is otherwise here.
     fn change_table(&mut self, table: &Arc<TableEntry>) {
         let definition = Arc::new(table.definition.clone());
-        let now_ms = self.context.now_us / 1_000;
         for placement in table.partitions_of(self.core()) {
             if let Some(partition) = self.partitions.get_mut(&placement.partition) {
-                partition.set_definition(Arc::clone(&definition), now_ms);
+                partition.set_definition(Arc::clone(&definition), self.context.now);
                 self.expiring.look_at(&self.runtime, partition);
                 // Files of due times that are not wanted any more: a checkpoint that waited for the next write would hold up the log.
                 if partition.is_changing_files() {

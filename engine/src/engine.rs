@@ -192,6 +192,7 @@ impl Engine {
     /// signal is notified, then take the replies.
     pub fn turn(&mut self) {
         self.context.now_us = self.runtime.wall_clock_ms() * 1_000;
+        self.context.now = self.runtime.now();
         self.runtime.set_activity(&Activity("messages of other cores"));
         self.drain_inbox();
         self.runtime.set_activity(&Activity("applying what is durable"));

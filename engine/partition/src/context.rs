@@ -4,6 +4,7 @@ use crate::effect::EffectsBuilder;
 use crate::{Outcome, Reads, Ticket};
 use bytes::BytesMut;
 use model::operation::Evaluator;
+use runtime::Instant;
 
 /// Bytes that a worker's buffer of changes grows by when it is used up.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -12,6 +13,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub struct Context {
     /// Microseconds since 1970, as of this turn.
     pub now_us: u64,
+    /// The same by the clock that nobody sets: what takes a while is measured by this.
+    pub now: Instant,
     /// Outcomes of this turn, in the order in which they were reached.
     pub outcomes: Vec<(Ticket, Outcome)>,
     /// What requests are checked and evaluated with. Copies of items are cut from its memory.
@@ -32,6 +35,7 @@ impl Context {
     pub fn new(cache_bytes_max: usize) -> Self {
         Self {
             now_us: 0,
+            now: Instant::default(),
             outcomes: Vec::new(),
             evaluator: Evaluator::default(),
             reads: Reads::new(cache_bytes_max),

@@ -144,8 +144,8 @@ impl Partition {
     }
 
     /// The table is otherwise from now on; its key and its indexes are what they were.
-    pub fn set_definition(&mut self, definition: Arc<TableDefinition>, now_ms: u64) {
-        self.throughput.set_rates(&definition, now_ms);
+    pub fn set_definition(&mut self, definition: Arc<TableDefinition>, now: Instant) {
+        self.throughput.set_rates(&definition, now);
         self.definition = definition;
         self.begin_expiry();
     }

@@ -1,12 +1,13 @@
 //! What a partition may use of its table's throughput: its share, by its share of the table's hashes.
 //!
 //! One a partition, on its core; full when the partition opens. In the way of a request the owner asks before it reads or
-//! decides, and pays when it knows the price. Tables without a bound have no buckets and pay nothing. Deliberately not
+//! decides, and pays when it knows the price. Buckets fill by the clock that nobody sets. Tables without a bound have no buckets and pay nothing. Deliberately not
 //! here: how a bucket fills, and what a request costs (`model`).
 
 use model::operation::CapacityUnits;
 use model::table::{BillingMode, HashRange};
 use model::{Access, Error, TableDefinition, ThroughputBucket};
+use runtime::Instant;
 
 /// See the front page.
 pub(crate) struct Throughput {
@@ -19,18 +20,18 @@ impl Throughput {
     /// The share that `range` has.
     pub(crate) fn new(range: HashRange, definition: &TableDefinition) -> Self {
         let mut throughput = Self { range, read: None, write: None };
-        throughput.set_rates(definition, 0);
+        throughput.set_rates(definition, Instant::default());
         throughput
     }
 
     /// The table's throughput is otherwise from now on.
-    pub(crate) fn set_rates(&mut self, definition: &TableDefinition, now_ms: u64) {
+    pub(crate) fn set_rates(&mut self, definition: &TableDefinition, now: Instant) {
         for access in [Access::Read, Access::Write] {
             let rate = rate(definition, access).map(|unit_count| share(unit_count, self.range));
             let bucket = self.bucket(access);
             match (bucket.as_mut(), rate) {
-                (Some(bucket), Some(rate)) => bucket.set_rate(rate, now_ms),
-                (None, Some(rate)) => *bucket = Some(ThroughputBucket::new(rate, now_ms)),
+                (Some(bucket), Some(rate)) => bucket.set_rate(rate, milliseconds(now)),
+                (None, Some(rate)) => *bucket = Some(ThroughputBucket::new(rate, milliseconds(now))),
                 (_, None) => *bucket = None,
             }
         }
@@ -40,9 +41,9 @@ impl Throughput {
     ///
     /// # Errors
     /// With the limit that was reached.
-    pub(crate) fn admit(&mut self, access: Access, definition: &TableDefinition, now_us: u64) -> Result<(), Error> {
+    pub(crate) fn admit(&mut self, access: Access, definition: &TableDefinition, now: Instant) -> Result<(), Error> {
         let Some(bucket) = self.bucket(access) else { return Ok(()) };
-        if bucket.admits(now_us / 1_000) {
+        if bucket.admits(milliseconds(now)) {
             return Ok(());
         }
         Err(match definition.billing_mode {
@@ -72,6 +73,10 @@ impl Throughput {
             Access::Write => &mut self.write,
         }
     }
+}
+
+fn milliseconds(now: Instant) -> u64 {
+    now.0 / 1_000_000
 }
 
 /// Units a second of the whole table; `None` where nothing is bounded.

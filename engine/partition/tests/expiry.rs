@@ -10,6 +10,7 @@ use fastrand::Rng;
 use model::table::IndexProjection;
 use model::{Item, KeyType, TableDefinition, Value};
 use partition::{Expired, PartitionOptions};
+use runtime::Instant;
 use runtime::simulated::{Machine, NodeId};
 use world::{NOW_SECOND, Owner, item, key, live, number, options, table, text};
 
@@ -144,17 +145,17 @@ fn expiry_begins_and_ends_with_the_tables_setting() {
         let by = |attribute: Option<&str>| {
             Arc::new(TableDefinition { time_to_live: attribute.map(str::to_owned), ..table(&[]) })
         };
-        owner.partition.set_definition(by(Some("other")), 0);
+        owner.partition.set_definition(by(Some("other")), Instant::default());
         let expired = owner.expire(10).await;
         assert_eq!(expired, Expired { item_count: 10, may_be_more: true }, "no more than asked for at once");
         owner.settle().await;
-        owner.partition.set_definition(by(None), 0);
+        owner.partition.set_definition(by(None), Instant::default());
         assert_eq!(expire(owner).await, 0);
         assert_eq!(owner.partition.statistics().item_count, 30);
-        owner.partition.set_definition(by(Some("other")), 0);
+        owner.partition.set_definition(by(Some("other")), Instant::default());
         assert_eq!(expire(owner).await, 10);
         assert_eq!(sort_keys(owner).await, (0..40).filter(|number| number % 2 == 1).collect::<Vec<u64>>());
-        owner.partition.set_definition(by(Some("until")), 0);
+        owner.partition.set_definition(by(Some("until")), Instant::default());
         assert_eq!(expire(owner).await, 20);
     });
 }
@@ -214,7 +215,7 @@ fn an_item_that_was_in_flight_when_expiry_began_goes() {
         owner.put(&until(1, number(NOW_SECOND))).await.unwrap();
         let written = owner.put_of(&until(2, number(NOW_SECOND)));
         owner.begin(written);
-        owner.partition.set_definition(Arc::new(expiring()), 0);
+        owner.partition.set_definition(Arc::new(expiring()), Instant::default());
         owner.expire(10).await;
         owner.settle().await;
         owner.take_outcomes();
@@ -233,7 +234,7 @@ fn files_of_due_times_stay_while_the_newest_checkpoint_names_them() {
         owner.partition.finish_flush(flushed);
         owner.partition.advance_files(&owner.journal);
         let named = owner.journal.appended();
-        owner.partition.set_definition(Arc::new(table(&[])), 0);
+        owner.partition.set_definition(Arc::new(table(&[])), Instant::default());
         while owner.journal.durable() < named {
             owner.storage.runtime.sleep(Duration::from_millis(1)).await;
         }

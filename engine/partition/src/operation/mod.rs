@@ -86,7 +86,7 @@ impl Partition {
     /// # Errors
     /// Something has to be brought for it: then [`Partition::go_on`] does it once that is there.
     pub fn execute(&mut self, context: &mut Context, ticket: Ticket, operation: &mut Operation) -> Result<(), Missing> {
-        let admitted = operation.access().map(|access| self.throughput.admit(access, &self.definition, context.now_us));
+        let admitted = operation.access().map(|access| self.throughput.admit(access, &self.definition, context.now));
         if let Some(Err(error)) = admitted {
             context.answer(ticket, Err(error));
             return Ok(());
