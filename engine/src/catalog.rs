@@ -209,10 +209,11 @@ impl Engine {
     }
 
     fn decide_about_table(&mut self, request: &Request, statistics: &Statistics) -> Result<Decision, Error> {
-        match request {
-            Request::DeleteTable(_) => admit_removal(&self.journal)?,
-            _ => admit_write(&self.journal, self.storing.is_disk_full())?,
-        }
+        let admitted = match request {
+            Request::DeleteTable(_) => admit_removal(&self.journal),
+            _ => admit_write(&self.journal, self.storing.is_disk_full()),
+        };
+        admitted.inspect_err(|_| self.metrics.refused_count += 1)?;
         let now_ms = self.runtime.wall_clock_ms();
         let delay_ms = self.table_delay_ms;
         let owner = self.catalog.as_mut().expect("asked on the core that owns the catalog");

@@ -243,7 +243,11 @@ impl Engine {
         match self.coordinator.begin(token, coordination) {
             Some(place) => self.dispatch_parts(place, parts),
             None => {
-                self.reply(token, Err(Error::throttling("Too many operations over several partitions are in progress")))
+                self.metrics.refused_count += 1;
+                self.reply(
+                    token,
+                    Err(Error::throttling("Too many operations over several partitions are in progress")),
+                );
             }
         }
     }
@@ -273,7 +277,7 @@ impl Engine {
                 false => admit_write(&self.journal, self.storing.is_disk_full()),
             };
             if let Err(refusal) = admitted {
-                self.context.outcomes.push((ticket, Err(refusal)));
+                self.refuse(ticket, refusal);
                 return;
             }
             // Only until a flush is done, whose end lets them go on.
@@ -282,7 +286,7 @@ impl Engine {
                 return;
             }
             if self.budget.is_exhausted() && !operation.is_removal() {
-                self.context.outcomes.push((ticket, Err(memory_exhausted())));
+                self.refuse(ticket, memory_exhausted());
                 return;
             }
         }
@@ -311,10 +315,16 @@ impl Engine {
         }
     }
 
+    /// A limit of the node is reached: the operation is not done.
+    pub(crate) fn refuse(&mut self, ticket: Ticket, refusal: Error) {
+        self.metrics.refused_count += 1;
+        self.context.outcomes.push((ticket, Err(refusal)));
+    }
+
     /// A write waits until a flush has made room in memory.
     fn hold(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
         if self.held.len() >= HELD_COUNT_MAX {
-            self.context.outcomes.push((ticket, Err(Error::throttling(THROTTLED))));
+            self.refuse(ticket, Error::throttling(THROTTLED));
         } else {
             self.metrics.held_count += 1;
             self.held.push_back((ticket, partition, operation));

@@ -172,7 +172,7 @@ impl Engine {
         if self.loading.parked_count() >= PARKED_COUNT_MAX
             && let Work::Operation(ticket, ..) = work
         {
-            self.context.outcomes.push((ticket, Err(Error::throttling(THROTTLED))));
+            self.refuse(ticket, Error::throttling(THROTTLED));
             return;
         }
         self.metrics.parked_count += 1;

@@ -7,7 +7,7 @@ pub struct Metrics {
     pub request_count: u64,
     /// Operations that were sent to another core.
     pub forwarded_count: u64,
-    /// Requests refused because a limit of the node was reached.
+    /// Requests, and parts of requests over several partitions, refused because a limit of the node was reached.
     pub refused_count: u64,
     /// Operations that had to wait for the disk.
     pub parked_count: u64,

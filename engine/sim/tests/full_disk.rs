@@ -65,6 +65,10 @@ async fn delete_table(caller: &Caller, table: &str) -> Result<Reply, Error> {
     caller.call(0, Request::DeleteTable(DeleteTable { table_name: Some(Text::from(table)) })).await
 }
 
+fn refused_count(caller: &Caller) -> u64 {
+    caller.metrics().map(|metrics| metrics.refused_count).sum()
+}
+
 /// There is space again, and time to find that out.
 async fn make_space(machine: &Machine) {
     machine.disk().set_capacity_bytes(u64::MAX);
@@ -82,6 +86,7 @@ fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
                 node.opened().await.unwrap();
                 let caller = node.caller();
                 let count = fill(&machine, &caller).await;
+                assert_eq!(refused_count(&caller), 1);
                 for number in (0..count).step_by(2) {
                     assert!(is_there(&caller, number).await);
                     delete(&caller, number).await.unwrap();
@@ -91,6 +96,7 @@ fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
                 delete_table(&caller, OTHER_TABLE).await.unwrap();
                 let refused = caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap_err();
                 assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "{refused}");
+                assert_eq!(refused_count(&caller), 3, "each is counted");
                 make_space(&machine).await;
                 put(&caller, 0).await.unwrap();
                 assert!(is_there(&caller, 0).await);
