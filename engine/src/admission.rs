@@ -18,12 +18,17 @@ pub(crate) fn admit(outbox_message_count: usize) -> Result<(), Error> {
 /// May a write be decided?
 ///
 /// # Errors
-/// ServiceUnavailable when the disk is full, InternalServerError when no data directory can be written. (A disk that does not keep up is the
+/// ServiceUnavailable when the disk is full or no further file may be open, InternalServerError when no data directory can be written. (A disk that does not keep up is the
 /// partition's to notice.)
 pub(crate) fn admit_write(journal: &Journal, is_disk_full: bool) -> Result<(), Error> {
     if journal.is_failing() {
         return Err(Error::internal(
             "No data directory can be written: writes are refused until one can, reads and deletes go on; the node's log says why",
+        ));
+    }
+    if journal.is_out_of_files() {
+        return Err(Error::unavailable(
+            "Too many files are open: writes are refused until there is a further one for the journal, reads and deletes go on; the node's log says why",
         ));
     }
     if journal.is_full() || is_disk_full {
@@ -52,6 +57,11 @@ pub(crate) fn admit_removal(journal: &Journal) -> Result<(), Error> {
     if journal.is_failing() {
         return Err(Error::internal(
             "No data directory can be written: writes and deletes are refused until one can, reads go on; the node's log says why",
+        ));
+    }
+    if journal.is_out_of_files() {
+        return Err(Error::unavailable(
+            "Too many files are open: writes and deletes are refused until there is a further one for the journal, reads go on; the node's log says why",
         ));
     }
     Err(Error::unavailable(

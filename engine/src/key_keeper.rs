@@ -178,8 +178,8 @@ async fn write(runtime: &Runtime, files: &KeyFiles, bytes: &[u8]) {
     loop {
         match files.replace_keys(runtime, bytes).await {
             Ok(()) => return,
-            // Each attempt is a new file: nothing of the failed one counts.
-            Err(error @ FileError::NoSpace { .. }) => {
+            // Each attempt is a new file: nothing of the failed one counts. And a file that could not be opened has not failed to be made durable.
+            Err(error @ (FileError::NoSpace { .. } | FileError::TooManyOpenFiles { .. })) => {
                 tracing::error!(%error, "no room to write the keys; tables cannot come or go until there is");
                 runtime.sleep(RETRY_DELAY).await;
             }

@@ -244,6 +244,11 @@ impl Journal {
         self.shared.state.borrow().is_full()
     }
 
+    /// Whether no next segment could be prepared because no further file may be open. It becomes false by itself as well.
+    pub fn is_out_of_files(&self) -> bool {
+        self.shared.state.borrow().is_out_of_files()
+    }
+
     /// Whether no next segment could be prepared for another reason: no data directory can be written. It becomes false by itself
     /// as well.
     pub fn is_failing(&self) -> bool {

@@ -395,7 +395,12 @@ impl State {
     }
 
     pub(crate) fn is_failing(&self) -> bool {
-        self.obstacle().is_some_and(|error| !matches!(error, FileError::NoSpace { .. }))
+        let is_of_another = |error| !matches!(error, &FileError::NoSpace { .. } | &FileError::TooManyOpenFiles { .. });
+        self.obstacle().is_some_and(is_of_another)
+    }
+
+    pub(crate) fn is_out_of_files(&self) -> bool {
+        self.obstacle().is_some_and(|error| matches!(error, FileError::TooManyOpenFiles { .. }))
     }
 
     /// Why there is no next segment but the reserve.

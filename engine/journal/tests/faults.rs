@@ -274,3 +274,26 @@ fn a_disk_that_fails_is_not_told_as_full() {
         })
         .expect("nothing goes down");
 }
+
+/// Many connections use up the files that may be open, on disks that are well.
+#[test]
+fn too_many_open_files_are_not_told_as_a_disk_that_fails() {
+    let machine = Machine::new(9);
+    machine
+        .run(async {
+            let runtime = machine.runtime();
+            let (journal, _) = open(&runtime).await.expect("it opens");
+            machine.disk().arm(Fault::NoFile, FileOperation::Metadata, 0);
+            // The spare that is on its way.
+            while machine.disk().armed_count() > 0 {
+                runtime.sleep(Duration::from_millis(1)).await;
+            }
+            runtime.sleep(Duration::from_millis(100)).await;
+            assert!(journal.is_out_of_files() && !journal.is_failing() && !journal.is_full());
+            let errors = journal.take_file_errors();
+            assert!(!errors.is_empty() && !errors.iter().any(FileError::is_of_disk), "{errors:?}");
+            runtime.sleep(Duration::from_secs(3)).await;
+            assert!(!journal.is_out_of_files(), "it is tried again");
+        })
+        .expect("nothing goes down");
+}

@@ -24,6 +24,13 @@ pub enum FileError {
         /// What was tried.
         operation: &'static str,
     },
+    /// This process, or the machine, may have no more files open. Tried again once others are closed, it may well be done.
+    TooManyOpenFiles {
+        /// Which one was to be opened.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+    },
     /// Another process holds the directory.
     Locked {
         /// Which one.
@@ -64,6 +71,7 @@ impl FileError {
             libc::ENOENT => FileError::NotFound { path },
             libc::EEXIST => FileError::AlreadyExists { path },
             libc::ENOSPC | libc::EDQUOT => FileError::NoSpace { path, operation },
+            libc::EMFILE | libc::ENFILE => FileError::TooManyOpenFiles { path, operation },
             libc::EACCES | libc::EPERM | libc::EROFS => FileError::Permission { path, operation },
             _ => FileError::Io { path, operation, errno },
         }
@@ -74,8 +82,8 @@ impl FileError {
         FileError::from_errno(path, operation, error.raw_os_error().unwrap_or(libc::EIO))
     }
 
-    /// Whether the disk or its mount has failed or gone, as far as an operation can tell on a file that was there. Neither want of space nor a file
-    /// that is shorter than it was.
+    /// Whether the disk or its mount has failed or gone, as far as an operation can tell on a file that was there. Neither want of space, nor of
+    /// files that may be open, nor a file that is shorter than it was.
     pub fn is_of_disk(&self) -> bool {
         matches!(self, FileError::Io { .. } | FileError::Permission { .. } | FileError::NotFound { .. })
     }
@@ -86,6 +94,7 @@ impl FileError {
             FileError::NotFound { path }
             | FileError::AlreadyExists { path }
             | FileError::NoSpace { path, .. }
+            | FileError::TooManyOpenFiles { path, .. }
             | FileError::Locked { path }
             | FileError::Permission { path, .. }
             | FileError::PastEnd { path, .. }
@@ -102,6 +111,9 @@ impl std::fmt::Display for FileError {
             FileError::AlreadyExists { .. } => write!(formatter, "{path} exists already"),
             FileError::NoSpace { operation, .. } => {
                 write!(formatter, "no space left for {operation} of {path}")
+            }
+            FileError::TooManyOpenFiles { operation, .. } => {
+                write!(formatter, "{operation} of {path} failed: too many files are open; raise the limit (ulimit -n)")
             }
             FileError::Locked { .. } => {
                 write!(formatter, "{path} is in use by another process; stop it, or name another directory")
@@ -121,3 +133,21 @@ impl std::fmt::Display for FileError {
 }
 
 impl std::error::Error for FileError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Many connections use up what may be open: that is no reason to think that a disk is lost.
+    #[test]
+    fn a_limit_of_open_files_is_not_of_the_disk() {
+        for errno in [libc::EMFILE, libc::ENFILE] {
+            let error = FileError::from_errno(Path::new("/data/segment-7"), "open", errno);
+            assert!(!error.is_of_disk(), "{error:?}");
+            assert_eq!(error.path(), Path::new("/data/segment-7"));
+            let told = "open of /data/segment-7 failed: too many files are open; raise the limit (ulimit -n)";
+            assert_eq!(error.to_string(), told);
+        }
+        assert!(FileError::from_errno(Path::new("/data/segment-7"), "open", libc::EIO).is_of_disk());
+    }
+}

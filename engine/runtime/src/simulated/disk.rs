@@ -49,6 +49,8 @@ pub(super) enum DiskError {
     NotFound,
     AlreadyExists,
     NoSpace,
+    /// Too many are open: EMFILE.
+    NoFile,
     /// The medium failed: EIO.
     Io,
 }
@@ -191,6 +193,7 @@ impl Disk {
         }
         match in_flight.fault {
             None => self.perform(in_flight),
+            Some(Fault::NoFile) => Err(DiskError::NoFile),
             Some(Fault::Lost) => Ok(Vec::new()),
             Some(Fault::Error) => {
                 self.perform_badly(in_flight);

@@ -21,6 +21,8 @@ pub enum FileOperation {
 pub enum Fault {
     /// It fails with EIO. A write may have landed in part. What a failed sync should have made durable may never be.
     Error,
+    /// It fails with EMFILE, and does nothing: too many files are open.
+    NoFile,
     /// It is acknowledged and has no effect: a lying disk.
     Lost,
 }

@@ -249,6 +249,7 @@ impl Core {
                 DiskError::NotFound => libc::ENOENT,
                 DiskError::AlreadyExists => libc::EEXIST,
                 DiskError::NoSpace => libc::ENOSPC,
+                DiskError::NoFile => libc::EMFILE,
                 DiskError::Io => libc::EIO,
             };
             FileError::from_errno(path, operation, errno)
