@@ -2,7 +2,8 @@
 //!
 //! Lives on one core, one per core. Bytes arrive in buffers that the kernel picks from a pool and are seen by the
 //! caller as a slice for the length of one call; replies are handed over as [`Bytes`] and leave in order, one send in
-//! flight per connection. Everything that a loop turn submits enters the kernel together.
+//! flight per connection. Everything that a loop turn submits enters the kernel together. A peer that takes nothing of
+//! what is sent to it for `RuntimeOptions::unsent_time_max` loses its connection.
 //!
 //! Deliberately not here: protocols, timeouts of requests, outgoing connections. In simulation there are no sockets.
 

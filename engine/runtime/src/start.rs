@@ -26,6 +26,8 @@ pub struct RuntimeOptions {
     pub receive_buffer_bytes: usize,
     /// Receive buffers per core: a power of two, at most 32,768.
     pub receive_buffer_count: u16,
+    /// How long a peer may take nothing of what is to be sent to it; then its connection is gone. Less than 49 days.
+    pub unsent_time_max: Duration,
     /// How often the watchdog asks each core whether it still turns.
     pub stall_tick: Duration,
     /// After how many unanswered ticks a core counts as stalled.
@@ -44,6 +46,7 @@ impl Default for RuntimeOptions {
             connection_count_max: 10_000,
             receive_buffer_bytes: 8 << 10,
             receive_buffer_count: 512,
+            unsent_time_max: Duration::from_secs(60),
             stall_tick: Duration::from_secs(1),
             stall_tick_count_max: 30,
             stall_response: StallResponse::Abort,

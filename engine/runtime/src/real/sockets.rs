@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -31,7 +32,7 @@ impl Core {
         address: SocketAddr,
         is_port_shared: bool,
     ) -> Result<(ListenerId, SocketAddr), SocketError> {
-        let (descriptor, bound) = open_listener(address, is_port_shared)?;
+        let (descriptor, bound) = open_listener(address, is_port_shared, self.options.unsent_time_max)?;
         let id = self.with_sockets(|sockets, ring| sockets.listen(descriptor, ring));
         self.call_driver();
         Ok((id, bound))
@@ -112,7 +113,11 @@ impl Core {
     }
 }
 
-fn open_listener(address: SocketAddr, is_port_shared: bool) -> Result<(OwnedFd, SocketAddr), SocketError> {
+fn open_listener(
+    address: SocketAddr,
+    is_port_shared: bool,
+    unsent_time_max: Duration,
+) -> Result<(OwnedFd, SocketAddr), SocketError> {
     let step = |operation| move |error| explain(address, operation, &error);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP));
     let socket = socket.map_err(step("socket"))?;
@@ -123,6 +128,9 @@ fn open_listener(address: SocketAddr, is_port_shared: bool) -> Result<(OwnedFd, 
     }
     // Inherited by accepted connections: replies are batched by us, not by Nagle's algorithm.
     socket.set_tcp_nodelay(true).map_err(step("TCP_NODELAY"))?;
+    // Inherited likewise. A peer that acknowledges nothing, or leaves no room in its window, keeps our bytes for no longer,
+    // whether its connection is open or closes when they are sent: the kernel ends its sends and its receive with ETIMEDOUT.
+    socket.set_tcp_user_timeout(Some(unsent_time_max)).map_err(step("TCP_USER_TIMEOUT"))?;
     socket.bind(&address.into()).map_err(step("bind"))?;
     socket.listen(BACKLOG).map_err(step("listen"))?;
     let bound = socket.local_addr().map_err(step("getsockname"))?;

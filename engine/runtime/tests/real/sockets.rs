@@ -241,6 +241,33 @@ fn a_slow_reader_leaves_bytes_queued_until_it_reads() {
     server.stop();
 }
 
+/// A peer that asked for much and read none of it kept its connection, and what was queued for it, for ever: open, and
+/// closed by the server once all is sent.
+#[test]
+fn a_peer_that_never_reads_is_dropped() {
+    let (sender, receiver) = sync_channel(1000);
+    let server = Server::start(RuntimeOptions { unsent_time_max: Duration::from_millis(200), ..cores(1) }, move || {
+        let sender = sender.clone();
+        Box::new(move |sockets, event| match event {
+            SocketEvent::Received { connection, bytes } => {
+                sockets.send(connection, pattern(32 << 20));
+                if bytes == b"last" {
+                    sockets.close(connection, true);
+                }
+            }
+            SocketEvent::Closed { .. } => sender.send(()).unwrap(),
+            _ => {}
+        })
+    });
+    for request in [b"more", b"last"] {
+        let mut stream = server.connect();
+        stream.write_all(request).unwrap();
+        receiver.recv_timeout(Duration::from_secs(30)).expect("it is dropped");
+        drop(stream);
+    }
+    server.stop();
+}
+
 #[test]
 fn connections_past_the_limit_are_closed_at_once() {
     let server = Server::echo(RuntimeOptions { connection_count_max: 3, ..cores(1) });
