@@ -28,6 +28,9 @@ pub const PIPELINE_HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Received bytes a connection may hold while its pipeline is full; past it the socket should be paused.
 pub(crate) const RECEIVED_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the greatest receive buffer that is kept for the next request; a greater one goes once it is empty.
+pub(crate) const KEPT_BUFFER_BYTES_MAX: usize = 64 * 1024;
+
 /// The receive buffer grows by at least this much.
 pub(crate) const RECEIVE_STEP_BYTES: usize = 8 * 1024;
 

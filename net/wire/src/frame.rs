@@ -131,6 +131,8 @@ pub struct Frame {
 #[derive(Debug)]
 pub struct FrameReader {
     received: BytesMut,
+    /// Bytes of the greatest allocation that `received` may still be a part of: splitting keeps all of it alive.
+    allocated_bytes: usize,
     payload_bytes_max: usize,
     preface_is_read: bool,
     failure: Option<ProtocolError>,
@@ -139,7 +141,13 @@ pub struct FrameReader {
 impl FrameReader {
     /// A server's reader: it expects the preface, then frames with payloads of at most `payload_bytes_max`.
     pub fn of_server(payload_bytes_max: usize) -> FrameReader {
-        FrameReader { received: BytesMut::new(), payload_bytes_max, preface_is_read: false, failure: None }
+        FrameReader {
+            received: BytesMut::new(),
+            allocated_bytes: 0,
+            payload_bytes_max,
+            preface_is_read: false,
+            failure: None,
+        }
     }
 
     /// A client's reader: it expects frames with payloads of at most `payload_bytes_max`.
@@ -207,6 +215,10 @@ impl FrameReader {
             return Ok(None);
         }
         let mut frame = self.received.split_to(frame_bytes);
+        if self.received.is_empty() && self.allocated_bytes > RECEIVE_BUFFER_BYTES {
+            self.received = BytesMut::new();
+            self.allocated_bytes = 0;
+        }
         frame.advance(HEADER_BYTES);
         Ok(Some(Frame { header, payload: frame.freeze() }))
     }
@@ -242,5 +254,31 @@ impl FrameReader {
             // Takes the buffer's own front again if nothing of it is in use any more.
             self.received.reserve(shared.max(fed_bytes));
         }
+        self.allocated_bytes = self.allocated_bytes.max(self.received.capacity());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was left of a great buffer kept all of it alive while its connection was idle.
+    #[test]
+    fn a_great_frame_takes_its_buffer_along() {
+        let frame = |payload_bytes: u32| {
+            let mut frame = vec![0; HEADER_BYTES];
+            frame[..4].copy_from_slice(&payload_bytes.to_le_bytes());
+            frame.resize(HEADER_BYTES + payload_bytes as usize, 7);
+            frame
+        };
+        let mut reader = FrameReader::of_client(PAYLOAD_BYTES_MAX);
+        for piece in [frame(1 << 20), frame(8)].concat().chunks(8 << 10) {
+            reader.feed(piece);
+        }
+        let great = reader.next_frame().expect("sound").expect("whole");
+        assert_eq!(great.payload.len(), 1 << 20);
+        drop(great);
+        let last = reader.next_frame().expect("sound").expect("whole");
+        assert!(last.payload.is_unique());
     }
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::Refusal;
 use super::chunked::ChunkedBody;
 use super::head::{self, BodyLength, Head, Span};
-use crate::limits::{BODY_RESERVE_BYTES_MAX, HEAD_BYTES_MAX, RECEIVE_STEP_BYTES};
+use crate::limits::{BODY_RESERVE_BYTES_MAX, HEAD_BYTES_MAX, KEPT_BUFFER_BYTES_MAX, RECEIVE_STEP_BYTES};
 
 /// A head that grows past this is parsed again only when its end is there, or when it has doubled.
 const EAGER_HEAD_BYTES: usize = 1024;
@@ -42,6 +42,8 @@ pub(crate) enum Event {
 #[derive(Debug, Default)]
 pub(crate) struct RequestDecoder {
     received: BytesMut,
+    /// Bytes of the greatest allocation that `received` may still be a part of: splitting keeps all of it alive.
+    allocated_bytes: usize,
     state: State,
 }
 
@@ -68,7 +70,7 @@ impl RequestDecoder {
     /// Takes what the socket received.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
         if self.received.capacity() - self.received.len() < bytes.len() {
-            self.received.reserve(bytes.len().max(RECEIVE_STEP_BYTES));
+            self.reserve(bytes.len().max(RECEIVE_STEP_BYTES));
         }
         self.received.extend_from_slice(bytes);
     }
@@ -90,7 +92,16 @@ impl RequestDecoder {
             self.state = State::Refused(refusal);
             self.received = BytesMut::new();
         }
+        if self.received.is_empty() && self.allocated_bytes > KEPT_BUFFER_BYTES_MAX {
+            self.received = BytesMut::new();
+            self.allocated_bytes = 0;
+        }
         event
+    }
+
+    fn reserve(&mut self, free_bytes: usize) {
+        self.received.reserve(free_bytes);
+        self.allocated_bytes = self.allocated_bytes.max(self.received.capacity());
     }
 
     fn advance(&mut self) -> Result<Option<Event>, Refusal> {
@@ -140,7 +151,7 @@ impl RequestDecoder {
                     return Ok(Some(request));
                 }
                 let missing_bytes = head.len_bytes + body_bytes - self.received.len();
-                self.received.reserve(missing_bytes.min(BODY_RESERVE_BYTES_MAX));
+                self.reserve(missing_bytes.min(BODY_RESERVE_BYTES_MAX));
                 let no_body_yet = self.received.len() == head.len_bytes;
                 self.state = State::Body(Box::new(head));
                 Ok((head.expects_continue && no_body_yet).then_some(Event::ContinueExpected))
@@ -263,6 +274,26 @@ mod tests {
         let before = decoder.received.as_ptr().addr();
         let Ok(Some(Event::Request(request))) = decoder.next() else { panic!("a whole request") };
         assert_eq!(request.body.as_ptr().addr(), before + request.head.len_bytes);
+    }
+
+    /// What was left of a great buffer kept all of it alive while its connection was idle.
+    #[test]
+    fn a_great_body_takes_its_buffer_along() {
+        let check = |head: &str, body: &[u8]| {
+            let mut decoder = RequestDecoder::default();
+            let mut stream = head.as_bytes().to_vec();
+            stream.extend_from_slice(body);
+            for piece in [&stream[..], b"GET / HTTP/1.1\r\n\r\n"].concat().chunks(8 << 10) {
+                decoder.receive(piece);
+            }
+            let Ok(Some(Event::Request(request))) = decoder.next() else { panic!("a whole request") };
+            let Ok(Some(Event::Request(next))) = decoder.next() else { panic!("one more") };
+            drop((request, next.body));
+            assert!(decoder.is_idle() && next.frame.is_unique(), "{head}");
+        };
+        check("POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", &vec![b' '; 1_000_000]);
+        let chunk = [b"F4240\r\n", &vec![b' '; 1_000_000][..], b"\r\n0\r\n\r\n"].concat();
+        check("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", &chunk);
     }
 
     #[test]
