@@ -108,7 +108,7 @@ fn the_wish_to_continue_is_granted_in_order() {
 
 #[test]
 fn large_answers_are_packed_for_who_accepts_it() {
-    let names: Vec<model::Text> = (0..100).map(|table| format!("a-table-with-a-long-name-{table}").into()).collect();
+    let names: Vec<model::Text> = (0..200).map(|table| format!("a-table-with-a-long-name-{table}").into()).collect();
     let reply = Reply::ListTables(ListTablesReply { table_names: names, last_evaluated_table_name: None });
     let mut bodies = Vec::new();
     for line in ["", "Accept-Encoding: gzip\r\n"] {
