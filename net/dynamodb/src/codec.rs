@@ -51,15 +51,23 @@ impl Codec {
     }
 
     /// Writes the whole answer of a call.
-    pub(crate) fn write_outcome(&mut self, manner: &Manner, outcome: Result<&Reply, &Error>, out: &mut BytesMut) {
+    pub(crate) fn write_outcome(
+        &mut self,
+        manner: &Manner,
+        outcome: Result<&Reply, &Error>,
+        out: &mut BytesMut,
+    ) -> usize {
         let status = outcome.map_or_else(|error| Status::of_error(error.kind.http_status()), |_| Status::Ok);
         let open = response::begin(status, manner, self.date.as_ref(), out);
+        let body_at = out.len();
         let mut writer = Writer::new(out, &mut self.scratch);
         match outcome {
             Ok(reply) => operation::write_reply(reply, &mut writer),
             Err(error) => operation::error::write(error, &mut writer),
         }
+        let body_bytes = out.len() - body_at;
         open.finish(out);
+        body_bytes
     }
 
     /// Writes an answer whose body is no JSON.

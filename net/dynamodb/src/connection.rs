@@ -72,6 +72,16 @@ impl Connection {
         !self.is_closing && (!self.pipeline.is_full() || self.decoder.received_bytes() < RECEIVED_BYTES_MAX)
     }
 
+    /// Answers have to leave before a further request is taken in.
+    pub fn is_full(&self) -> bool {
+        self.pipeline.is_full()
+    }
+
+    /// Bytes received and not yet taken out as calls.
+    pub fn received_bytes(&self) -> usize {
+        self.decoder.received_bytes()
+    }
+
     /// The next call, if a whole one has been received. To be asked until there is none, after each
     /// [`Connection::receive`] and each [`Connection::answer`]: a full pipeline holds requests back.
     ///
@@ -93,9 +103,18 @@ impl Connection {
     }
 
     /// Writes the outcome of a call, and whatever was waiting for it, to `out`; or keeps it until earlier calls of the
-    /// connection are answered.
-    pub fn answer(&mut self, ticket: Ticket, outcome: Result<&Reply, &Error>, codec: &mut Codec, out: &mut BytesMut) {
-        self.pipeline.answer(ticket.sequence, out, |out| codec.write_outcome(&ticket.manner, outcome, out));
+    /// connection are answered. Returns the bytes of its body before it is packed, which tell the work.
+    pub fn answer(
+        &mut self,
+        ticket: Ticket,
+        outcome: Result<&Reply, &Error>,
+        codec: &mut Codec,
+        out: &mut BytesMut,
+    ) -> usize {
+        let mut body_bytes = 0;
+        self.pipeline
+            .answer(ticket.sequence, out, |out| body_bytes = codec.write_outcome(&ticket.manner, outcome, out));
+        body_bytes
     }
 
     /// Every answer is written and there will be no further one: close, once `out` is sent.
@@ -158,7 +177,9 @@ fn manner(request: &HttpRequest, codec: &mut Codec) -> Manner {
 fn write_stop(stop: Stop, request: &HttpRequest, manner: &Manner, codec: &mut Codec, out: &mut BytesMut) {
     let plain = Manner { content_type: ContentType::Unnamed, ..*manner };
     match stop {
-        Stop::Refused(error) => codec.write_outcome(manner, Err(&error), out),
+        Stop::Refused(error) => {
+            codec.write_outcome(manner, Err(&error), out);
+        }
         Stop::Preflight => {
             let head = &request.head;
             response::write_preflight(manner, request.value(head.cors_headers), request.value(head.cors_method), out);

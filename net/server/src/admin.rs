@@ -40,7 +40,8 @@ pub(crate) fn ask(received: &BytesMut, node: &Node) -> Option<Asked> {
     if let (Some(b"POST"), Some(target)) = (method, target)
         && let Some(wanted) = target.strip_prefix(b"/keys/rotate")
     {
-        return Some(ask_rotation(wanted, received));
+        let stopping = || Asked::Answer(response("503 Service Unavailable", "stopping\n", "text/plain"));
+        return Some(if node.is_stopping() { stopping() } else { ask_rotation(wanted, received) });
     }
     Some(Asked::Answer(match (method, target) {
         (Some(b"GET"), Some(b"/health")) if node.is_stopping() => {

@@ -4,20 +4,25 @@
 //! `wire`); this file holds what is common to all: limits, order of sending, closing.
 
 use crate::admin::{self, Asked};
-use crate::in_flight::Claim;
+use crate::in_flight::{Claim, Kept};
 use crate::serve::Node;
 use crate::speech::{IDLE_MS_MAX, Speech, WIRE_IN_FLIGHT_MAX};
+use crate::turn_budget::TurnBudget;
 use bytes::BytesMut;
-use engine::{Engine, ReplyToken};
+use engine::{Engine, Replied, ReplyToken};
 use model::Error;
+use model::limits::PAGE_BYTES_MAX;
 use model::operation::{Reply, Request};
 use runtime::{ConnectionId, Instant, Sockets};
 use std::time::Duration;
 use wire::server::Incoming;
 use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
 
-/// Bytes that may wait to be sent before nothing more is read from the client.
-const UNSENT_BYTES_MAX: usize = 8 << 20;
+/// Bytes that a client may be owed: unsent ones, and those that large replies in flight may come to. Past it no further
+/// request is taken in.
+const OWED_BYTES_MAX: usize = 8 << 20;
+/// Bytes of requests that are held back before nothing more is read from the client.
+const HELD_BACK_BYTES_MAX: usize = 64 << 10;
 /// Time in which a client has to say what it wants: the handshake, or a whole request once it has begun.
 const WHOLE_REQUEST_MAX: Duration = Duration::from_secs(60);
 /// Time for the wire protocol's handshake.
@@ -35,15 +40,42 @@ pub(crate) enum Protocol {
     Admin(BytesMut),
 }
 
+/// How far a connection's end has come. Only ever goes down the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ending {
+    Open,
+    /// The client sends no more. What it has sent is still taken in and answered.
+    PeerFinished,
+    /// Nothing more is taken in; it closes when everything in flight is answered and sent.
+    Draining,
+    /// Likewise, for the node stops: the client is told so behind its last answer.
+    Stopping,
+    /// One side has said goodbye: nothing more is taken in, nothing more written.
+    TakenLeave,
+}
+
+/// What a connection needs of its core in order to take requests in.
+pub(crate) struct Intake<'a> {
+    pub(crate) speech: &'a mut Speech,
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) node: &'a Node,
+    pub(crate) budget: &'a mut TurnBudget,
+}
+
 /// A connection's state.
 pub(crate) struct Connection {
     protocol: Protocol,
     /// Bytes to be sent at the end of the turn.
     out: BytesMut,
     in_flight_count: usize,
+    /// Bytes that the large replies in flight may come to.
+    expected_bytes: usize,
     last_received: Instant,
-    /// Nothing more is read; it closes when everything in flight is answered and sent.
-    is_closing: bool,
+    ending: Ending,
+    /// A limit keeps requests that may be there from being taken in.
+    is_holding_back: bool,
+    /// It is the turn's limit: the next turn goes on.
+    is_postponed: bool,
     is_paused: bool,
     /// It is in the core's list of connections to finish this turn.
     is_touched: bool,
@@ -56,8 +88,11 @@ impl Connection {
             protocol,
             out: BytesMut::new(),
             in_flight_count: 0,
+            expected_bytes: 0,
             last_received: now,
-            is_closing: false,
+            ending: Ending::Open,
+            is_holding_back: false,
+            is_postponed: false,
             is_paused: false,
             is_touched: false,
         }
@@ -66,7 +101,7 @@ impl Connection {
     /// Takes received bytes.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.last_received = now;
-        if self.is_closing {
+        if self.ending >= Ending::Draining {
             return;
         }
         match &mut self.protocol {
@@ -78,57 +113,46 @@ impl Connection {
 
     /// The client will send no more.
     pub(crate) fn finish(&mut self) {
-        self.is_closing = true;
+        self.end(Ending::PeerFinished);
     }
 
-    /// Decodes what has been received and submits it, as far as limits allow.
-    pub(crate) fn submit(&mut self, id: ConnectionId, speech: &mut Speech, engine: &mut Engine, node: &Node) {
-        if self.out.len() >= UNSENT_BYTES_MAX {
-            return;
+    /// The node stops: no further request is taken in. The admin address still says how it is.
+    pub(crate) fn stop(&mut self) {
+        if !matches!(self.protocol, Protocol::Admin(_)) {
+            self.end(Ending::Stopping);
         }
-        match &mut self.protocol {
-            Protocol::Http(http) => {
-                while let Some(call) = http.next_call(&mut speech.codec, &mut self.out) {
-                    let request = speech.in_flight.keep(Claim::Http(call.ticket));
-                    self.in_flight_count += 1;
-                    engine.submit(ReplyToken { connection: id.0, request }, call.request);
-                }
-            }
-            Protocol::Wire(_) => {
-                while self.in_flight_count < WIRE_IN_FLIGHT_MAX as usize && self.next_message(id, speech, engine) {}
-            }
-            Protocol::Admin(received) => {
-                let asked = admin::ask(received, node).filter(|_| !self.is_closing);
-                self.is_closing |= asked.is_some();
-                match asked {
-                    Some(Asked::Answer(answer)) => self.out.extend_from_slice(&answer),
-                    Some(Asked::Rotate(rotation)) => {
-                        let request = speech.in_flight.keep(Claim::Admin);
-                        self.in_flight_count += 1;
-                        engine.rotate_keys(ReplyToken { connection: id.0, request }, &rotation);
-                    }
-                    None => {}
-                }
+    }
+
+    /// Decodes what has been received and submits it, as far as limits allow. `queued_bytes` wait in its socket.
+    pub(crate) fn submit(&mut self, id: ConnectionId, queued_bytes: usize, intake: &mut Intake<'_>) {
+        loop {
+            let is_open = self.ending < Ending::Draining;
+            let is_at_limit = self.is_at_limit(queued_bytes);
+            self.is_postponed = is_open && !is_at_limit && intake.budget.is_intake_over();
+            self.is_holding_back = is_open && (is_at_limit || self.is_postponed);
+            if !is_open || self.is_holding_back || !self.take_next(id, intake) {
+                return;
             }
         }
     }
 
-    /// Encodes the reply to the request behind `claim`.
-    pub(crate) fn answer(
-        &mut self,
-        claim: Claim,
-        result: &Result<Reply, Error>,
-        is_forwarded: bool,
-        speech: &mut Speech,
-    ) {
+    /// Encodes the reply to the request behind a claim. Returns how many bytes that were, before they were packed.
+    pub(crate) fn answer(&mut self, kept: Kept, replied: &Replied, speech: &mut Speech) -> usize {
         self.in_flight_count -= 1;
-        match (&mut self.protocol, claim) {
+        self.expected_bytes -= kept.expected_bytes;
+        if self.ending == Ending::TakenLeave {
+            return 0;
+        }
+        let result = replied.result.as_ref();
+        match (&mut self.protocol, kept.claim) {
             (Protocol::Http(http), Claim::Http(ticket)) => {
-                http.answer(ticket, result.as_ref(), &mut speech.codec, &mut self.out);
+                http.answer(ticket, result, &mut speech.codec, &mut self.out)
             }
             (Protocol::Wire(_), Claim::Wire(request)) => {
-                let flags = if is_forwarded { wire::Flags::FORWARDED } else { wire::Flags::NONE };
-                wire::server::encode_reply(request, result.as_ref(), flags, &mut self.out);
+                let flags = if replied.is_forwarded { wire::Flags::FORWARDED } else { wire::Flags::NONE };
+                let before = self.out.len();
+                wire::server::encode_reply(request, result, flags, &mut self.out);
+                self.out.len() - before
             }
             _ => panic!("a claim is of the protocol of its connection"),
         }
@@ -142,7 +166,10 @@ impl Connection {
 
     /// Sends what has been written; pauses, resumes and closes as the state asks for.
     pub(crate) fn flush(&mut self, id: ConnectionId, sockets: &Sockets) {
-        self.is_touched = false;
+        self.is_touched = self.is_postponed;
+        if self.ending == Ending::Stopping && self.in_flight_count == 0 {
+            self.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
+        }
         if !self.out.is_empty() {
             sockets.send(id, self.out.split());
         }
@@ -150,11 +177,16 @@ impl Connection {
             sockets.close(id, true);
             return;
         }
-        let must_pause = !self.wants_bytes() || sockets.queued_bytes(id) >= UNSENT_BYTES_MAX;
+        let must_pause = !self.wants_bytes() || sockets.queued_bytes(id) >= OWED_BYTES_MAX;
         if must_pause != self.is_paused {
             self.is_paused = must_pause;
             if must_pause { sockets.pause_receive(id) } else { sockets.resume_receive(id) }
         }
+    }
+
+    /// The turn has ended before all that may be there was taken in: to be finished again in the next.
+    pub(crate) fn is_postponed(&self) -> bool {
+        self.is_postponed
     }
 
     /// Enters itself into the list of connections to finish this turn, once.
@@ -166,7 +198,7 @@ impl Connection {
 
     /// Whether it has been silent for longer than it may be. Such a client is told why, where its protocol can say so.
     pub(crate) fn close_if_silent(&mut self, now: Instant) -> bool {
-        if self.in_flight_count > 0 || self.is_closing {
+        if self.in_flight_count > 0 || self.ending > Ending::Open {
             return false;
         }
         let silent_max = match &self.protocol {
@@ -182,62 +214,127 @@ impl Connection {
         is_silent
     }
 
-    /// Takes leave, in so far as the protocol has words for it; nothing is read afterwards.
+    /// Takes leave, in so far as the protocol has words for it; nothing is taken in or written afterwards.
     pub(crate) fn say_goodbye(&mut self, reason: GoodbyeReason, message: &'static str) {
-        if matches!(self.protocol, Protocol::Wire(_)) && !self.is_closing {
-            wire::server::encode_goodbye(&Goodbye::new(reason, message), &mut self.out);
+        self.take_leave(&Goodbye::new(reason, message));
+    }
+
+    fn take_leave(&mut self, goodbye: &Goodbye) {
+        if matches!(self.protocol, Protocol::Wire(_)) && self.ending < Ending::TakenLeave {
+            wire::server::encode_goodbye(goodbye, &mut self.out);
         }
-        self.is_closing = true;
+        self.end(Ending::TakenLeave);
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ending = self.ending.max(ending);
     }
 
     fn has_nothing_left(&self) -> bool {
-        match &self.protocol {
-            Protocol::Http(http) => http.is_finished() || (self.is_closing && self.in_flight_count == 0),
-            Protocol::Wire(_) | Protocol::Admin(_) => self.is_closing && self.in_flight_count == 0,
-        }
+        let is_answered = self.in_flight_count == 0;
+        let is_http_finished = matches!(&self.protocol, Protocol::Http(http) if http.is_finished());
+        is_http_finished
+            || match self.ending {
+                Ending::Open => false,
+                Ending::PeerFinished => is_answered && !self.is_holding_back,
+                Ending::Draining | Ending::Stopping => is_answered,
+                Ending::TakenLeave => true,
+            }
+    }
+
+    /// No further request may be taken in before some are answered, or replies sent.
+    fn is_at_limit(&self, queued_bytes: usize) -> bool {
+        let is_full = match &self.protocol {
+            Protocol::Http(http) => http.is_full(),
+            Protocol::Wire(_) => self.in_flight_count >= WIRE_IN_FLIGHT_MAX as usize,
+            Protocol::Admin(_) => false,
+        };
+        is_full || self.out.len() + queued_bytes + self.expected_bytes >= OWED_BYTES_MAX
     }
 
     fn wants_bytes(&self) -> bool {
-        match &self.protocol {
-            Protocol::Http(http) => http.wants_bytes(),
-            Protocol::Wire(_) => self.in_flight_count < WIRE_IN_FLIGHT_MAX as usize,
-            Protocol::Admin(_) => true,
+        let received_bytes = match &self.protocol {
+            Protocol::Http(http) if !http.wants_bytes() => return false,
+            Protocol::Http(http) => http.received_bytes(),
+            Protocol::Wire(decoder) => decoder.buffered_bytes(),
+            Protocol::Admin(received) => received.len(),
+        };
+        !self.is_holding_back || received_bytes < HELD_BACK_BYTES_MAX
+    }
+
+    /// Takes in the next message. Returns whether there was one and more may follow.
+    fn take_next(&mut self, id: ConnectionId, intake: &mut Intake<'_>) -> bool {
+        match &mut self.protocol {
+            Protocol::Http(http) => {
+                let Some(call) = http.next_call(&mut intake.speech.codec, &mut self.out) else {
+                    // It may have answered some by itself, and filled up.
+                    self.is_holding_back = http.is_full();
+                    return false;
+                };
+                self.submit_request(id, Claim::Http(call.ticket), call.request, intake);
+                true
+            }
+            Protocol::Wire(decoder) => match decoder.next_message() {
+                Ok(None) => false,
+                Ok(Some(message)) => self.take_message(id, message, intake),
+                Err(error) => {
+                    tracing::debug!(%error, "protocol error");
+                    self.take_leave(&Goodbye::from(&error));
+                    false
+                }
+            },
+            Protocol::Admin(received) => {
+                match admin::ask(received, intake.node) {
+                    Some(Asked::Answer(answer)) => self.out.extend_from_slice(&answer),
+                    Some(Asked::Rotate(rotation)) => {
+                        let request = intake.speech.in_flight.keep(Claim::Admin, 0);
+                        self.in_flight_count += 1;
+                        intake.budget.note_taken(0);
+                        intake.engine.rotate_keys(ReplyToken { connection: id.0, request }, &rotation);
+                    }
+                    None => return false,
+                }
+                self.end(Ending::Draining);
+                false
+            }
         }
     }
 
-    /// Handles the next message of a wire connection. Returns whether there was one and more may follow.
-    fn next_message(&mut self, id: ConnectionId, speech: &mut Speech, engine: &mut Engine) -> bool {
-        let Protocol::Wire(decoder) = &mut self.protocol else { return false };
-        match decoder.next_message() {
-            Ok(None) => return false,
-            Ok(Some(Incoming::Request { request_id, request })) => {
-                let place = speech.in_flight.keep(Claim::Wire(request_id));
-                self.in_flight_count += 1;
-                engine.submit(ReplyToken { connection: id.0, request: place }, request);
+    /// Handles a message of a wire connection. Returns whether more may follow.
+    fn take_message(&mut self, id: ConnectionId, message: Incoming, intake: &mut Intake<'_>) -> bool {
+        match message {
+            Incoming::Request { request_id, request } => {
+                self.submit_request(id, Claim::Wire(request_id), request, intake);
+                return true;
             }
-            Ok(Some(Incoming::Refused { request_id, error })) => {
+            Incoming::Refused { request_id, error } => {
                 wire::server::encode_reply(request_id, Err(&error), wire::Flags::NONE, &mut self.out);
             }
-            Ok(Some(Incoming::Hello(hello))) => {
+            Incoming::Hello(hello) => {
                 tracing::debug!(client = hello.client_name, "handshake");
-                wire::server::encode_welcome(&speech.welcome, &mut self.out).expect("a node's cores fit in a frame");
+                wire::server::encode_welcome(&intake.speech.welcome, &mut self.out)
+                    .expect("a node's cores fit in a frame");
             }
-            Ok(Some(Incoming::Ping(request_id))) => wire::server::encode_pong(request_id, &mut self.out),
-            Ok(Some(Incoming::DescribePartitions { request_id, table_name })) => {
-                describe_partitions(engine, request_id, &table_name, &mut self.out);
+            Incoming::Ping(request_id) => wire::server::encode_pong(request_id, &mut self.out),
+            Incoming::DescribePartitions { request_id, table_name } => {
+                describe_partitions(intake.engine, request_id, &table_name, &mut self.out);
             }
-            Ok(Some(Incoming::Goodbye(_))) => {
-                self.is_closing = true;
-                return false;
-            }
-            Err(error) => {
-                tracing::debug!(%error, "protocol error");
-                wire::server::encode_goodbye(&Goodbye::from(&error), &mut self.out);
-                self.is_closing = true;
+            Incoming::Goodbye(_) => {
+                self.end(Ending::TakenLeave);
                 return false;
             }
         }
+        intake.budget.note_taken(0);
         true
+    }
+
+    fn submit_request(&mut self, id: ConnectionId, claim: Claim, request: Request, intake: &mut Intake<'_>) {
+        let expected_bytes = expected_bytes(&request);
+        let place = intake.speech.in_flight.keep(claim, expected_bytes);
+        self.in_flight_count += 1;
+        self.expected_bytes += expected_bytes;
+        intake.budget.note_taken(expected_bytes);
+        intake.engine.submit(ReplyToken { connection: id.0, request: place }, request);
     }
 }
 
@@ -255,6 +352,14 @@ impl Protocol {
     /// At the start of an admin connection.
     pub(crate) fn admin() -> Self {
         Self::Admin(BytesMut::new())
+    }
+}
+
+/// Bytes that the reply to a request may come to, where its size is not bounded by that of one item.
+fn expected_bytes(request: &Request) -> usize {
+    match request {
+        Request::Query(_) | Request::Scan(_) | Request::BatchGetItem(_) => PAGE_BYTES_MAX,
+        _ => 0,
     }
 }
 
@@ -278,3 +383,40 @@ fn describe_partitions(engine: &Engine, request_id: wire::RequestId, table_name:
 
 // `Request` and `Reply` pass through here by value, between decoders and the engine.
 const _: () = assert!(size_of::<Request>() <= 256 && size_of::<Reply>() <= 128);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopping_node_hears_nothing_more() {
+        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        connection.stop();
+        connection.receive(&wire::PREFACE, Instant(0));
+        let Protocol::Wire(decoder) = &connection.protocol else { panic!("it speaks wire") };
+        assert_eq!(decoder.buffered_bytes(), 0);
+    }
+
+    #[test]
+    fn goodbye_is_said_once_and_last() {
+        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
+        let said = connection.out.clone();
+        connection.say_goodbye(GoodbyeReason::IDLE, "nothing was heard");
+        assert!(connection.out == said && connection.has_nothing_left());
+    }
+
+    /// Requests that a limit had held back were lost when the client had finished and nothing was in flight.
+    #[test]
+    fn what_is_held_back_keeps_a_half_closed_connection() {
+        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        connection.finish();
+        assert!(connection.has_nothing_left());
+        connection.is_holding_back = true;
+        assert!(!connection.has_nothing_left());
+        connection.out.resize(OWED_BYTES_MAX / 2, 0);
+        connection.expected_bytes = OWED_BYTES_MAX / 4;
+        assert!(connection.is_at_limit(OWED_BYTES_MAX / 4));
+        assert!(!connection.is_at_limit(OWED_BYTES_MAX / 4 - 1));
+    }
+}

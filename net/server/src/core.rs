@@ -1,13 +1,15 @@
 //! A core's loop: what the sockets received goes to the engine, what the engine reached goes to the sockets.
 //!
-//! One [`Core`] a core, on its thread. Synchronous between two waits: everything that has arrived is decoded and
-//! submitted, the engine has its turn, every reply is encoded, and each connection sends once.
+//! One [`Core`] a core, on its thread. Synchronous between two waits: what has arrived is decoded and submitted, the
+//! engine has its turn, replies are encoded, and each connection sends once. A turn does as much as its budget allows;
+//! the next one goes on with the rest.
 
-use crate::connection::{Connection, Protocol};
+use crate::connection::{Connection, Intake, Protocol};
 use crate::metrics::Figure;
 use crate::serve::Node;
 use crate::speech::Speech;
-use engine::{Engine, Replied, Rotated};
+use crate::turn_budget::TurnBudget;
+use engine::{Engine, Rotated};
 use runtime::{
     Activity, ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets,
 };
@@ -44,6 +46,10 @@ pub(crate) struct Core {
     connections: HashMap<ConnectionId, Connection>,
     /// Connections with bytes to send or requests to decode, each once.
     touched: Vec<ConnectionId>,
+    /// Of this turn.
+    budget: TurnBudget,
+    /// No more requests are taken in.
+    is_leaving: bool,
     /// Notified when connections are to be looked at for silence.
     tick: Signal,
 }
@@ -71,6 +77,8 @@ impl Core {
             doors: Doors { http, wire, admin },
             connections: HashMap::new(),
             touched: Vec::new(),
+            budget: TurnBudget::default(),
+            is_leaving: false,
             tick: Signal::new(),
         })
     }
@@ -91,6 +99,8 @@ impl Core {
     fn turn(&mut self) {
         self.speech.codec.set_time(self.runtime.wall_clock_ms() / 1_000);
         self.runtime.set_activity(&Activity("requests"));
+        self.budget = TurnBudget::default();
+        self.take_in_postponed();
         self.handle_events();
         self.engine.turn();
         self.runtime.set_activity(&Activity("replies"));
@@ -102,9 +112,21 @@ impl Core {
         self.publish();
     }
 
+    /// Connections for which the last turn was too short come before those that have something new.
+    fn take_in_postponed(&mut self) {
+        let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
+        let mut intake = Intake { speech, engine, node, budget };
+        for id in touched {
+            if let Some(connection) = connections.get_mut(id) {
+                connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
+            }
+        }
+    }
+
     fn handle_events(&mut self) {
         let now = self.runtime.now();
-        let Self { sockets, engine, node, doors, speech, connections, touched, .. } = self;
+        let Self { sockets, engine, node, doors, speech, connections, touched, budget, is_leaving, .. } = self;
+        let mut intake = Intake { speech, engine, node, budget };
         sockets.drain(|event| match event {
             SocketEvent::Accepted { listener, connection, .. } => {
                 let protocol = if listener == doors.http {
@@ -115,12 +137,17 @@ impl Core {
                     assert_eq!(Some(listener), doors.admin, "a listener that nobody opened");
                     Protocol::admin()
                 };
-                connections.insert(connection, Connection::new(protocol, now));
+                let mut accepted = Connection::new(protocol, now);
+                if *is_leaving {
+                    accepted.stop();
+                    accepted.touch(connection, touched);
+                }
+                connections.insert(connection, accepted);
             }
             SocketEvent::Received { connection: id, bytes } => {
                 let Some(connection) = connections.get_mut(&id) else { return };
                 connection.receive(bytes, now);
-                connection.submit(id, speech, engine, node);
+                connection.submit(id, sockets.queued_bytes(id), &mut intake);
                 connection.touch(id, touched);
             }
             SocketEvent::PeerFinished { connection: id } => {
@@ -143,16 +170,25 @@ impl Core {
 
     fn handle_replies(&mut self) {
         let mut replies = mem::take(self.engine.replies());
-        for Replied { token, result, is_forwarded } in replies.drain(..) {
-            let id = ConnectionId(token.connection);
-            let claim = self.speech.in_flight.take(token.request);
+        let mut handled_count = 0;
+        for replied in &replies {
+            if self.budget.is_writing_over() {
+                break;
+            }
+            handled_count += 1;
+            let id = ConnectionId(replied.token.connection);
+            let kept = self.speech.in_flight.take(replied.token.request);
             // If the client has gone, what it asked for is done all the same.
             if let Some(connection) = self.connections.get_mut(&id) {
-                connection.answer(claim, &result, is_forwarded, &mut self.speech);
+                self.budget.note_written(connection.answer(kept, replied, &mut self.speech));
                 connection.touch(id, &mut self.touched);
             }
         }
-        // Nothing replied meanwhile: the allocation is used again.
+        replies.drain(..handled_count);
+        if !replies.is_empty() {
+            self.engine.signal().notify();
+        }
+        // Nothing replied meanwhile: the allocation is used again, and the rest is first next time.
         *self.engine.replies() = replies;
         for Rotated { token, result } in mem::take(self.engine.rotations()) {
             let id = ConnectionId(token.connection);
@@ -166,10 +202,22 @@ impl Core {
 
     /// Sends what has been written, decodes what was held back, closes what is finished.
     fn finish_touched(&mut self) {
-        for id in mem::take(&mut self.touched) {
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            connection.submit(id, &mut self.speech, &mut self.engine, &self.node);
-            connection.flush(id, &self.sockets);
+        let taken_count = self.budget.taken_count();
+        let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
+        let mut intake = Intake { speech, engine, node, budget };
+        touched.retain(|id| {
+            let Some(connection) = connections.get_mut(id) else { return false };
+            connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
+            connection.flush(*id, sockets);
+            connection.is_postponed()
+        });
+        // The engine has had its turn: it needs another for what was submitted just now, as do those that are left over.
+        if self.budget.taken_count() > taken_count || !self.touched.is_empty() {
+            self.engine.signal().notify();
+        }
+        // None is the first, and takes all of a turn, for ever.
+        if !self.touched.is_empty() {
+            self.touched.rotate_left(1);
         }
     }
 
@@ -224,20 +272,32 @@ impl Core {
         });
     }
 
-    /// Takes leave: no new connections, no new requests; what is in flight on any core is answered.
+    /// Takes leave: no new connections, no new requests; what is in flight on any core is answered and sent.
     async fn leave(mut self) {
         let Doors { http, wire, admin } = self.doors;
         [Some(http), Some(wire), admin].into_iter().flatten().for_each(|door| self.sockets.close_listener(door));
         let started: Instant = self.runtime.now();
-        while !self.node.is_quiet() && self.runtime.now().since(started) < LEAVE_MAX {
+        self.is_leaving = true;
+        for (id, connection) in &mut self.connections {
+            connection.stop();
+            connection.touch(*id, &mut self.touched);
+        }
+        loop {
             self.turn();
+            let is_done = self.node.is_quiet() && !self.has_unsent();
+            if is_done || self.runtime.now().since(started) >= LEAVE_MAX {
+                break;
+            }
             self.runtime.sleep(LEAVE_STEP).await;
         }
         for (id, mut connection) in mem::take(&mut self.connections) {
             connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
             connection.flush(id, &self.sockets);
-            self.sockets.close(id, true);
         }
         self.engine.close().await;
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.connections.keys().any(|id| self.sockets.queued_bytes(*id) > 0)
     }
 }

@@ -17,6 +17,7 @@ mod metrics;
 mod options;
 mod serve;
 mod speech;
+mod turn_budget;
 
 use clap::Parser;
 use options::{Command, CommandLine, ServeOptions};

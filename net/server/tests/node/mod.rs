@@ -59,6 +59,20 @@ impl Node {
         assert!(matches!(connection.next_message(), Incoming::Welcome(_)));
         connection
     }
+
+    /// Asks the process to stop, as the system would, and returns when it accepts nothing more.
+    pub fn stop_accepting(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("the system has kill");
+        assert!(status.success());
+        while TcpStream::connect(&self.http_address).is_ok() {}
+    }
+
+    /// The most memory that the process has ever used, in bytes.
+    pub fn memory_bytes_peak(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
+    }
 }
 
 impl Drop for Node {
@@ -76,7 +90,7 @@ fn connect(address: &str) -> TcpStream {
 }
 
 pub struct HttpConnection {
-    stream: TcpStream,
+    pub stream: TcpStream,
 }
 
 impl HttpConnection {
@@ -113,14 +127,26 @@ impl WireConnection {
         }
     }
 
-    fn next_message(&mut self) -> Incoming {
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the node listens");
+    }
+
+    pub fn next_message(&mut self) -> Incoming {
+        self.next_message_or_end().expect("the node has not closed")
+    }
+
+    /// The next message, or none when the node has closed.
+    pub fn next_message_or_end(&mut self) -> Option<Incoming> {
         let mut piece = [0; 16 << 10];
         loop {
             if let Some(message) = self.decoder.next_message().expect("the node speaks the protocol") {
-                return message;
+                return Some(message);
             }
-            let count = self.stream.read(&mut piece).expect("the node answers");
-            assert!(count > 0, "the node has closed");
+            let count = self.stream.read(&mut piece).expect("the node answers or closes");
+            if count == 0 {
+                return None;
+            }
             self.decoder.feed(&piece[..count]);
         }
     }

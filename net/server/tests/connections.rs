@@ -1,0 +1,148 @@
+//! Connections of clients that ask for much at once, break the protocol, or are there when the node stops.
+
+mod codecs;
+mod node;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use bytes::BytesMut;
+use codecs::{Http, body_of_answer, post};
+use model::operation::Request;
+use node::{Node, WireConnection};
+use wire::client::{self, Incoming};
+use wire::{Goodbye, GoodbyeReason, Kind, RequestId};
+
+/// Keys of great items: all of them together are more than the kernel keeps for a client that does not read.
+const KEYS: std::ops::Range<u32> = 10..40;
+
+fn table(name: &str) -> String {
+    format!(
+        r#"{{"TableName":"{name}","AttributeDefinitions":[{{"AttributeName":"k","AttributeType":"S"}}],
+           "KeySchema":[{{"AttributeName":"k","KeyType":"HASH"}}],"BillingMode":"PAY_PER_REQUEST"}}"#
+    )
+}
+
+/// A node with a table of many pages.
+fn node_with_pages(directory: &std::path::Path) -> Node {
+    let node = Node::start(directory);
+    let mut http = node.http();
+    http.call("CreateTable", &table("pages"));
+    let value = "x".repeat(390_000);
+    for key in KEYS {
+        let item = format!(r#"{{"TableName":"pages","Item":{{"k":{{"S":"{key}"}},"v":{{"S":"{value}"}}}}}}"#);
+        assert_eq!(http.call("PutItem", &item), "{}");
+    }
+    node
+}
+
+fn send_scans(wire: &mut WireConnection, count: u64) {
+    let scan = Http::new().decode("Scan", br#"{"TableName":"pages"}"#).expect("a scan");
+    wire.send(&(0..count).flat_map(|number| encoded(number, &scan)).collect::<Vec<u8>>());
+}
+
+fn encoded(number: u64, request: &Request) -> BytesMut {
+    let mut out = BytesMut::new();
+    client::encode_request(RequestId(number), request, &mut out).expect("it can be sent");
+    out
+}
+
+/// A frame of request 7 without a payload.
+fn header(kind: Kind) -> Vec<u8> {
+    [&[0; 4][..], &kind.0.to_le_bytes(), &[0; 2], &7u64.to_le_bytes()].concat()
+}
+
+fn is_page(message: &Incoming) -> bool {
+    matches!(message, Incoming::Reply { result: Ok(_), .. })
+}
+
+/// One connection's requests for 200 pages became 200 MB of replies in one turn, all of them in memory.
+#[test]
+fn pages_are_made_as_they_are_taken() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = node_with_pages(directory.path());
+    let mut wire = node.wire();
+    let before = node.memory_bytes_peak();
+    send_scans(&mut wire, 200);
+    for number in 0..200 {
+        assert!(is_page(&wire.next_message()), "reply {number}");
+    }
+    let grown_bytes = node.memory_bytes_peak() - before;
+    println!("grown by {grown_bytes} bytes");
+    assert!(grown_bytes < 100 << 20, "grown by {grown_bytes} bytes");
+}
+
+/// Many times as many requests as a pipeline holds, of a client that has said all it has to say: none is lost.
+#[test]
+fn all_that_a_half_closed_client_has_asked_is_answered() {
+    const COUNT: usize = 5_120;
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = Node::start(directory.path());
+    let mut stream = node.http().stream;
+    // The answers fit into what the kernel keeps for a client that does not read yet.
+    stream.write_all(&post("ListTables", b"{}").repeat(COUNT)).expect("the node listens");
+    stream.shutdown(Shutdown::Write).expect("it is open");
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).expect("the node answers and closes");
+    let mut rest = &received[..];
+    for number in 0..COUNT {
+        let (_, used) = body_of_answer(rest).unwrap_or_else(|| panic!("answer {number} is missing"));
+        rest = &rest[used..];
+    }
+    assert!(rest.is_empty());
+}
+
+/// The server said goodbye once for each time it looked at a broken connection.
+#[test]
+fn nothing_follows_a_goodbye_of_the_server() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = Node::start(directory.path());
+    let mut wire = node.wire();
+    wire.send(&[header(Kind::PING), header(Kind::WELCOME), header(Kind::PING)].concat());
+    assert!(matches!(wire.next_message(), Incoming::Pong(RequestId(7))));
+    match wire.next_message() {
+        Incoming::Goodbye(goodbye) => assert_eq!(goodbye.reason, GoodbyeReason::UNEXPECTED_FRAME),
+        other => panic!("{other:?}"),
+    }
+    assert!(wire.next_message_or_end().is_none());
+}
+
+/// What stood behind a client's goodbye was done.
+#[test]
+fn nothing_behind_a_goodbye_of_the_client_is_done() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = Node::start(directory.path());
+    let mut wire = node.wire();
+    let mut out = BytesMut::new();
+    client::encode_goodbye(&Goodbye::new(GoodbyeReason::DONE, ""), &mut out);
+    let request = Http::new().decode("CreateTable", table("late").as_bytes()).expect("a request");
+    out.extend_from_slice(&encoded(1, &request));
+    wire.send(&out);
+    assert!(wire.next_message_or_end().is_none());
+    assert_eq!(node.http().call("ListTables", "{}"), r#"{"TableNames":[]}"#);
+}
+
+/// The process ended when all was answered, and took along what its clients had not yet taken of the answers.
+#[test]
+fn answers_are_sent_before_the_node_stops() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = node_with_pages(directory.path());
+    let mut wire = node.wire();
+    let keys: Vec<String> = KEYS.map(|key| format!(r#"{{"k":{{"S":"{key}"}}}}"#)).collect();
+    let body = format!(r#"{{"RequestItems":{{"pages":{{"Keys":[{}]}}}}}}"#, keys.join(","));
+    let get = Http::new().decode("BatchGetItem", body.as_bytes()).expect("a request");
+    let mut out = [encoded(1, &get), encoded(2, &get)].concat();
+    out.extend_from_slice(&header(Kind::PING));
+    wire.send(&out);
+    // Answered on the way: those before it are in flight.
+    assert!(matches!(wire.next_message(), Incoming::Pong(_)));
+    node.stop_accepting();
+    for number in 0..2 {
+        assert!(is_page(&wire.next_message()), "reply {number}");
+    }
+    match wire.next_message() {
+        Incoming::Goodbye(goodbye) => assert_eq!(goodbye.reason, GoodbyeReason::SHUTTING_DOWN),
+        other => panic!("{other:?}"),
+    }
+    assert!(wire.next_message_or_end().is_none());
+}
