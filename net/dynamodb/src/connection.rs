@@ -77,6 +77,16 @@ impl Connection {
         self.pipeline.is_full()
     }
 
+    /// Nothing of the next request has been received. Earlier ones may be under way.
+    pub fn is_between_requests(&self) -> bool {
+        self.decoder.is_idle()
+    }
+
+    /// The head of a request has been received, and its body is on the way.
+    pub fn is_in_body(&self) -> bool {
+        self.decoder.is_in_body()
+    }
+
     /// Bytes received and not yet taken out as calls.
     pub fn received_bytes(&self) -> usize {
         self.decoder.received_bytes()

@@ -15,6 +15,7 @@ use model::limits::PAGE_BYTES_MAX;
 use model::operation::{Reply, Request};
 use runtime::{ConnectionId, Instant, Sockets};
 use std::time::Duration;
+use wire::limits::HEADER_BYTES;
 use wire::server::Incoming;
 use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
 
@@ -23,9 +24,9 @@ use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
 const OWED_BYTES_MAX: usize = 8 << 20;
 /// Bytes of requests that are held back before nothing more is read from the client.
 const HELD_BACK_BYTES_MAX: usize = 64 << 10;
-/// Time in which a client has to say what it wants: the handshake, or a whole request once it has begun.
+/// Time for a request's head from its first byte, and the longest silence within its body.
 const WHOLE_REQUEST_MAX: Duration = Duration::from_secs(60);
-/// Time for the wire protocol's handshake.
+/// Time for the wire protocol's handshake, from the connection's start.
 const HANDSHAKE_MAX: Duration = Duration::from_millis(wire::limits::HANDSHAKE_MS_MAX);
 /// Silence after which a connection with nothing in flight is closed.
 const IDLE_MAX: Duration = Duration::from_millis(IDLE_MS_MAX as u64);
@@ -60,6 +61,7 @@ pub(crate) struct Intake<'a> {
     pub(crate) engine: &'a mut Engine,
     pub(crate) node: &'a Node,
     pub(crate) budget: &'a mut TurnBudget,
+    pub(crate) now: Instant,
 }
 
 /// A connection's state.
@@ -70,7 +72,10 @@ pub(crate) struct Connection {
     in_flight_count: usize,
     /// Bytes that the large replies in flight may come to.
     expected_bytes: usize,
-    last_received: Instant,
+    /// When the client last sent something, or had taken all that was sent to it.
+    last_progress: Instant,
+    /// When what it has to say next began: the handshake, or the request that is not whole yet.
+    begun: Instant,
     ending: Ending,
     /// A limit keeps requests that may be there from being taken in.
     is_holding_back: bool,
@@ -89,7 +94,8 @@ impl Connection {
             out: BytesMut::new(),
             in_flight_count: 0,
             expected_bytes: 0,
-            last_received: now,
+            last_progress: now,
+            begun: now,
             ending: Ending::Open,
             is_holding_back: false,
             is_postponed: false,
@@ -100,9 +106,12 @@ impl Connection {
 
     /// Takes received bytes.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) {
-        self.last_received = now;
+        self.last_progress = now;
         if self.ending >= Ending::Draining {
             return;
+        }
+        if self.is_between_requests() {
+            self.begun = now;
         }
         match &mut self.protocol {
             Protocol::Http(http) => http.receive(bytes),
@@ -121,6 +130,11 @@ impl Connection {
         if !matches!(self.protocol, Protocol::Admin(_)) {
             self.end(Ending::Stopping);
         }
+    }
+
+    /// All that was sent to the client is on its way.
+    pub(crate) fn note_sent(&mut self, now: Instant) {
+        self.last_progress = now;
     }
 
     /// Decodes what has been received and submits it, as far as limits allow. `queued_bytes` wait in its socket.
@@ -165,7 +179,7 @@ impl Connection {
     }
 
     /// Sends what has been written; pauses, resumes and closes as the state asks for.
-    pub(crate) fn flush(&mut self, id: ConnectionId, sockets: &Sockets) {
+    pub(crate) fn flush(&mut self, id: ConnectionId, sockets: &Sockets, now: Instant) {
         self.is_touched = self.is_postponed;
         if self.ending == Ending::Stopping && self.in_flight_count == 0 {
             self.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
@@ -180,7 +194,13 @@ impl Connection {
         let must_pause = !self.wants_bytes() || sockets.queued_bytes(id) >= OWED_BYTES_MAX;
         if must_pause != self.is_paused {
             self.is_paused = must_pause;
-            if must_pause { sockets.pause_receive(id) } else { sockets.resume_receive(id) }
+            if must_pause {
+                sockets.pause_receive(id);
+            } else {
+                // It could not be heard meanwhile: its time starts anew.
+                (self.last_progress, self.begun) = (now, now);
+                sockets.resume_receive(id);
+            }
         }
     }
 
@@ -196,18 +216,24 @@ impl Connection {
         }
     }
 
-    /// Whether it has been silent for longer than it may be. Such a client is told why, where its protocol can say so.
-    pub(crate) fn close_if_silent(&mut self, now: Instant) -> bool {
-        if self.in_flight_count > 0 || self.ending > Ending::Open {
+    /// Whether it has been silent for longer than it may be, or takes too long over what it says. Such a client is told
+    /// why, where its protocol can say so. The socket itself drops a client that does not take what is sent to it.
+    pub(crate) fn close_if_silent(&mut self, queued_bytes: usize, now: Instant) -> bool {
+        let is_its_turn = self.in_flight_count == 0 && queued_bytes == 0 && !self.is_paused;
+        if !is_its_turn || self.ending > Ending::Open {
             return false;
         }
-        let silent_max = match &self.protocol {
-            Protocol::Http(http) if http.is_idle() => IDLE_MAX,
-            Protocol::Wire(decoder) if !decoder.is_open() => HANDSHAKE_MAX,
-            Protocol::Wire(decoder) if decoder.buffered_bytes() == 0 => IDLE_MAX,
-            _ => WHOLE_REQUEST_MAX,
+        let (since, time_max) = match &self.protocol {
+            Protocol::Http(http) if http.is_idle() => (self.last_progress, IDLE_MAX),
+            Protocol::Http(http) if http.is_in_body() => (self.last_progress, WHOLE_REQUEST_MAX),
+            Protocol::Wire(decoder) if !decoder.is_open() => (self.begun, HANDSHAKE_MAX),
+            Protocol::Wire(decoder) if decoder.buffered_bytes() == 0 => (self.last_progress, IDLE_MAX),
+            Protocol::Wire(decoder) if decoder.buffered_bytes() >= HEADER_BYTES => {
+                (self.last_progress, WHOLE_REQUEST_MAX)
+            }
+            Protocol::Http(_) | Protocol::Wire(_) | Protocol::Admin(_) => (self.begun, WHOLE_REQUEST_MAX),
         };
-        let is_silent = now.since(self.last_received) > silent_max;
+        let is_silent = now.since(since) > time_max;
         if is_silent {
             self.say_goodbye(GoodbyeReason::IDLE, "nothing was heard for too long");
         }
@@ -260,6 +286,14 @@ impl Connection {
             Protocol::Admin(received) => received.len(),
         };
         !self.is_holding_back || received_bytes < HELD_BACK_BYTES_MAX
+    }
+
+    fn is_between_requests(&self) -> bool {
+        match &self.protocol {
+            Protocol::Http(http) => http.is_between_requests(),
+            Protocol::Wire(decoder) => decoder.is_open() && decoder.buffered_bytes() == 0,
+            Protocol::Admin(received) => received.is_empty(),
+        }
     }
 
     /// Takes in the next message. Returns whether there was one and more may follow.
@@ -324,6 +358,7 @@ impl Connection {
                 return false;
             }
         }
+        self.begun = intake.now;
         intake.budget.note_taken(0);
         true
     }
@@ -333,6 +368,7 @@ impl Connection {
         let place = intake.speech.in_flight.keep(claim, expected_bytes);
         self.in_flight_count += 1;
         self.expected_bytes += expected_bytes;
+        self.begun = intake.now;
         intake.budget.note_taken(expected_bytes);
         intake.engine.submit(ReplyToken { connection: id.0, request: place }, request);
     }
@@ -388,18 +424,59 @@ const _: () = assert!(size_of::<Request>() <= 256 && size_of::<Reply>() <= 128);
 mod tests {
     use super::*;
 
+    /// A client that says `bytes`, one after the other and each a second after the one before, from second `start` on.
+    fn say(connection: &mut Connection, bytes: &[u8], start: u64, step: u64) -> u64 {
+        let mut second = start;
+        for byte in bytes {
+            connection.receive(&[*byte], at(second));
+            second += step;
+        }
+        second
+    }
+
+    fn at(second: u64) -> Instant {
+        Instant(second * 1_000_000_000)
+    }
+
+    /// A byte now and then kept a connection alive that never said what it wanted.
+    #[test]
+    fn the_time_for_handshake_and_head_runs_from_their_first_byte() {
+        let mut wire = Connection::new(Protocol::wire(), at(0));
+        assert_eq!(say(&mut wire, &wire::PREFACE[..2], 0, 5), 10);
+        assert!(!wire.close_if_silent(0, at(10)));
+        assert!(wire.close_if_silent(0, at(11)));
+        let mut http = Connection::new(Protocol::http(), at(0));
+        assert!(!http.close_if_silent(0, at(500)), "it is idle");
+        assert_eq!(say(&mut http, b"POST / HT", 500, 7), 563);
+        assert!(!http.close_if_silent(0, at(560)));
+        assert!(http.close_if_silent(0, at(561)));
+    }
+
+    /// A client that was not read from, or that took what was sent to it slowly, was closed for its silence.
+    #[test]
+    fn who_is_not_heard_is_not_silent() {
+        let mut connection = Connection::new(Protocol::http(), at(0));
+        connection.is_paused = true;
+        assert!(!connection.close_if_silent(0, at(10_000)));
+        connection.is_paused = false;
+        assert!(!connection.close_if_silent(1, at(10_000)));
+        connection.note_sent(at(10_000));
+        assert!(!connection.close_if_silent(0, at(10_600)));
+        assert!(connection.close_if_silent(0, at(10_601)));
+    }
+
     #[test]
     fn a_stopping_node_hears_nothing_more() {
-        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        let mut connection = Connection::new(Protocol::wire(), at(0));
         connection.stop();
-        connection.receive(&wire::PREFACE, Instant(0));
+        connection.receive(&wire::PREFACE, at(0));
         let Protocol::Wire(decoder) = &connection.protocol else { panic!("it speaks wire") };
         assert_eq!(decoder.buffered_bytes(), 0);
     }
 
     #[test]
     fn goodbye_is_said_once_and_last() {
-        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        let mut connection = Connection::new(Protocol::wire(), at(0));
         connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
         let said = connection.out.clone();
         connection.say_goodbye(GoodbyeReason::IDLE, "nothing was heard");
@@ -409,7 +486,7 @@ mod tests {
     /// Requests that a limit had held back were lost when the client had finished and nothing was in flight.
     #[test]
     fn what_is_held_back_keeps_a_half_closed_connection() {
-        let mut connection = Connection::new(Protocol::wire(), Instant(0));
+        let mut connection = Connection::new(Protocol::wire(), at(0));
         connection.finish();
         assert!(connection.has_nothing_left());
         connection.is_holding_back = true;

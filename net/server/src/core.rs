@@ -114,8 +114,9 @@ impl Core {
 
     /// Connections for which the last turn was too short come before those that have something new.
     fn take_in_postponed(&mut self) {
+        let now = self.runtime.now();
         let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget };
+        let mut intake = Intake { speech, engine, node, budget, now };
         for id in touched {
             if let Some(connection) = connections.get_mut(id) {
                 connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
@@ -126,7 +127,7 @@ impl Core {
     fn handle_events(&mut self) {
         let now = self.runtime.now();
         let Self { sockets, engine, node, doors, speech, connections, touched, budget, is_leaving, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget };
+        let mut intake = Intake { speech, engine, node, budget, now };
         sockets.drain(|event| match event {
             SocketEvent::Accepted { listener, connection, .. } => {
                 let protocol = if listener == doors.http {
@@ -158,6 +159,7 @@ impl Core {
             }
             SocketEvent::Sent { connection: id } => {
                 if let Some(connection) = connections.get_mut(&id) {
+                    connection.note_sent(now);
                     connection.touch(id, touched);
                 }
             }
@@ -202,13 +204,14 @@ impl Core {
 
     /// Sends what has been written, decodes what was held back, closes what is finished.
     fn finish_touched(&mut self) {
+        let now = self.runtime.now();
         let taken_count = self.budget.taken_count();
         let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget };
+        let mut intake = Intake { speech, engine, node, budget, now };
         touched.retain(|id| {
             let Some(connection) = connections.get_mut(id) else { return false };
             connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
-            connection.flush(*id, sockets);
+            connection.flush(*id, sockets, now);
             connection.is_postponed()
         });
         // The engine has had its turn: it needs another for what was submitted just now, as do those that are left over.
@@ -224,7 +227,7 @@ impl Core {
     fn close_silent(&mut self) {
         let now = self.runtime.now();
         for (id, connection) in &mut self.connections {
-            if connection.close_if_silent(now) {
+            if connection.close_if_silent(self.sockets.queued_bytes(*id), now) {
                 connection.touch(*id, &mut self.touched);
             }
         }
@@ -290,9 +293,10 @@ impl Core {
             }
             self.runtime.sleep(LEAVE_STEP).await;
         }
+        let now = self.runtime.now();
         for (id, mut connection) in mem::take(&mut self.connections) {
             connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
-            connection.flush(id, &self.sockets);
+            connection.flush(id, &self.sockets, now);
         }
         self.engine.close().await;
     }

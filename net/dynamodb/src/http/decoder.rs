@@ -80,6 +80,11 @@ impl RequestDecoder {
         self.received.len()
     }
 
+    /// The head of a request is there, its body on the way.
+    pub(crate) fn is_in_body(&self) -> bool {
+        matches!(self.state, State::Body(_) | State::Chunked(_))
+    }
+
     /// Between two requests, with nothing of the next one.
     pub(crate) fn is_idle(&self) -> bool {
         self.received.is_empty() && matches!(self.state, State::Head { .. })
