@@ -24,6 +24,8 @@ use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
 const OWED_BYTES_MAX: usize = 8 << 20;
 /// Bytes of requests that are held back before nothing more is read from the client.
 const HELD_BACK_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the greatest buffer that is kept for further replies.
+const KEPT_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// Time for a request's head from its first byte, and the longest silence within its body.
 const WHOLE_REQUEST_MAX: Duration = Duration::from_secs(60);
 /// Time for the wire protocol's handshake, from the connection's start.
@@ -185,7 +187,7 @@ impl Connection {
             self.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
         }
         if !self.out.is_empty() {
-            sockets.send(id, self.out.split());
+            sockets.send(id, self.take_out());
         }
         if self.has_nothing_left() {
             sockets.close(id, true);
@@ -254,6 +256,11 @@ impl Connection {
 
     fn end(&mut self, ending: Ending) {
         self.ending = self.ending.max(ending);
+    }
+
+    /// What has been written. A great buffer goes whole: the rest of it would keep all of it alive.
+    fn take_out(&mut self) -> BytesMut {
+        if self.out.capacity() > KEPT_BUFFER_BYTES_MAX { std::mem::take(&mut self.out) } else { self.out.split() }
     }
 
     fn has_nothing_left(&self) -> bool {
@@ -463,6 +470,17 @@ mod tests {
         connection.note_sent(at(10_000));
         assert!(!connection.close_if_silent(0, at(10_600)));
         assert!(connection.close_if_silent(0, at(10_601)));
+    }
+
+    /// A rest of a buffer kept all of it alive.
+    #[test]
+    fn a_great_reply_takes_its_buffer_along() {
+        let mut connection = Connection::new(Protocol::http(), at(0));
+        connection.out.resize(KEPT_BUFFER_BYTES_MAX + 1, 0);
+        assert!(connection.take_out().freeze().is_unique());
+        connection.out.extend_from_slice(&[0; 100]);
+        assert_eq!(connection.take_out().len(), 100);
+        assert!(connection.out.is_empty());
     }
 
     #[test]
