@@ -1,8 +1,10 @@
 //! When to try again what has failed.
 
-use crate::storing::RETRY_DELAY;
 use runtime::Instant;
+use std::time::Duration;
 
+/// How long to wait after something has failed.
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How often the delay is doubled for what fails one time after the other: to nine minutes.
 const DOUBLING_COUNT_MAX: u32 = 9;
 

@@ -4,9 +4,9 @@
 //! costs (`cleaning.rs`).
 
 use crate::Engine;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, RETRY_DELAY};
 use crate::cleaning::{self, Round, Space};
-use crate::storing::{RETRY_DELAY, SPOILED_DELAY};
+use crate::storing::SPOILED_DELAY;
 use journal::SegmentId;
 use model::table::PartitionId;
 use partition::{Cleaning, CleaningWork, MergeWork, Partition, StorageError};

@@ -12,7 +12,7 @@
 //! here: rounds of cleaning (`rounds.rs`), how a flush and a merge go (`partition`), what a segment holds (`journal`).
 
 use crate::Engine;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, RETRY_DELAY};
 use crate::cleaning::Space;
 use crate::rounds::Rounds;
 use model::table::PartitionId;
@@ -45,8 +45,6 @@ pub(crate) const SPOILED_DELAY: Duration = Duration::from_secs(3_600);
 const UNREADABLE_DELAY: Duration = Duration::from_secs(60);
 /// What the background gets of a core's time while writes wait for memory.
 const PERCENT_WHILE_HELD: u32 = 50;
-/// How long to wait after something has failed.
-pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What a background task has come to.
 enum Finished {
