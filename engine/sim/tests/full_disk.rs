@@ -44,6 +44,16 @@ async fn is_there(caller: &Caller, number: usize) -> bool {
     }
 }
 
+/// Lets a node live on the machine.
+fn live<T>(machine: &Machine, options: &EngineOptions, work: impl AsyncFnOnce(&Caller) -> T) -> T {
+    let node = Node::start(machine, options);
+    let lived = machine.run(async {
+        node.opened().await.unwrap();
+        work(&node.caller()).await
+    });
+    lived.expect("nothing goes down")
+}
+
 /// Makes the tables, and puts items until the disk is full. How many there are.
 async fn fill(machine: &Machine, caller: &Caller) -> usize {
     caller.call(0, create_table(TABLE, "id")).await.unwrap();
@@ -75,34 +85,34 @@ async fn make_space(machine: &Machine) {
     machine.runtime().sleep(Duration::from_secs(5)).await;
 }
 
+/// Every other item can be deleted.
+async fn delete_half(caller: &Caller, count: usize) {
+    for number in (0..count).step_by(2) {
+        assert!(is_there(caller, number).await);
+        delete(caller, number).await.unwrap();
+        assert!(!is_there(caller, number).await);
+    }
+}
+
 #[test]
 fn reads_and_deletes_go_on_and_writes_when_there_is_space_again() {
     for seed in seeds(0..6) {
         println!("seed {seed}");
         let machine = Machine::new(seed);
-        let node = Node::start(&machine, &options());
-        machine
-            .run(async {
-                node.opened().await.unwrap();
-                let caller = node.caller();
-                let count = fill(&machine, &caller).await;
-                assert_eq!(refused_count(&caller), 1);
-                for number in (0..count).step_by(2) {
-                    assert!(is_there(&caller, number).await);
-                    delete(&caller, number).await.unwrap();
-                    assert!(!is_there(&caller, number).await);
-                }
-                assert!(put(&caller, 0).await.is_err(), "there is still no space");
-                delete_table(&caller, OTHER_TABLE).await.unwrap();
-                let refused = caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap_err();
-                assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "{refused}");
-                assert_eq!(refused_count(&caller), 3, "each is counted");
-                make_space(&machine).await;
-                put(&caller, 0).await.unwrap();
-                assert!(is_there(&caller, 0).await);
-                assert!(is_there(&caller, 1).await);
-            })
-            .expect("nothing goes down");
+        live(&machine, &options(), async |caller| {
+            let count = fill(&machine, caller).await;
+            assert_eq!(refused_count(caller), 1);
+            delete_half(caller, count).await;
+            assert!(put(caller, 0).await.is_err(), "there is still no space");
+            delete_table(caller, OTHER_TABLE).await.unwrap();
+            let refused = caller.call(0, create_table(OTHER_TABLE, "id")).await.unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::ServiceUnavailable, "{refused}");
+            assert_eq!(refused_count(caller), 3, "each is counted");
+            make_space(&machine).await;
+            put(caller, 0).await.unwrap();
+            assert!(is_there(caller, 0).await);
+            assert!(is_there(caller, 1).await);
+        });
     }
 }
 
@@ -112,30 +122,17 @@ fn deletes_go_on_after_a_restart() {
     for seed in seeds(0..6) {
         println!("seed {seed}");
         let machine = Machine::new(seed);
-        let node = Node::start(&machine, &options());
-        let filled = machine.run(async {
-            node.opened().await.unwrap();
-            fill(&machine, &node.caller()).await
-        });
+        let count = live(&machine, &options(), async |caller| fill(&machine, caller).await);
         machine.kill(NodeId(0));
         machine.restart();
-        let node = Node::start(&machine, &options());
-        machine
-            .run(async {
-                node.opened().await.unwrap();
-                let caller = node.caller();
-                for number in (0..filled.unwrap()).step_by(2) {
-                    assert!(is_there(&caller, number).await);
-                    delete(&caller, number).await.unwrap();
-                    assert!(!is_there(&caller, number).await);
-                }
-                assert!(put(&caller, 0).await.is_err(), "there is still no space");
-                delete_table(&caller, TABLE).await.unwrap();
-                make_space(&machine).await;
-                caller.call(0, create_table(TABLE, "id")).await.unwrap();
-                put(&caller, 0).await.unwrap();
-            })
-            .expect("nothing goes down");
+        live(&machine, &options(), async |caller| {
+            delete_half(caller, count).await;
+            assert!(put(caller, 0).await.is_err(), "there is still no space");
+            delete_table(caller, TABLE).await.unwrap();
+            make_space(&machine).await;
+            caller.call(0, create_table(TABLE, "id")).await.unwrap();
+            put(caller, 0).await.unwrap();
+        });
     }
 }
 
@@ -147,17 +144,12 @@ fn writes_go_on_when_what_could_not_be_flushed_is_gone() {
         let machine = Machine::new(seed);
         // Memory is used up long before the segments that there are.
         let options = EngineOptions { memory_bytes_max: 256 << 10, segment_bytes: 1 << 20, ..options() };
-        let node = Node::start(&machine, &options);
-        machine
-            .run(async {
-                node.opened().await.unwrap();
-                let caller = node.caller();
-                fill(&machine, &caller).await;
-                delete_table(&caller, TABLE).await.unwrap();
-                make_space(&machine).await;
-                caller.call(0, create_table(TABLE, "id")).await.unwrap();
-                put(&caller, 0).await.unwrap();
-            })
-            .expect("nothing goes down");
+        live(&machine, &options, async |caller| {
+            fill(&machine, caller).await;
+            delete_table(caller, TABLE).await.unwrap();
+            make_space(&machine).await;
+            caller.call(0, create_table(TABLE, "id")).await.unwrap();
+            put(caller, 0).await.unwrap();
+        });
     }
 }
