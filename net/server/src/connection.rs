@@ -445,7 +445,7 @@ mod tests {
         Instant(second * 1_000_000_000)
     }
 
-    /// A byte now and then kept a connection alive that never said what it wanted.
+    /// A byte now and then keeps no connection alive that never says what it wants.
     #[test]
     fn the_time_for_handshake_and_head_runs_from_their_first_byte() {
         let mut wire = Connection::new(Protocol::wire(), at(0));
@@ -459,7 +459,7 @@ mod tests {
         assert!(http.close_if_silent(0, at(561)));
     }
 
-    /// A client that was not read from, or that took what was sent to it slowly, was closed for its silence.
+    /// A client that is not read from, or that takes what is sent to it slowly, cannot be blamed for its silence.
     #[test]
     fn who_is_not_heard_is_not_silent() {
         let mut connection = Connection::new(Protocol::http(), at(0));
@@ -472,7 +472,7 @@ mod tests {
         assert!(connection.close_if_silent(0, at(10_601)));
     }
 
-    /// A rest of a buffer kept all of it alive.
+    /// A rest of it would keep all of it alive.
     #[test]
     fn a_great_reply_takes_its_buffer_along() {
         let mut connection = Connection::new(Protocol::http(), at(0));
