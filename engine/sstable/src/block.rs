@@ -1,4 +1,4 @@
-//! A data block in memory: checked when it is made, then searched without allocation and without failure.
+//! A data block in memory: checked when it is made, then searched without failure.
 //!
 //! ```text
 //! [header][run 0: key, entry, entry ..][run 1: ..] .. [where run 0 starts, where run 1 starts ..]
@@ -10,6 +10,7 @@
 use crate::block_cursor::BlockCursor;
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::entry::{Entry, StoredEntry};
+use crate::stored_key::{SoughtInRun, StoredKey};
 use runtime::prefetch;
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -22,15 +23,15 @@ pub(crate) const RUN_ENTRY_COUNT: usize = 16;
 pub(crate) const RUN_BYTES: usize = 4;
 
 /// Runs whose first keys are asked for together.
-const PREFETCH_COUNT_MAX: usize = 8;
+const PREFETCH_COUNT_MAX: usize = 16;
 
 const CHECKED: &str = "every entry was decoded when the block was made";
 
 /// The payload of a data block.
 ///
 /// Invariants, held from `decode` on: 1. `bytes` is as FORMAT.md has it: every entry decodes, and runs start where the
-/// last bytes say. 2. Entry `n` is number `n % 16` of run `n / 16`. 3. An entry shares with its run's first key just the
-/// bytes that it says, and sorts behind that key.
+/// last bytes say. 2. Entry `n` is number `n % 16` of run `n / 16`. 3. Every key can be put together
+/// with its run's first key.
 #[derive(Debug)]
 pub struct Block {
     bytes: Box<[u8]>,
@@ -81,56 +82,51 @@ impl Block {
         }
     }
 
-    /// The entry of `key`.
+    /// The entry of `key`. Nothing is allocated and no key is put together: those that are stored without their hash are compared without it.
     pub fn find(&self, key: &[u8]) -> Option<Entry<'_>> {
-        match self.seek(key) {
-            (_, Some(entry)) => Some(entry),
-            (_, None) => None,
+        let run = self.run_of(key)?;
+        let mut rest = self.run_bytes(run);
+        let head = self.take(&mut rest);
+        if head.key.suffix == key {
+            return Some(head.entry);
         }
+        let sought = SoughtInRun::new(head.key.suffix, key);
+        let mut others = (1..self.entries_in_run(run)).map(|_| self.take(&mut rest));
+        others.find(|stored| stored.key.is(&sought)).map(|stored| stored.entry)
     }
 
     /// The number of the first entry whose key is not less than `key`, or the count of entries; and that entry if it
     /// is `key`'s.
     pub(crate) fn seek(&self, key: &[u8]) -> (usize, Option<Entry<'_>>) {
-        self.prefetch_heads();
-        // The last run whose first key is not above the key.
-        let (mut low, mut high) = (0, self.run_count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.run_head(middle).suffix.cmp(key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return (middle * RUN_ENTRY_COUNT, Some(self.run_head(middle).entry)),
-                Ordering::Greater => high = middle,
-            }
-        }
-        match low.checked_sub(1) {
-            Some(run) => self.seek_in_run(run, key),
-            None => (0, None),
-        }
-    }
-
-    /// As [`Block::seek`], in the run whose first key is less than `key`, where the next run's is greater.
-    fn seek_in_run(&self, run: usize, key: &[u8]) -> (usize, Option<Entry<'_>>) {
+        let Some(run) = self.run_of(key) else { return (0, None) };
         let first = run * RUN_ENTRY_COUNT;
         let mut rest = self.run_bytes(run);
-        let head = self.take(&mut rest).suffix;
-        let prefix_bytes = shared_prefix(head, key);
+        let head = self.take(&mut rest);
+        if head.key.suffix == key {
+            return (first, Some(head.entry));
+        }
+        let sought = SoughtInRun::new(head.key.suffix, key);
+        let mut assembled = Vec::new();
         for number in first + 1..first + self.entries_in_run(run) {
             let stored = self.take(&mut rest);
-            // What shares more with the head than the key does lies on the head's side of the key; what shares less has
-            // left the head upwards before the key did.
-            let order = match stored.shared_bytes.cmp(&prefix_bytes) {
-                Ordering::Greater => Ordering::Less,
-                Ordering::Less => Ordering::Greater,
-                Ordering::Equal => stored.suffix.cmp(&key[prefix_bytes..]),
-            };
-            match order {
+            match stored.key.order(head.key.suffix, &sought, &mut assembled) {
                 Ordering::Less => {}
                 Ordering::Equal => return (number, Some(stored.entry)),
                 Ordering::Greater => return (number, None),
             }
         }
         (first + self.entries_in_run(run), None)
+    }
+
+    /// The run that `key` would be in: the last one whose first key is not above it.
+    fn run_of(&self, key: &[u8]) -> Option<usize> {
+        self.prefetch_heads();
+        let (mut low, mut high) = (0, self.run_count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.run_head(middle) <= key { low = middle + 1 } else { high = middle }
+        }
+        low.checked_sub(1)
     }
 
     /// How many entries a run has.
@@ -159,8 +155,9 @@ impl Block {
         }
     }
 
-    fn run_head(&self, run: usize) -> StoredEntry<'_> {
-        self.take(&mut self.run_bytes(run))
+    /// A run's first key.
+    fn run_head(&self, run: usize) -> &[u8] {
+        self.take(&mut self.run_bytes(run)).key.suffix
     }
 
     fn entries_end(&self) -> usize {
@@ -176,26 +173,14 @@ impl Block {
             let stored = StoredEntry::decode(self.base, &mut rest).ok_or("entry")?;
             if number % RUN_ENTRY_COUNT == 0 {
                 let told = u32_at(&self.bytes, self.entries_end() + number / RUN_ENTRY_COUNT * RUN_BYTES);
-                if told as usize != start || stored.shared_bytes != 0 {
+                if told as usize != start || stored.key != StoredKey::head(stored.key.suffix) {
                     return Err("run");
                 }
-                head = stored.suffix;
-            } else {
-                let is_behind = match (stored.suffix.first(), head.get(stored.shared_bytes)) {
-                    (Some(own), Some(of_head)) => own > of_head,
-                    (Some(_), None) => stored.shared_bytes == head.len(),
-                    (None, _) => false,
-                };
-                if !is_behind {
-                    return Err("key");
-                }
+                head = stored.key.suffix;
+            } else if !stored.key.fits(head) {
+                return Err("key");
             }
         }
         if rest.is_empty() { Ok(()) } else { Err("end of entries") }
     }
-}
-
-/// How many bytes the keys have in common at their start.
-pub(crate) fn shared_prefix(left: &[u8], right: &[u8]) -> usize {
-    left.iter().zip(right).take_while(|(left, right)| left == right).count()
 }

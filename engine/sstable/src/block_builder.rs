@@ -1,9 +1,10 @@
 //! Makes the payload of a data block: entries in, bytes out. Synchronous state, used again for block after block.
 
-use crate::block::{HEADER_BYTES, RUN_BYTES, RUN_ENTRY_COUNT, shared_prefix};
+use crate::block::{HEADER_BYTES, RUN_BYTES, RUN_ENTRY_COUNT};
 use crate::bytes::{put, to_u32};
 use crate::entry::{Entry, StoredEntry};
 use crate::seal::{SEAL_BYTES, UNIT_BYTES, units_for};
+use crate::stored_key::StoredKey;
 
 /// A data block that is being filled. One a file in the making.
 #[derive(Default)]
@@ -37,9 +38,8 @@ impl BlockBuilder {
         }
         let start = self.bytes.len();
         let begins_run = self.entry_count.is_multiple_of(RUN_ENTRY_COUNT);
-        let shared_bytes = if begins_run { 0 } else { shared_prefix(&self.head, key) };
-        let stored = StoredEntry { shared_bytes, suffix: &key[shared_bytes..], entry };
-        stored.encode(self.base, &mut self.bytes);
+        let stored_key = if begins_run { StoredKey::head(key) } else { StoredKey::behind(&self.head, key) };
+        StoredEntry { key: stored_key, entry }.encode(self.base, &mut self.bytes);
         let payload_bytes = self.payload_bytes() + if begins_run { RUN_BYTES } else { 0 };
         if self.is_empty() {
             self.capacity_bytes = units_for(payload_bytes) * UNIT_BYTES - SEAL_BYTES;
@@ -85,13 +85,16 @@ mod tests {
     use crate::entry::Content;
     use fastrand::Rng;
     use std::collections::BTreeMap;
+    use xxhash_rust::xxh3::xxh3_64;
 
-    /// Sorted keys that share much or little with each other.
+    /// Sorted keys that share much or little with each other; every third one begins with its hash.
     fn keys(random: &mut Rng, count: usize) -> Vec<Vec<u8>> {
         let mut keys: BTreeMap<Vec<u8>, ()> = BTreeMap::new();
         while keys.len() < count {
             let length = random.usize(0..12);
-            keys.insert((0..length).map(|_| random.u8(0..3)).collect(), ());
+            let key: Vec<u8> = (0..length).map(|_| random.u8(0..3)).collect();
+            let hash = xxh3_64(&key).to_be_bytes();
+            keys.insert(if random.u8(0..3) == 0 { [&hash, key.as_slice()].concat() } else { key }, ());
         }
         keys.into_keys().collect()
     }
@@ -118,10 +121,12 @@ mod tests {
             let held: Vec<Vec<u8>> = all.iter().skip(count % 2).step_by(2).cloned().collect();
             let block = Block::decode(build(&held).into()).unwrap();
             for (number, key) in held.iter().enumerate() {
-                assert_eq!(block.seek(key), (number, Some(entry(number, &key[..key.len() / 2]))));
+                let entry = Some(entry(number, &key[..key.len() / 2]));
+                assert_eq!((block.seek(key), block.find(key)), ((number, entry), entry), "{key:?} in {held:?}");
             }
             for key in all.iter().filter(|key| !held.contains(key)) {
-                assert_eq!(block.seek(key), (held.partition_point(|held| held < key), None), "{key:?} in {held:?}");
+                let place = held.partition_point(|held| held < key);
+                assert_eq!((block.seek(key), block.find(key)), ((place, None), None), "{key:?} in {held:?}");
             }
         }
     }
@@ -150,6 +155,7 @@ mod tests {
         let Ok(block) = Block::decode(bytes.into()) else { return false };
         for key in keys {
             block.find(key);
+            block.seek(key);
         }
         let mut cursor = crate::BlockCursor::new(std::rc::Rc::new(block));
         for number in (0..cursor.entry_count()).rev() {

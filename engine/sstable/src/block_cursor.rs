@@ -59,9 +59,7 @@ impl BlockCursor {
     pub(crate) fn place_at(&mut self, number: usize) {
         let block = Rc::clone(&self.block);
         let stored = self.decode(&block, number);
-        self.key.clear();
-        self.key.extend_from_slice(&self.head[..stored.shared_bytes]);
-        self.key.extend_from_slice(stored.suffix);
+        stored.key.assemble(&self.head, &mut self.key);
         self.number = number;
     }
 
@@ -91,7 +89,7 @@ impl BlockCursor {
             let stored = block.take(&mut rest);
             if known == 0 {
                 self.head.clear();
-                self.head.extend_from_slice(stored.suffix);
+                self.head.extend_from_slice(stored.key.suffix);
             }
             self.starts[known + 1] = u32::try_from(bytes.len() - rest.len()).expect("a block is shorter than 4 GiB");
             self.known_count = self.known_count.max(known + 2);

@@ -219,7 +219,7 @@ impl Builder {
 
 /// The shortest byte string above `before` and not above `first`; of the first block, the least that is not empty.
 fn separator<'k>(before: Option<&[u8]>, first: &'k [u8]) -> &'k [u8] {
-    let prefix_bytes = before.map_or(0, |before| crate::block::shared_prefix(before, first));
+    let prefix_bytes = before.map_or(0, |before| crate::stored_key::shared_prefix(before, first));
     &first[..first.len().min(prefix_bytes + 1)]
 }
 

@@ -1,5 +1,6 @@
 //! An entry of a data block: version and content of a key, and its bytes (FORMAT.md, "Data block"). Pure.
 
+use crate::stored_key::{KIND_BITS, StoredKey};
 use crate::varint;
 
 /// The longest key, in bytes.
@@ -9,6 +10,7 @@ const KIND_TOMBSTONE: u8 = 1;
 const KIND_INLINE: u8 = 2;
 const KIND_IN_JOURNAL: u8 = 3;
 const KIND_BARE_KEY: u8 = 4;
+const _: () = assert!(KIND_BARE_KEY < 1 << KIND_BITS);
 
 /// Where a record lies in the journal: its `Location`, as plain numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +58,10 @@ pub struct Entry<'b> {
     pub content: Content<'b>,
 }
 
-/// An entry as it lies in its block, with what its key does not share with its run's first key.
+/// An entry as it lies in its block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StoredEntry<'b> {
-    pub(crate) shared_bytes: usize,
-    pub(crate) suffix: &'b [u8],
+    pub(crate) key: StoredKey<'b>,
     pub(crate) entry: Entry<'b>,
 }
 
@@ -73,23 +74,21 @@ impl<'b> StoredEntry<'b> {
             Content::InJournal { item_bytes, .. } => (KIND_IN_JOURNAL, Some(item_bytes)),
             Content::BareKey { item_bytes } => (KIND_BARE_KEY, Some(item_bytes)),
         };
-        out.push(kind);
-        varint::put(out, self.shared_bytes as u64);
-        varint::put(out, self.suffix.len() as u64);
+        self.key.encode(kind, out);
         varint::put(out, varint::zigzag(base, self.entry.version));
         if let Some(item_bytes) = item_bytes {
             varint::put(out, u64::from(item_bytes));
         }
         match self.entry.content {
             Content::Inline { value, .. } => varint::put(out, value.len() as u64),
-            Content::InJournal { place, .. } => {
+            Content::InJournal { item_bytes, place } => {
                 varint::put(out, u64::from(place.segment));
                 varint::put(out, u64::from(place.offset));
-                varint::put(out, u64::from(place.bytes));
+                varint::put(out, varint::zigzag(u64::from(item_bytes), u64::from(place.bytes)));
             }
             Content::Tombstone | Content::BareKey { .. } => {}
         }
-        out.extend_from_slice(self.suffix);
+        out.extend_from_slice(self.key.suffix);
         if let Content::Inline { value, .. } = self.entry.content {
             out.extend_from_slice(value);
         }
@@ -98,32 +97,36 @@ impl<'b> StoredEntry<'b> {
     /// Reads the entry at the start of `bytes` and moves behind it; `None` if there is none.
     #[inline(always)]
     pub(crate) fn decode(base: u64, bytes: &mut &'b [u8]) -> Option<StoredEntry<'b>> {
-        let (&kind, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let shared_bytes = take_length(bytes)?;
-        let suffix_bytes = take_length(bytes)?;
+        let (kind, mut key, suffix_bytes) = StoredKey::decode(bytes)?;
         let version = varint::unzigzag(base, varint::take(bytes)?);
         let content = match kind {
             KIND_TOMBSTONE => Content::Tombstone,
             KIND_INLINE => {
                 let item_bytes = take_u32(bytes)?;
-                let value_bytes = take_length(bytes)?;
+                let value_bytes = varint::take_length(bytes)?;
                 let (suffix, rest) = bytes.split_at_checked(suffix_bytes)?;
                 let (value, rest) = rest.split_at_checked(value_bytes)?;
                 *bytes = rest;
-                let entry = Entry { version, content: Content::Inline { item_bytes, value } };
-                return Some(StoredEntry { shared_bytes, suffix, entry });
+                key.suffix = suffix;
+                return Some(StoredEntry {
+                    key,
+                    entry: Entry { version, content: Content::Inline { item_bytes, value } },
+                });
             }
-            KIND_IN_JOURNAL => Content::InJournal {
-                item_bytes: take_u32(bytes)?,
-                place: JournalPlace { segment: take_u32(bytes)?, offset: take_u32(bytes)?, bytes: take_u32(bytes)? },
-            },
+            KIND_IN_JOURNAL => {
+                let item_bytes = take_u32(bytes)?;
+                let (segment, offset) = (take_u32(bytes)?, take_u32(bytes)?);
+                let payload_bytes = varint::unzigzag(u64::from(item_bytes), varint::take(bytes)?);
+                let place = JournalPlace { segment, offset, bytes: u32::try_from(payload_bytes).ok()? };
+                Content::InJournal { item_bytes, place }
+            }
             KIND_BARE_KEY => Content::BareKey { item_bytes: take_u32(bytes)? },
             _ => return None,
         };
         let (suffix, rest) = bytes.split_at_checked(suffix_bytes)?;
         *bytes = rest;
-        Some(StoredEntry { shared_bytes, suffix, entry: Entry { version, content } })
+        key.suffix = suffix;
+        Some(StoredEntry { key, entry: Entry { version, content } })
     }
 }
 
@@ -131,24 +134,29 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
     u32::try_from(varint::take(bytes)?).ok()
 }
 
-fn take_length(bytes: &mut &[u8]) -> Option<usize> {
-    usize::try_from(varint::take(bytes)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored_key::KeyForm;
 
     fn check(content: Content<'_>) {
-        for (shared_bytes, suffix, version) in [(0, b"key".as_slice(), 7), (300, b"", 0), (2, &[9; 500], u64::MAX)] {
-            let stored = StoredEntry { shared_bytes, suffix, entry: Entry { version, content } };
+        let keys = [
+            (KeyForm::Whole, 0, b"key".as_slice(), 7),
+            (KeyForm::Whole, 300, b"", 0),
+            (KeyForm::HashOf(400), 2, &[9; 500], u64::MAX),
+            (KeyForm::HashOfAll, 6, b"k", 8),
+            (KeyForm::HashOfAllEnded, 7, b"k", 9),
+        ];
+        for (form, shared_bytes, suffix, version) in keys {
+            let key = StoredKey { form, shared_bytes, suffix };
+            let stored = StoredEntry { key, entry: Entry { version, content } };
             for base in [0, 7, u64::MAX] {
                 let mut bytes = Vec::new();
                 stored.encode(base, &mut bytes);
                 let mut rest = bytes.as_slice();
                 let decoded = StoredEntry::decode(base, &mut rest).unwrap();
                 assert!(rest.is_empty());
-                assert_eq!((decoded.shared_bytes, decoded.suffix, decoded.entry), (shared_bytes, suffix, stored.entry));
+                assert_eq!((decoded.key, decoded.entry), (key, stored.entry));
                 for length in 0..bytes.len() {
                     assert!(StoredEntry::decode(base, &mut &bytes[..length]).is_none(), "cut at {length}");
                 }

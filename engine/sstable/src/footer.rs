@@ -6,7 +6,7 @@ use crate::record::TableRecord;
 use crate::seal::{BlockRef, Checksums, REF_BYTES, UNIT_BYTES};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"STST");
-const FORMAT_VERSION: u16 = 3;
+const FORMAT_VERSION: u16 = 4;
 /// Not the version of a data key.
 const SEALING_NONE: u16 = 0;
 const CHECKSUM_BYTES: usize = 8;

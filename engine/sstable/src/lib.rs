@@ -14,6 +14,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `entry.rs`, `varint.rs` | an entry: version and content, and its bytes |
+//! | `stored_key.rs` | its key: shortened, compared, put together |
 //! | `block.rs`, `block_builder.rs`, `block_cursor.rs` | data blocks: searched, made, walked |
 //! | `index_page.rs`, `page_builder.rs` | index and filter of a group of blocks |
 //! | `filter.rs` | the binary fuse filter |
@@ -47,6 +48,7 @@ mod places;
 mod range;
 mod record;
 mod seal;
+mod stored_key;
 mod table;
 mod usage;
 mod varint;

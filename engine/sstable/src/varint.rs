@@ -17,6 +17,12 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     if first < 0x80 { Some(u64::from(first)) } else { take_more(bytes, u64::from(first & 0x7f)) }
 }
 
+/// Reads a length, as [`take`] does.
+#[inline(always)]
+pub(crate) fn take_length(bytes: &mut &[u8]) -> Option<usize> {
+    usize::try_from(take(bytes)?).ok()
+}
+
 fn take_more(bytes: &mut &[u8], mut number: u64) -> Option<u64> {
     for shift in (7..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

@@ -21,6 +21,8 @@ use std::rc::Rc;
 /// How far the verification of a file has come.
 pub struct Verification {
     stage: Stage,
+    /// The last key that was met, if one was.
+    last_key: Option<Vec<u8>>,
 }
 
 /// What is read next.
@@ -55,7 +57,6 @@ struct Held {
     tombstone_count: u64,
     last_key: Vec<u8>,
     usage: UsageBuilder,
-    is_out_of_order: bool,
 }
 
 impl Table {
@@ -83,7 +84,7 @@ impl Table {
 impl Verification {
     /// At a file's beginning.
     pub fn new() -> Verification {
-        Verification { stage: Stage::Footer }
+        Verification { stage: Stage::Footer, last_key: None }
     }
 
     /// Whether all of the file was looked at.
@@ -165,13 +166,12 @@ impl Verification {
         let run = &blocks[..run_count(&blocks)];
         let next = first + run.len();
         self.stage = if next < count { Stage::Blocks { page, index, block: next } } else { Stage::Page(page + 1) };
-        verify_run(table, run, visit).await
+        verify_run(table, run, &mut self.last_key, visit).await
     }
 }
 
 impl Held {
     fn take(&mut self, key: &[u8], entry: Entry<'_>) {
-        self.is_out_of_order |= self.entry_count > 0 && self.last_key.as_slice() >= key;
         self.entry_count += 1;
         match entry.content {
             Content::Tombstone => self.tombstone_count += 1,
@@ -185,8 +185,8 @@ impl Held {
     /// What of the file as a whole is otherwise than it tells.
     fn contradiction(&self, table: &Table, usage: &[SegmentUse]) -> Option<TableError> {
         let record = table.record();
-        let part = if self.is_out_of_order || self.last_key != record.last_key {
-            "order of keys"
+        let part = if self.last_key != record.last_key {
+            "last key"
         } else if (self.entry_count, self.tombstone_count) != (record.entry_count, record.tombstone_count) {
             "count of entries"
         } else if self.usage.sums() != usage {
@@ -218,8 +218,13 @@ impl Verified {
     }
 }
 
-/// Reads blocks that lie side by side, and checks each.
-async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> Verified {
+/// Reads blocks that lie side by side, and checks each, and that keys ascend.
+async fn verify_run(
+    table: &Table,
+    run: &[BlockRef],
+    last_key: &mut Option<Vec<u8>>,
+    visit: &mut dyn FnMut(&[u8], Entry<'_>),
+) -> Verified {
     let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
     let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
     if let Err(error) = check_inside(&table.file, start, run_bytes) {
@@ -237,7 +242,19 @@ async fn verify_run(table: &Table, run: &[BlockRef], visit: &mut dyn FnMut(&[u8]
         let decoded =
             payload.and_then(|payload| Block::decode(payload).map_err(|part| malformed(&table.file, *block, part)));
         match decoded {
-            Ok(decoded) => Rc::new(decoded).visit(visit),
+            Ok(decoded) => {
+                let mut is_in_order = true;
+                Rc::new(decoded).visit(&mut |key, entry| {
+                    is_in_order &= last_key.as_deref().is_none_or(|last_key| last_key < key);
+                    let last_key = last_key.get_or_insert_default();
+                    last_key.clear();
+                    last_key.extend_from_slice(key);
+                    visit(key, entry);
+                });
+                if !is_in_order {
+                    verified.errors.push(malformed(&table.file, *block, "order of keys"));
+                }
+            }
             Err(error) => verified.errors.push(error),
         }
     }

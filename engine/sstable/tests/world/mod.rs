@@ -12,6 +12,7 @@ use sstable::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// An entry as a test keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,15 +69,27 @@ impl Owned {
     }
 }
 
-/// Keys that share much or little: of a few partition keys, with sort keys of a few letters, or all random.
+/// Keys that share much or little: of a few partition keys, with sort keys of a few letters, or all random; some with the hash of all, or of the partition key.
 pub(crate) fn random_key(random: &mut Rng) -> Vec<u8> {
-    let mut key = match random.u8(..3) {
+    let mut key = match random.u8(..5) {
         0 => (0..random.usize(..10)).map(|_| random.u8(..)).collect(),
         1 => vec![random.u8(..4); 24],
-        _ => vec![b'k'; random.usize(..3)],
+        2 => vec![b'k'; random.usize(..3)],
+        3 => {
+            let mut key = hashed(&random.u16(..2_000).to_string());
+            // Now and then a key that is like another but for its first bytes.
+            key[0] ^= u8::from(random.u8(..8) == 0);
+            return key;
+        }
+        _ => hashed(&random.u8(..40).to_string()),
     };
     key.extend((0..random.usize(..5)).map(|_| random.u8(b'a'..b'e')));
     key
+}
+
+fn hashed(partition_key: &str) -> Vec<u8> {
+    let ended = format!("user{partition_key}\0\0");
+    [xxh3_64(ended.as_bytes()).to_be_bytes().as_slice(), ended.as_bytes()].concat()
 }
 
 pub(crate) fn random_oracle(random: &mut Rng, count: usize) -> Oracle {
