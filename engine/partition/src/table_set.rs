@@ -20,7 +20,7 @@ use memtable::{
 };
 use model::table::PartitionId;
 use runtime::Instant;
-use sstable::{JournalPlace, SoughtKey, Table};
+use sstable::{IndexPage, JournalPlace, SoughtKey, Table};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
@@ -31,8 +31,13 @@ pub(crate) const NEWEST: u64 = u64::MAX;
 /// Runs whose memory is asked for together: as many as a set has but seldom more.
 const RUN_GROUP_COUNT: usize = 16;
 
-/// An index page of a file, by its number.
-type PageOfFile<'r> = (&'r Rc<Table>, usize);
+/// The index page of a file that a key can be in.
+struct PageOfFile<'r> {
+    file: &'r Rc<Table>,
+    number: usize,
+    /// If it is in memory.
+    resident: Option<Rc<IndexPage>>,
+}
 
 /// Limits of the memtables of one set, and where their memory comes from.
 #[derive(Clone, Debug)]
@@ -404,27 +409,31 @@ fn newest_of(tables: &[Writer]) -> impl Iterator<Item = Found<'_>> {
     Merge::new(tables.iter().map(|table| &**table), KeySpan::ALL, NEWEST, Direction::Forward)
 }
 
-/// Where in each of some runs the key can be: the index page of a file, by its number. The memory that all pages are looked into with is asked for before
-/// the first of them is, so that cache misses overlap.
+/// Where in each of some runs the key can be. What one step to all pages' filters looks at is asked for before the first of them is taken, so that cache
+/// misses overlap.
 fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> impl Iterator<Item = Option<PageOfFile<'r>>> + use<'r> {
-    let mut pages = [None; RUN_GROUP_COUNT];
+    let mut pages = [const { None }; RUN_GROUP_COUNT];
     for (page, run) in pages.iter_mut().zip(runs) {
-        let file = run.file_of(sought.bytes());
-        *page = file.and_then(|file| Some((file, file.page_number_of(sought.bytes())?)));
+        let Some(file) = run.file_of(sought.bytes()) else { continue };
+        let Some(number) = file.page_number_of(sought.bytes()) else { continue };
+        file.prefetch_page(number);
+        *page = Some(PageOfFile { file, number, resident: None });
     }
-    pages.iter().flatten().for_each(|(file, number)| file.prefetch(*number, sought));
+    for page in pages.iter_mut().flatten() {
+        page.resident = page.file.resident_page(page.number).inspect(|resident| resident.prefetch(sought));
+    }
     pages.into_iter().take(runs.len())
 }
 
 /// The version of the key that is in a page of a run.
 fn find_in_page(
-    (table, page): PageOfFile<'_>,
+    PageOfFile { file, number, resident }: PageOfFile<'_>,
     sought: &SoughtKey<'_>,
     reads: &mut Reads,
 ) -> Result<Option<FileVersion>, Missing> {
-    let page = reads.page_of_number(table, page)?;
+    let page = resident.map_or_else(|| reads.page_of_number(file, number), Ok)?;
     let Some(block) = page.probe(sought) else { return Ok(None) };
-    let block = reads.block(table, block)?;
+    let block = reads.block(file, block)?;
     let found = block.find(sought.bytes());
     Ok(found.map(|entry| FileVersion { version: entry.version, value: FileValue::of(entry.content) }))
 }

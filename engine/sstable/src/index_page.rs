@@ -25,7 +25,10 @@ pub struct IndexPage {
     /// Where the separators and where the fingerprints start in `bytes`.
     separators_start: usize,
     filter_start: usize,
-    /// Found through its file since the cache has last asked.
+    /// The first separator's first eight bytes as a number, and blocks for each step of such a number if keys are spread evenly.
+    first: u64,
+    blocks_a_step: f64,
+    /// A key was looked for in it since the cache has last asked.
     was_used: Cell<bool>,
 }
 
@@ -52,7 +55,9 @@ impl IndexPage {
             return Err("page counts");
         }
         let was_used = Cell::new(false);
-        let page = IndexPage { bytes, count, filter, separators_start, filter_start, was_used };
+        let (first, blocks_a_step) = (0, 0.0);
+        let mut page =
+            IndexPage { bytes, count, filter, separators_start, filter_start, first, blocks_a_step, was_used };
         let mut last_end = 0;
         for number in 0..count {
             let end = page.separator_end(number);
@@ -64,7 +69,13 @@ impl IndexPage {
             }
             last_end = end;
         }
-        if last_end == separator_bytes { Ok(page) } else { Err("separators") }
+        if last_end != separator_bytes {
+            return Err("separators");
+        }
+        page.first = leading_number(page.separator(0));
+        let steps = leading_number(page.separator(count - 1)).saturating_sub(page.first);
+        page.blocks_a_step = if steps == 0 { 0.0 } else { (count - 1) as f64 / steps as f64 };
+        Ok(page)
     }
 
     /// How many blocks it leads to.
@@ -77,11 +88,6 @@ impl IndexPage {
         size_of::<IndexPage>() + self.bytes.len()
     }
 
-    /// Notes that it is used, where the cache does not see it.
-    pub(crate) fn note_use(&self) {
-        self.was_used.set(true);
-    }
-
     /// Whether it was used since the last call.
     pub(crate) fn take_use(&self) -> bool {
         self.was_used.take()
@@ -89,6 +95,7 @@ impl IndexPage {
 
     /// The block that has to be looked into for the key; `None` if the key is not there.
     pub fn probe(&self, key: &SoughtKey<'_>) -> Option<BlockRef> {
+        self.was_used.set(true);
         if !self.filter.may_contain(&self.bytes[self.filter_start..], key.hash()) {
             return None;
         }
@@ -96,22 +103,40 @@ impl IndexPage {
     }
 
     /// Asks for the memory of the filter that [`IndexPage::probe`] looks at first.
-    pub(crate) fn prefetch(&self, key: &SoughtKey<'_>) {
+    pub fn prefetch(&self, key: &SoughtKey<'_>) {
         self.filter.prefetch(&self.bytes[self.filter_start..], key.hash());
     }
 
-    /// The number of the block that `key` would be in; `None` if it sorts before all.
+    /// The number of the block that `key` would be in; `None` if it sorts before all. It is looked for from where it would be if keys are spread evenly, as
+    /// hashed ones are, in steps that double until it is passed, then by halves: two or three separators side by side where it is so. Where all begin alike
+    /// it is by halves from the start.
     pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
         let (mut low, mut high) = (0, self.count);
+        let is_alike = self.blocks_a_step == 0.0;
+        let (mut is_above_low, mut is_below_high) = (is_alike, is_alike);
+        let (mut next, mut step) = (if is_alike { self.count / 2 } else { self.guess(key) }, 1);
         while low < high {
-            let middle = low + (high - low) / 2;
-            if self.separator(middle) <= key {
-                low = middle + 1;
+            if self.separator(next) <= key {
+                (low, is_above_low) = (next + 1, true);
             } else {
-                high = middle;
+                (high, is_below_high) = (next, true);
             }
+            next = match (is_above_low, is_below_high) {
+                (true, true) => low + (high - low) / 2,
+                (true, false) => (low + step - 1).min(self.count - 1),
+                (false, _) => high.saturating_sub(step),
+            };
+            step *= 2;
         }
         low.checked_sub(1)
+    }
+
+    /// The block that the key is in if keys are spread evenly.
+    fn guess(&self, key: &[u8]) -> usize {
+        let place = leading_number(key).saturating_sub(self.first) as f64 * self.blocks_a_step;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; saturates")]
+        let place = place as usize;
+        place.min(self.count - 1)
     }
 
     /// The blocks that it leads to, in order.
@@ -133,5 +158,37 @@ impl IndexPage {
 
     fn separator_end(&self, number: usize) -> usize {
         u32_at(&self.bytes, HEADER_BYTES + self.count * REF_BYTES + number * END_BYTES) as usize
+    }
+}
+
+/// The first eight bytes of a key as a number; a shorter one as if zeros followed. Of two keys the lesser has no greater one.
+fn leading_number(key: &[u8]) -> u64 {
+    if let Some(bytes) = key.first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
+    let mut bytes = [0; 8];
+    bytes[..key.len()].copy_from_slice(key);
+    u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page_builder::PageBuilder;
+
+    #[test]
+    fn where_keys_are_spread_evenly_the_guess_is_next_to_the_block() {
+        let mut builder = PageBuilder::default();
+        for number in 0..200_u64 {
+            let separator = (number * (u64::MAX / 200) + number * number).to_be_bytes();
+            builder.push(&separator[..4], BlockRef { unit: 0, units: 1, checksum: 0 });
+        }
+        let page = IndexPage::decode(builder.finish(Default::default()).into()).unwrap();
+        let mut random = fastrand::Rng::with_seed(6);
+        for _ in 0..1_000 {
+            let key = random.u64(..).to_be_bytes();
+            let (guess, found) = (page.guess(&key), page.find(&key).unwrap());
+            assert!(guess.abs_diff(found) <= 1, "block {found}, guess {guess}");
+        }
     }
 }

@@ -70,6 +70,7 @@ mod tests {
     use crate::filter::{FilterBuilder, SoughtKey, filter_hash};
     use crate::index_page::IndexPage;
     use fastrand::Rng;
+    use std::collections::BTreeSet;
 
     fn build(separators: &[&[u8]], keys: &[&[u8]]) -> Vec<u8> {
         let mut builder = PageBuilder::default();
@@ -100,6 +101,30 @@ mod tests {
         assert!(other_count.count() < 30, "the filter holds back what is not there");
         let root = IndexPage::decode(build(&separators, &[]).into()).unwrap();
         assert_eq!(root.probe(&SoughtKey::new(b"bb")).map(|block| block.unit), Some(3), "no filter: it may be there");
+    }
+
+    #[test]
+    fn a_key_is_found_however_keys_are_spread() {
+        let mut random = Rng::with_seed(4);
+        let spreads: [fn(&mut Rng) -> Vec<u8>; 4] = [
+            |random| random.u64(..).to_be_bytes()[..random.usize(1..9)].to_vec(),
+            // All but a few at one end; all with the same first bytes; doubling.
+            |random| {
+                if random.u8(..20) == 0 { vec![random.u8(..)] } else { vec![255, 255, random.u8(..), random.u8(..)] }
+            },
+            |random| [b"the same".as_slice(), &random.u16(..).to_be_bytes()].concat(),
+            |random| (1_u64 << random.u8(..64)).to_be_bytes().to_vec(),
+        ];
+        for (spread, count) in spreads.iter().flat_map(|spread| [1, 2, 3, 40, 300].map(|count| (spread, count))) {
+            let separators: BTreeSet<Vec<u8>> = (0..count).map(|_| spread(&mut random)).collect();
+            let separators: Vec<&[u8]> = separators.iter().map(Vec::as_slice).collect();
+            let page = IndexPage::decode(build(&separators, &[]).into()).unwrap();
+            let others: Vec<Vec<u8>> = (0..200).map(|_| spread(&mut random)).collect();
+            for key in separators.iter().copied().chain(others.iter().map(Vec::as_slice)).chain([b"".as_slice()]) {
+                let expected = separators.partition_point(|separator| *separator <= key).checked_sub(1);
+                assert_eq!(page.find(key), expected, "{key:?} in {separators:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,14 +5,13 @@
 
 use crate::block::Block;
 use crate::error::{Damage, DamageKind, TableError};
-use crate::filter::SoughtKey;
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
 use crate::record::{FileId, TableRecord};
 use crate::seal::{BlockRef, Checksums, Sealer, UNIT_BYTES};
 use crate::usage::{self, SegmentUse};
 use crate::writer::file_name;
-use runtime::{Buffer, File, FileSpan, Runtime};
+use runtime::{Buffer, File, FileSpan, Runtime, prefetch};
 use security::{FileKey, NoKey};
 use std::cell::RefCell;
 use std::path::Path;
@@ -20,6 +19,9 @@ use std::rc::{Rc, Weak};
 
 /// Bytes that one read of several blocks takes at most.
 const RUN_BYTES_MAX: usize = 128 << 10;
+
+/// Bytes that the processor gets from memory at one time.
+const CACHE_LINE_BYTES: usize = 64;
 
 /// Bytes of a file as they lie on the disk: see [`Table::read_stretch`].
 #[derive(Debug)]
@@ -116,16 +118,14 @@ impl Table {
 
     /// The index page of a number, if it is in memory: found without a look into the cache.
     pub fn resident_page(&self, number: usize) -> Option<Rc<IndexPage>> {
-        let page = self.resident.borrow()[number].upgrade()?;
-        page.note_use();
-        Some(page)
+        self.resident.borrow()[number].upgrade()
     }
 
-    /// Asks for the memory that a search for the key looks at first in the index page of a number, if that is in memory.
-    pub fn prefetch(&self, number: usize, key: &SoughtKey<'_>) {
-        if let Some(page) = self.resident.borrow()[number].upgrade() {
-            page.prefetch(key);
-        }
+    /// Asks for the memory of the index page of a number itself, two cache lines, if it is in memory: the first step to its filter.
+    pub fn prefetch_page(&self, number: usize) {
+        let page = self.resident.borrow()[number].as_ptr();
+        prefetch(page);
+        prefetch(page.cast::<u8>().wrapping_add(CACHE_LINE_BYTES));
     }
 
     /// The index page of a number is in memory from now on, for as long as somebody holds it.
