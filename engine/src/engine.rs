@@ -16,7 +16,7 @@ use crate::scrubbing::Scrubbing;
 use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use foldhash::fast::FixedState;
-use journal::{GroupId, Journal, Position};
+use journal::{FlushFigures, GroupId, Journal, Position};
 use memtable::PrefetchStep;
 use model::error::THROTTLED;
 use model::operation::Reply;
@@ -176,6 +176,11 @@ impl Engine {
     /// Bytes that wait in this core's journal for their flush.
     pub fn journal_waiting_bytes(&self) -> u64 {
         self.journal.waiting_bytes() as u64
+    }
+
+    /// What the flushes of this core's journal have taken since the start.
+    pub fn flush_figures(&self) -> FlushFigures {
+        self.journal.flush_figures()
     }
 
     /// Ends the journal cleanly: what was proposed becomes durable, and the next start finds no torn end.

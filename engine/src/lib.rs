@@ -42,6 +42,7 @@ mod submit;
 pub use control::{Placement, TableEntry};
 pub use directories::LostDirectory;
 pub use engine::{Engine, Replied};
+pub use journal::FlushFigures;
 pub use key_service::{KeyService, KeyServiceError};
 pub use keys_error::KeysError;
 pub use message::{Batch, KeyGrant, Message};

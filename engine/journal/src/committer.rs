@@ -36,11 +36,13 @@ async fn commit(shared: Rc<Shared>) {
                 return;
             }
             CommitStep::Flush(mut flush) => {
+                let (began, bytes) = (shared.runtime.now(), flush.buffer.len());
                 let (buffer, result) = flush.file.write_durable_at(u64::from(flush.offset), flush.buffer).await;
                 if let Err(error) = result {
                     // What the medium holds is unknown and may change: never again asked, never retried.
                     shared.runtime.stop(StopReason::FlushFailed(error)).await
                 }
+                shared.count_flush(&flush.file, bytes, began);
                 flush.buffer = buffer;
                 let wants_preparation = {
                     let mut state = shared.state.borrow_mut();

@@ -8,6 +8,7 @@ use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
 use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
+use crate::flush_figures::{FlushFigures, Pace};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
 use crate::padding::Placement;
@@ -18,7 +19,7 @@ use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
 use bytes::{Bytes, BytesMut};
-use runtime::{Buffer, CoreId, FileError, FileSpan, Runtime, Signal};
+use runtime::{Buffer, CoreId, File, FileError, FileSpan, Instant, Runtime, Signal};
 use security::{FileKey, GroupKeys, NoKey, TableKeys};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     /// There may be a segment to prepare or to remove.
     pub(crate) preparation: Signal,
     pub(crate) closed: Signal,
+    pub(crate) flush_figures: Cell<FlushFigures>,
     is_work_announced: Cell<bool>,
     durable_signal: RefCell<Option<Signal>>,
     report: RecoveryReport,
@@ -124,6 +126,7 @@ impl Journal {
             work: Signal::new(),
             preparation: Signal::new(),
             closed: Signal::new(),
+            flush_figures: Cell::default(),
             is_work_announced: Cell::new(false),
             durable_signal: RefCell::new(None),
             report: recovered.report,
@@ -236,6 +239,11 @@ impl Journal {
     /// Bytes appended and not handed to the disk yet. At most a few MiB; past it `append` says `Busy`.
     pub fn waiting_bytes(&self) -> usize {
         self.shared.state.borrow().waiting_bytes()
+    }
+
+    /// What its flushes have taken since the opening.
+    pub fn flush_figures(&self) -> FlushFigures {
+        self.shared.flush_figures.get()
     }
 
     /// Whether the disk is full: no next segment could be prepared. What is left of the current one is for records
@@ -483,6 +491,19 @@ impl Shared {
     /// The committer looks for work from here on: what comes later is to be announced again.
     pub(crate) fn take_announcement(&self) {
         self.is_work_announced.set(false);
+    }
+
+    /// Counts a flush that was begun then and is durable now.
+    pub(crate) fn count_flush(&self, file: &File, bytes: usize, began: Instant) {
+        let took = self.runtime.now().since(began);
+        let mut figures = self.flush_figures.get();
+        let path = file.path().display();
+        match figures.count(bytes as u64, took) {
+            Pace::Ordinary => {}
+            Pace::Slow => tracing::debug!(?took, bytes, %path, "a flush of the journal was slow"),
+            Pace::Slowest => tracing::warn!(?took, bytes, %path, "no flush of the journal was as slow before"),
+        }
+        self.flush_figures.set(figures);
     }
 
     pub(crate) fn announce_durable(&self) {

@@ -21,6 +21,7 @@ mod block;
 mod committer;
 mod directory;
 mod error;
+mod flush_figures;
 mod identity;
 mod journal;
 mod liveness;
@@ -38,6 +39,7 @@ mod verify;
 mod walk;
 
 pub use error::{AppendRefused, JournalError, ReadError, Unopened};
+pub use flush_figures::FlushFigures;
 pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Stretch, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use padding::{PADDING_COUNT_MAX, Placement};

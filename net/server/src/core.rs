@@ -244,6 +244,11 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+        let flushes = self.engine.flush_figures();
+        metrics.set(Figure::JournalFlushes, flushes.count);
+        metrics.set(Figure::JournalFlushedBytes, flushes.bytes);
+        metrics.set(Figure::JournalFlushMicroseconds, microseconds(flushes.total));
+        metrics.set(Figure::JournalFlushLongestMicroseconds, microseconds(flushes.longest));
         metrics.set(Figure::ParkedOperations, counted.parked_count);
         metrics.set(Figure::DiskReads, counted.read_count);
         metrics.set(Figure::HeldWrites, counted.held_count);
@@ -255,8 +260,7 @@ impl Core {
         for (place, count) in self.engine.io_error_counts().enumerate() {
             metrics.set_io_errors(place, count);
         }
-        let background_us = self.runtime.background_time().as_micros();
-        metrics.set(Figure::BackgroundMicroseconds, u64::try_from(background_us).unwrap_or(u64::MAX));
+        metrics.set(Figure::BackgroundMicroseconds, microseconds(self.runtime.background_time()));
         let stalls = self.runtime.stall_figures();
         metrics.set(Figure::Stalls, stalls.count);
         metrics.set(Figure::StallsOffCpu, stalls.off_cpu_count);
@@ -304,4 +308,9 @@ impl Core {
     fn has_unsent(&self) -> bool {
         self.connections.keys().any(|id| self.sockets.queued_bytes(*id) > 0)
     }
+}
+
+/// A time as the figures tell it.
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -20,6 +20,10 @@ pub(crate) enum Figure {
     Connections,
     MemoryBytes,
     JournalWaitingBytes,
+    JournalFlushes,
+    JournalFlushedBytes,
+    JournalFlushMicroseconds,
+    JournalFlushLongestMicroseconds,
     ParkedOperations,
     DiskReads,
     HeldWrites,
@@ -37,7 +41,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -45,6 +49,10 @@ impl Figure {
         Self::Connections,
         Self::MemoryBytes,
         Self::JournalWaitingBytes,
+        Self::JournalFlushes,
+        Self::JournalFlushedBytes,
+        Self::JournalFlushMicroseconds,
+        Self::JournalFlushLongestMicroseconds,
         Self::ParkedOperations,
         Self::DiskReads,
         Self::HeldWrites,
@@ -70,6 +78,14 @@ impl Figure {
             Self::Connections => ("connections", "Open connections"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
             Self::JournalWaitingBytes => ("journal_waiting_bytes", "Bytes that wait for their flush"),
+            Self::JournalFlushes => ("journal_flushes", "Flushes of the journal, each a durable write"),
+            Self::JournalFlushedBytes => ("journal_flushed_bytes", "Bytes that flushes of the journal wrote"),
+            Self::JournalFlushMicroseconds => {
+                ("journal_flush_microseconds", "Microseconds that flushes of the journal took together")
+            }
+            Self::JournalFlushLongestMicroseconds => {
+                ("journal_flush_longest_microseconds", "Microseconds of the longest flush of the journal")
+            }
             Self::ParkedOperations => ("parked_operations", "Operations that had to wait for the disk, each time"),
             Self::DiskReads => ("disk_reads", "Blocks and records read from the disk for operations"),
             Self::HeldWrites => ("held_writes", "Writes that had to wait for a flush, for memory was used up"),
@@ -98,6 +114,9 @@ impl Figure {
             Self::Requests
             | Self::Forwarded
             | Self::Refused
+            | Self::JournalFlushes
+            | Self::JournalFlushedBytes
+            | Self::JournalFlushMicroseconds
             | Self::ParkedOperations
             | Self::DiskReads
             | Self::HeldWrites
@@ -114,6 +133,7 @@ impl Figure {
             | Self::Connections
             | Self::MemoryBytes
             | Self::JournalWaitingBytes
+            | Self::JournalFlushLongestMicroseconds
             | Self::StallLongestMicroseconds => false,
         }
     }
