@@ -160,7 +160,7 @@ impl Runtime {
         either!(self, core => core.list_directory(path).await)
     }
 
-    /// Removes the file. Durable after `sync_directory`.
+    /// Removes the file. Durable after `sync_directory`. The space of a large one comes back by and by, when nobody has it open any more.
     pub async fn remove_file(&self, path: &Path) -> Result<(), FileError> {
         either!(self, core => core.remove_file(path).await)
     }

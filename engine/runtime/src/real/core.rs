@@ -22,6 +22,7 @@ use rustix::rand::GetRandomFlags;
 
 use super::background_share::BackgroundShare;
 use super::doorbell::Doorbell;
+use super::freeing::Freeing;
 use super::operations::{Operation, Operations, Payload};
 use super::read_queue::QueuedReads;
 use super::ring::{Completion, Ring, Tag};
@@ -71,6 +72,7 @@ pub(crate) struct Core {
     pub(super) due: Cell<Vec<Waker>>,
     /// Descriptors that nobody has any more: the next turn has them closed.
     pub(super) closing: RefCell<Vec<OwnedFd>>,
+    pub(super) freeing: RefCell<Freeing>,
     pub(super) polls_since_turn: Cell<u32>,
     /// The class of the task that is being polled.
     class: Cell<ShareClass>,
@@ -131,6 +133,7 @@ impl Core {
             completions: Cell::default(),
             due: Cell::default(),
             closing: RefCell::default(),
+            freeing: RefCell::default(),
             polls_since_turn: Cell::new(0),
             class: Cell::new(ShareClass::Foreground),
             foreground: queue(FOREGROUND_SHARES, "foreground"),
@@ -294,6 +297,7 @@ impl Core {
                 drop(future);
             }
         }
+        drop(self.freeing.take());
         self.closing.take();
         self.quiesce();
         self.arrivals.borrow_mut().clear();

@@ -55,12 +55,17 @@ impl Core {
         Ok(entries)
     }
 
-    pub(crate) async fn remove_file(&self, path: &Path) -> Result<(), FileError> {
+    pub(crate) async fn remove_file(self: &Rc<Self>, path: &Path) -> Result<(), FileError> {
+        let held = self.hold_large(path).await;
         let name = c_path(path)?;
         let entry = opcode::UnlinkAt::new(types::Fd(libc::AT_FDCWD), name.as_ptr()).build();
         let payload = Payload { paths: Some((name, CString::default())), ..Payload::default() };
         // SAFETY: the entry points to the name, which the payload owns and which does not move with it.
-        unsafe { self.perform(entry, payload, path, "remove") }.await.map(drop)
+        unsafe { self.perform(entry, payload, path, "remove") }.await?;
+        if let Some(held) = held {
+            self.free_later(held, path);
+        }
+        Ok(())
     }
 
     pub(crate) async fn rename(&self, from: &Path, to: &Path) -> Result<(), FileError> {

@@ -258,7 +258,12 @@ impl Core {
         }
     }
 
-    async fn open_with(&self, path: &Path, flags: i32, operation: &'static str) -> Result<OwnedFd, FileError> {
+    pub(super) async fn open_with(
+        &self,
+        path: &Path,
+        flags: i32,
+        operation: &'static str,
+    ) -> Result<OwnedFd, FileError> {
         let name = c_path(path)?;
         let directory = types::Fd(libc::AT_FDCWD);
         let entry = opcode::OpenAt::new(directory, name.as_ptr()).flags(flags).mode(FILE_MODE).build();

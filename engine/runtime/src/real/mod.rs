@@ -9,7 +9,7 @@
 //! ring        the io_uring ring                         doorbell     wakes a sleeping core
 //! operations  what completes once: files, timers        threads      helper threads, process signals
 //! background_share                                      what the background may have of a core's time
-//! file, directory, flush_method                         timers       tasks that wait for a time
+//! file, directory, freeing, flush_method                        timers       tasks that wait for a time
 //! stalls      turns that take too long, with their stack
 //! sockets, socket_table, connection, receive_pool       listeners, connections, buffers
 //! ```
@@ -23,6 +23,7 @@ mod doorbell;
 mod driver;
 mod file;
 mod flush_method;
+mod freeing;
 mod operations;
 mod read_queue;
 mod receive_pool;

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io::Write;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use runtime::{BLOCK_BYTES, Buffer, FileError, ShareClass, Signal};
 
@@ -336,7 +337,7 @@ fn a_file_that_nobody_has_any_more_is_closed_by_others_and_soon() {
     on_one_core(move |runtime| {
         let path = path.clone();
         async move {
-            let file = runtime.create_file(&path, 8 << 20).await.unwrap();
+            let file = runtime.create_file(&path, 1 << 20).await.unwrap();
             let other = file.clone();
             drop(file);
             runtime.yield_now().await;
@@ -356,4 +357,46 @@ fn a_file_that_nobody_has_any_more_is_closed_by_others_and_soon() {
         }
     });
     assert_eq!(descriptor_count(directory.path()), 0, "nothing is left open");
+}
+
+/// Blocks of 512 bytes of the file without a name that this process has open.
+fn held_blocks(path: &std::path::Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let name = format!("{} (deleted)", path.display());
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
+    let mut held = open.filter(|open| std::fs::read_link(open).is_ok_and(|target| target.as_os_str() == name.as_str()));
+    held.find_map(|open| std::fs::metadata(open).ok()).map(|facts| facts.blocks())
+}
+
+#[test]
+fn a_large_file_that_is_removed_is_there_for_who_reads_it_and_goes_then() {
+    const LEN_BYTES: u64 = 32 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    on_one_core(move |runtime| {
+        let path = path.clone();
+        async move {
+            let file = runtime.create_file(&path, LEN_BYTES).await.unwrap();
+            file.write_durable_at(LEN_BYTES - BLOCK, filled(BLOCK_BYTES)).await.1.unwrap();
+            let reader = runtime.open_file_to_read(&path).await.unwrap();
+            drop(file);
+            runtime.remove_file(&path).await.unwrap();
+            assert!(!path.exists());
+            runtime.sleep(Duration::from_millis(500)).await;
+            assert!(held_blocks(&path).unwrap() >= LEN_BYTES / 512);
+            let read = reader.read_at(LEN_BYTES - BLOCK, BLOCK_BYTES).await.unwrap();
+            assert!(read.as_slice() == pattern(BLOCK_BYTES));
+            drop((read, reader));
+            let begun = runtime.now();
+            while held_blocks(&path).is_some() {
+                assert!(runtime.now().since(begun) < Duration::from_secs(20), "its space comes back");
+                runtime.sleep(Duration::from_millis(1)).await;
+            }
+            // Its name is free at once, and what is small is gone with it.
+            let file = runtime.create_file(&path, BLOCK).await.unwrap();
+            drop(file);
+            runtime.remove_file(&path).await.unwrap();
+            assert!(!path.exists() && runtime.remove_file(&path).await.is_err());
+        }
+    });
 }
