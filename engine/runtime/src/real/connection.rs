@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     /// Tells apart the connections that use this slot one after the other.
     pub(crate) generation: u32,
     pub(crate) receive: Receive,
+    /// No buffer was free for it: it is armed when one is.
+    pub(crate) is_starved: bool,
     /// Not paused, and the peer has not finished.
     pub(crate) is_receive_wanted: bool,
     pub(crate) is_peer_finished: bool,
@@ -84,6 +86,7 @@ impl Connection {
             descriptor: Some(descriptor),
             generation,
             receive: Receive::Idle,
+            is_starved: false,
             is_receive_wanted: true,
             is_peer_finished: false,
             closing: Closing::Open,

@@ -207,7 +207,9 @@ impl SocketTable {
         }
         if self.pool.has_free() {
             while let Some(index) = self.starved.pop() {
-                self.receive_if_wanted(index, ring);
+                if std::mem::take(&mut self.connections[index as usize].is_starved) {
+                    self.receive_if_wanted(index, ring);
+                }
             }
         }
     }
@@ -305,7 +307,10 @@ impl SocketTable {
         match -completion.result {
             _ if connection.closing == Closing::Now => self.finish_if_quiet(index, ring),
             0 => self.handle_peer_finished(index, ring),
-            libc::ENOBUFS => self.starved.push(index),
+            libc::ENOBUFS => {
+                connection.is_starved = true;
+                self.starved.push(index);
+            }
             libc::ECANCELED | libc::EINTR | libc::EAGAIN => self.receive_if_wanted(index, ring),
             errno if errno > 0 => self.begin_close(index, ring),
             _ if connection.discarded_bytes > LINGER_BYTES_MAX => self.begin_close(index, ring),
@@ -385,8 +390,7 @@ impl SocketTable {
     fn receive_if_wanted(&mut self, index: u32, ring: &mut Ring) {
         let connection = &mut self.connections[index as usize];
         let is_possible = connection.receive == Receive::Idle && connection.closing < Closing::Now;
-        // One that is starved is armed when a buffer is free.
-        if is_possible && connection.is_receive_wanted && !self.starved.contains(&index) {
+        if is_possible && connection.is_receive_wanted && !connection.is_starved {
             connection.arm_receive(index, ring);
             self.in_flight_count += 1;
         }
@@ -424,7 +428,7 @@ impl SocketTable {
         connection.closing = Closing::Now;
         connection.is_receive_wanted = false;
         connection.outgoing.clear();
-        self.starved.retain(|starved| *starved != index);
+        connection.is_starved = false;
         if !connection.is_quiet() {
             let target = types::CancelBuilder::fd(connection.raw()).all();
             ring.push_cancel(target);
