@@ -9,10 +9,8 @@ use crate::admission::admit_removal;
 use crate::loading::Work;
 use model::table::PartitionId;
 use partition::Partition;
-use runtime::{Runtime, ShareClass, Signal};
-use std::cell::Cell;
+use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::collections::{BTreeSet, VecDeque};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// Between two rounds.
@@ -29,25 +27,14 @@ pub(crate) struct Expiring {
     partitions: BTreeSet<PartitionId>,
     /// Those that this round has still to look at.
     round: VecDeque<PartitionId>,
-    timer: Rc<Cell<Timer>>,
+    /// When the next partitions have their turn; never, where no items expire.
+    next_turn: Option<Instant>,
     signal: Signal,
-}
-
-/// When the next partitions have their turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Timer {
-    /// Never: no items expire.
-    Stopped,
-    /// Later.
-    Running,
-    /// Now.
-    Ended,
 }
 
 impl Expiring {
     pub(crate) fn new(signal: &Signal) -> Self {
-        let timer = Rc::new(Cell::new(Timer::Stopped));
-        Self { partitions: BTreeSet::new(), round: VecDeque::new(), timer, signal: signal.clone() }
+        Self { partitions: BTreeSet::new(), round: VecDeque::new(), next_turn: None, signal: signal.clone() }
     }
 
     /// The items of a partition may have begun to expire, or ceased to.
@@ -57,10 +44,13 @@ impl Expiring {
             return;
         }
         self.partitions.insert(partition.id());
-        self.round.push_back(partition.id());
-        if self.timer.get() == Timer::Stopped {
-            self.wake_after(runtime, TURN_DELAY);
-        }
+        self.look_again_at(runtime, partition.id());
+    }
+
+    /// The partition may have more to delete at once.
+    fn look_again_at(&mut self, runtime: &Runtime, partition: PartitionId) {
+        self.round.push_back(partition);
+        self.wake_after(runtime, TURN_DELAY);
     }
 
     /// The partition is gone.
@@ -69,11 +59,10 @@ impl Expiring {
     }
 
     /// The partitions whose turn it is now, if it is anybody's.
-    fn take_turn(&mut self) -> Vec<PartitionId> {
-        if self.timer.get() != Timer::Ended {
+    fn take_turn(&mut self, now: Instant) -> Vec<PartitionId> {
+        if self.next_turn.take_if(|at| *at <= now).is_none() {
             return Vec::new();
         }
-        self.timer.set(Timer::Stopped);
         if self.round.is_empty() {
             self.round.extend(&self.partitions);
         }
@@ -89,12 +78,16 @@ impl Expiring {
         }
     }
 
-    fn wake_after(&self, runtime: &Runtime, delay: Duration) {
-        self.timer.set(Timer::Running);
-        let (runtime_of_task, timer, signal) = (runtime.clone(), Rc::clone(&self.timer), self.signal.clone());
+    /// The next turn is after this time at the latest.
+    fn wake_after(&mut self, runtime: &Runtime, delay: Duration) {
+        let at = runtime.now() + delay;
+        if self.next_turn.is_some_and(|next_turn| next_turn <= at) {
+            return;
+        }
+        self.next_turn = Some(at);
+        let (runtime_of_task, signal) = (runtime.clone(), self.signal.clone());
         runtime.spawn(ShareClass::Foreground, async move {
             runtime_of_task.sleep(delay).await;
-            timer.set(Timer::Ended);
             signal.notify();
         });
     }
@@ -103,7 +96,7 @@ impl Expiring {
 impl Engine {
     /// Lets some partitions delete items whose time is over, when it is time for that.
     pub(crate) fn expire_items(&mut self) {
-        let partitions = self.expiring.take_turn();
+        let partitions = self.expiring.take_turn(self.context.now);
         if partitions.is_empty() {
             return;
         }
@@ -128,10 +121,7 @@ impl Engine {
             self.settle_later(id);
         }
         if expired.may_be_more {
-            self.expiring.round.push_back(id);
-            if self.expiring.timer.get() == Timer::Stopped {
-                self.expiring.wake_after(&self.runtime, TURN_DELAY);
-            }
+            self.expiring.look_again_at(&self.runtime, id);
         }
     }
 }

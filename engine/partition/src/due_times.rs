@@ -9,6 +9,7 @@ use crate::items::Items;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::table_set::{Content, MemtablesOptions, TableSet};
+use crate::walk::Walk;
 use journal::LogIndex;
 use memtable::{Direction, Entry, KeySpan};
 use model::{ItemRef, ValueRef};
@@ -19,6 +20,9 @@ const SECOND_BYTES: usize = 8;
 /// Items that expired longer ago are kept.
 // DynamoDB: developer guide, "Using time to live": values more than five years in the past are not deleted.
 const AGE_SECONDS_MAX: u64 = 5 * 365 * 24 * 60 * 60;
+
+/// Items that are looked for once one is not in memory, so that they are read together: few, for requests read too.
+pub(crate) const ITEMS_AHEAD: usize = 16;
 
 /// See the front page.
 ///
@@ -134,15 +138,28 @@ impl DueTimes {
                 continue;
             };
             let (key, version) = (entry.key.to_vec(), entry.version);
-            let item = items.item_of_entry(entry, reads)?;
+            let item = match items.item_of_entry(entry, reads) {
+                Ok(item) => item,
+                Err(missing) => {
+                    look_ahead(&mut walk, items, reads);
+                    return Err(missing);
+                }
+            };
             if let Some(second) = due_second(item.item(), &self.attribute_name) {
-                let entry = entry_of(second, &key);
-                self.entries.insert(&entry, version, Entry::Put(&[]));
-                self.look_again_at(&entry);
+                self.enter(&entry_of(second, &key), version);
             }
             self.unread = Some(behind(&key));
         }
         Ok(self.unread.is_none())
+    }
+
+    /// Enters the time of an item that the pass has read, unless the item's own change has done so.
+    fn enter(&mut self, entry: &[u8], version: u64) {
+        let is_entered = self.entries.find_in_memory(entry).is_some_and(|found| found.version >= version);
+        if !is_entered {
+            self.entries.insert(entry, version, Entry::Put(&[]));
+            self.look_again_at(entry);
+        }
     }
 
     /// The first entries that nothing is decided about and whose time has come, and whether there may be more: a turn looks at so many alone, deleted ones
@@ -191,6 +208,15 @@ pub(crate) fn apply_effect(entries: &mut TableSet, index: LogIndex, effect: Effe
         Effect::Add { entry, .. } => entries.insert(entry, index.0, Entry::Put(&[])),
         Effect::Remove { entry, .. } => entries.insert(entry, index.0, Entry::Tombstone),
         Effect::Resize { .. } | Effect::SetValue { .. } => panic!("due times have neither sizes nor values"),
+    }
+}
+
+/// Notes what has to be brought for the items that a walk comes to next.
+fn look_ahead(walk: &mut Walk<'_>, items: &Items, reads: &mut Reads) {
+    for _ in 0..ITEMS_AHEAD {
+        let Ok(Some(entry)) = walk.step(reads) else { return };
+        // Missing or not: it is read when its turn comes.
+        let _ = items.item_of_entry(entry, reads);
     }
 }
 

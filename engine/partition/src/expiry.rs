@@ -3,7 +3,7 @@
 //! Nobody asks for it but the engine, from time to time. The delete is a change like any other, marked as the service's
 //! own in the log; it costs no throughput. Deliberately not here: when items are due (`due_times.rs`).
 
-use crate::due_times::{DueRange, item_key};
+use crate::due_times::{DueRange, ITEMS_AHEAD, item_key};
 use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::write::{Halt, Replaced, Write};
@@ -48,12 +48,12 @@ impl Partition {
         let (entries, are_more) = due_times.due(&mut context.reads, range, item_count)?;
         expired.may_be_more = !is_read || are_more;
         let mut missing = None;
-        for entry in entries {
+        for (number, entry) in entries.iter().enumerate() {
             if self.in_flight.len() >= WAITING_COUNT_MAX {
                 expired.may_be_more = true;
                 break;
             }
-            match self.expire_item(context, range, item_key(&entry)) {
+            match self.expire_item(context, range, item_key(entry)) {
                 Ok(is_deleted) => expired.item_count += usize::from(is_deleted),
                 Err(Halt::Refused(_)) => {
                     expired.may_be_more = true;
@@ -61,17 +61,26 @@ impl Partition {
                 }
                 Err(Halt::Missing) => {
                     missing = Some(Missing);
+                    self.look_ahead(context, &entries[number + 1..]);
                     break;
                 }
             }
             if let Some(due_times) = &mut self.due_times {
-                due_times.set_decided(&entry);
+                due_times.set_decided(entry);
             }
         }
         match missing {
             // What was proposed is told; the rest follows when it was brought.
             Some(missing) if expired.item_count == 0 => Err(missing),
             _ => Ok(Expired { may_be_more: expired.may_be_more || missing.is_some(), ..expired }),
+        }
+    }
+
+    /// Notes what has to be brought for the items of entries that come next.
+    fn look_ahead(&self, context: &mut Context, entries: &[Vec<u8>]) {
+        for entry in entries.iter().take(ITEMS_AHEAD) {
+            // Missing or not: what is decided about it is decided when its turn comes.
+            let _ = self.newest(&mut context.reads, item_key(entry));
         }
     }
 

@@ -4,7 +4,7 @@
 
 use engine::EngineOptions;
 use model::operation::{Attributes, PutItem, Request, TimeToLiveSpecification, UpdateTimeToLive};
-use model::{Text, Value};
+use model::{Number, Text, Value};
 use runtime::simulated::Machine;
 use sim::{Node, create_table, item_of, node_options};
 use std::time::Duration;
@@ -15,6 +15,11 @@ const SEGMENT_BYTES: u64 = 256 << 10;
 /// Segments that the busy table's puts would fill if none were used again.
 const FILLED_COUNT: u64 = 64;
 const ITEM_BYTES: usize = 4_000;
+
+fn put(table: &str, attributes: &[(&str, Value)]) -> Request {
+    let item = Attributes::Valid(item_of(attributes));
+    Request::PutItem(PutItem { table_name: Some(Text::from(table)), item, ..PutItem::default() })
+}
 
 fn expire(is_enabled: bool) -> Request {
     let specification =
@@ -46,13 +51,40 @@ fn a_table_that_nobody_uses_does_not_hold_up_the_log_when_its_expiry_ends() {
             }
             for number in 0..FILLED_COUNT * SEGMENT_BYTES / ITEM_BYTES as u64 {
                 let key = Value::S(format!("key {}", number % 8));
-                let item = item_of(&[("pk", key), ("filler", Value::B(vec![7; ITEM_BYTES]))]);
-                let item = Attributes::Valid(item);
-                let put = PutItem { table_name: Some(Text::from(BUSY_TABLE)), item, ..PutItem::default() };
-                caller.call(0, Request::PutItem(put)).await.unwrap();
+                let put = put(BUSY_TABLE, &[("pk", key), ("filler", Value::B(vec![7; ITEM_BYTES]))]);
+                caller.call(0, put).await.unwrap();
             }
             machine.runtime().sleep(Duration::from_secs(10)).await;
             assert!(segment_count() < 24, "{} segments", segment_count());
+        })
+        .unwrap();
+}
+
+/// Items that have long left memory go as soon as those that have not: each has to be read, and several are at a time.
+#[test]
+fn items_on_the_disk_expire_within_seconds() {
+    const ITEM_COUNT: u64 = 3_000;
+    const SECONDS: u64 = 20;
+    let machine = Machine::new(2);
+    let options = EngineOptions { memory_bytes_max: 1 << 20, ..node_options(&["/disk/data"]) };
+    let node = Node::start(&machine, &options);
+    machine
+        .run(async {
+            node.opened().await.unwrap();
+            let caller = node.caller();
+            caller.call(0, create_table(IDLE_TABLE, "pk")).await.unwrap();
+            let until = machine.runtime().wall_clock_ms() / 1_000 - 60;
+            let until = Value::N(Number::parse(&until.to_string()).unwrap());
+            for number in 0..ITEM_COUNT {
+                let filler = Value::B(vec![7; ITEM_BYTES]);
+                let key = Value::S(format!("key {number}"));
+                let put = put(IDLE_TABLE, &[("pk", key), ("until", until.clone()), ("filler", filler)]);
+                caller.call(0, put).await.unwrap();
+            }
+            caller.call(0, expire(true)).await.unwrap();
+            machine.runtime().sleep(Duration::from_secs(SECONDS)).await;
+            let expired_count: u64 = caller.metrics().map(|metrics| metrics.expired_count).sum();
+            assert_eq!(expired_count, ITEM_COUNT, "after {SECONDS} s");
         })
         .unwrap();
 }
