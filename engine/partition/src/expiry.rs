@@ -95,7 +95,8 @@ impl Partition {
         let collection = self.collection_change(key, Some(old), None);
         self.note_effects(effects, ItemChange { key, old: Some(old), new: None }, collection);
         // DynamoDB: developer guide, "Using time to live": the deletes cost nothing.
-        let replaced = Replaced { old_bytes: Some(old.size_bytes()), collection, units: CapacityUnits::ZERO };
+        let old_bytes = Some(old.size_bytes());
+        let replaced = Replaced { old_bytes, collection, units: CapacityUnits::ZERO, record: None };
         drop(found);
         let write = Write { key: &Bytes::copy_from_slice(key), image: None, replaced, cause: Cause::Expiry };
         self.try_propose(context, &write, None)?;

@@ -34,6 +34,22 @@ pub(crate) enum ItemBytes<'a> {
     Shared(Bytes),
 }
 
+/// An image whose size is known without its item.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageSize {
+    /// As DynamoDB counts it.
+    pub(crate) item_bytes: usize,
+    /// The record that carries it, where a file names that and the cache does not know of it.
+    pub(crate) record: Option<Location>,
+}
+
+impl ImageSize {
+    /// Of an image in a memtable, in flight, in the cache or in a file itself.
+    pub(crate) fn in_memory(item_bytes: usize) -> Self {
+        Self { item_bytes, record: None }
+    }
+}
+
 impl ItemBytes<'_> {
     /// The item.
     pub(crate) fn item(&self) -> ItemRef<'_> {
@@ -89,26 +105,25 @@ impl Items {
         }
     }
 
-    /// The size of the newest image of the key, as DynamoDB counts it: known without the item. For a write that takes its place.
-    pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<usize>, Missing> {
-        let size_of = |item: &[u8]| ItemRef::from_trusted(item).size_bytes();
+    /// What a write would take the place of: known without the item.
+    pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<ImageSize>, Missing> {
+        let of_item = |item: &[u8]| ImageSize::in_memory(ItemRef::from_trusted(item).size_bytes());
         if let Some(found) = self.set.find_in_memory(key) {
             let image = image_of(found);
-            return Ok(image.item.map(|_| image.item_bytes as usize));
+            return Ok(image.item.map(|_| ImageSize::in_memory(image.item_bytes as usize)));
         }
         if self.set.runs().is_empty() {
             return Ok(None);
         }
         if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
-            return Ok(Some(size_of(&item)));
+            return Ok(Some(of_item(&item)));
         }
         let Some(found) = self.set.find_in_files(self.owner, key, reads)? else { return Ok(None) };
         match found.value {
             FileValue::Deleted => Ok(None),
-            FileValue::Inline(item) => Ok(Some(size_of(&item))),
+            FileValue::Inline(item) => Ok(Some(of_item(&item))),
             FileValue::InJournal(location, item_bytes) => {
-                reads.note_superseded(location);
-                Ok(Some(item_bytes as usize))
+                Ok(Some(ImageSize { item_bytes: item_bytes as usize, record: Some(location) }))
             }
             FileValue::Bare => panic!("entries without items are not among the items"),
         }

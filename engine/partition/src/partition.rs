@@ -6,7 +6,7 @@ use crate::effect::SetId;
 use crate::file_set::{FileChange, FileSet, Snapshot};
 use crate::flush::{FlushSet, FlushWork, Flushed};
 use crate::in_flight::InFlight;
-use crate::items::{ItemBytes, Items};
+use crate::items::{ImageSize, ItemBytes, Items};
 use crate::local_indexes::LocalIndexes;
 use crate::merge::{Aim, Cleaning, CleaningWork, MergeId, MergeWork, Merged};
 use crate::merge_policy::runs_to_merge;
@@ -410,9 +410,9 @@ impl Partition {
     }
 
     /// The size of the item as it will be once everything in flight is applied.
-    pub(crate) fn newest_size(&self, reads: &mut Reads, key: &[u8]) -> Result<Option<usize>, Missing> {
+    pub(crate) fn newest_size(&self, reads: &mut Reads, key: &[u8]) -> Result<Option<ImageSize>, Missing> {
         match self.in_flight.newest(key) {
-            Some(image) => Ok(image.map(|image| image.item_bytes as usize)),
+            Some(image) => Ok(image.map(|image| ImageSize::in_memory(image.item_bytes as usize))),
             None => self.items.find_size(key, reads),
         }
     }

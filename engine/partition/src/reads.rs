@@ -314,9 +314,9 @@ impl Reads {
         self.superseded.extend(place.map(location_of));
     }
 
-    /// A write is about to take the place of what this record carries, which a file names.
-    pub(crate) fn note_superseded(&mut self, location: Location) {
-        self.superseded.push(location);
+    /// A write was proposed that takes the place of what this record carries, which a file names.
+    pub(crate) fn note_superseded(&mut self, record: Option<Location>) {
+        self.superseded.extend(record);
     }
 
     /// Records whose items were overwritten: dead when the files that name them are merged. Those that were noticed, which are

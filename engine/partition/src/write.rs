@@ -12,6 +12,7 @@ use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, ChangeKey, ChangeView, Context, Outcome, Partition, Ticket};
 use bytes::Bytes;
+use journal::Location;
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
 use model::{Access, Error, ErrorKind, Item, ItemRef};
@@ -36,6 +37,8 @@ pub(crate) struct Replaced {
     pub(crate) collection: Option<CollectionChange>,
     /// What the write costs; nothing where nobody pays.
     pub(crate) units: CapacityUnits,
+    /// The record of the replaced image, where a file names it and the cache does not know of it.
+    pub(crate) record: Option<Location>,
 }
 
 /// Why a decision is none.
@@ -77,6 +80,7 @@ impl Partition {
             old_bytes: found.map(ItemBytes::size_bytes),
             collection: self.collection_change(key, old, new),
             units: if is_paid { write_units(&self.definition, old, new).total() } else { CapacityUnits::ZERO },
+            record: None,
         };
         let collection_bytes = replaced.collection.map(|change| self.collections.bytes_after(change));
         let is_larger = replaced.collection.is_some_and(|change| change.grows());
@@ -114,9 +118,14 @@ impl Partition {
         key: &[u8],
         new: Option<ItemRef<'a>>,
     ) -> Result<(Replaced, WriteEffect<'a>), Missing> {
-        let old_bytes = self.newest_size(reads, key)?;
+        let old = self.newest_size(reads, key)?;
         effects.clear();
-        let replaced = Replaced { old_bytes, collection: None, units: CapacityUnits::ZERO };
+        let replaced = Replaced {
+            old_bytes: old.map(|old| old.item_bytes),
+            collection: None,
+            units: CapacityUnits::ZERO,
+            record: old.and_then(|old| old.record),
+        };
         Ok((replaced, WriteEffect { old: None, new, collection_bytes: None }))
     }
 
@@ -195,6 +204,7 @@ impl Partition {
         });
         self.in_flight.add(index, (write.key.clone(), image), answer);
         self.pay_for_write(&write.replaced);
+        context.reads.note_superseded(write.replaced.record);
         if let Some(change) = write.replaced.collection {
             self.collections.apply(change);
         }
