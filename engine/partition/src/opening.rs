@@ -129,6 +129,17 @@ impl Opening {
     ) -> Result<(), String> {
         let checkpoint = Checkpoint::decode(record.payload).ok_or("the checkpoint is not readable")?;
         let index = record.index;
+        // Only a flush covers more than the checkpoint before.
+        if self.checkpoint.as_ref().is_none_or(|(covered, ..)| *covered < index) {
+            self.forget_covered(index, liveness);
+        }
+        let earlier = self.checkpoint.replace((index, location, checkpoint));
+        earlier.into_iter().for_each(|(_, location, _)| liveness.release(location));
+        Ok(())
+    }
+
+    /// What is in files as of this index need not be in memory.
+    fn forget_covered(&mut self, index: LogIndex, liveness: &mut Liveness) {
         self.items.keep_above(index, &mut |covered| liveness.release(covered));
         let sets = self.local_indexes.sets.iter_mut();
         for set in sets.chain([&mut self.collections.applied, &mut self.due_entries]) {
@@ -137,9 +148,6 @@ impl Opening {
         while self.deltas.front().is_some_and(|delta| delta.index <= index) {
             self.deltas.pop_front();
         }
-        let earlier = self.checkpoint.replace((index, location, checkpoint));
-        earlier.into_iter().for_each(|(_, location, _)| liveness.release(location));
-        Ok(())
     }
 
     fn apply(
