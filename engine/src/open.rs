@@ -22,7 +22,7 @@ use crate::message::{Batch, KeyGrant, Message};
 use crate::outbox::Outbox;
 use crate::submit::CATALOG_CORE;
 use control::{CATALOG_GROUP, OpeningCatalog, TableEntry};
-use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record};
+use journal::{GroupId, Journal, JournalError, JournalOptions, Liveness, Location, Record, RecoveryReport, Tail};
 use model::Text;
 use model::limits::ITEM_COLLECTION_BYTES_MAX;
 use model::table::PartitionId;
@@ -186,6 +186,7 @@ impl Engine {
         };
         let keys = GroupKeys::new(&grant.tables, grant.last_group);
         let journal = Journal::open_with_store(&runtime, journal_options, keys, &mut visit).await?;
+        tell_recovery(core, journal.recovery());
         journal.on_durable(signal.clone());
         let directories = create_folders(&runtime, &options.data_directories).await?;
         let storage = Storage {
@@ -396,5 +397,21 @@ fn partition_options(runtime: &Runtime, budget: &Budget, expiry_delay_ms: u64) -
         memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed, spare: budget.spare() },
         collection_bytes_max: ITEM_COLLECTION_BYTES_MAX,
         expiry_delay_ms,
+    }
+}
+
+/// Says in the log how the journal ended that was read back, and what was found in it.
+fn tell_recovery(core: CoreId, report: &RecoveryReport) {
+    let RecoveryReport { tail, segment_count, record_count, shredded_count, .. } = report;
+    let core = core.0;
+    match tail {
+        Tail::New => {}
+        Tail::Closed => tracing::info!(core, segment_count, record_count, shredded_count, "the journal was closed"),
+        Tail::Open => tracing::info!(core, segment_count, record_count, shredded_count, "the journal was not closed"),
+        Tail::Torn { path, damage } => {
+            let path = path.display();
+            let what = "the journal was not closed; its last flush was never reported durable, and what there is of it is dropped";
+            tracing::warn!(core, segment_count, record_count, shredded_count, %path, %damage, "{what}");
+        }
     }
 }
