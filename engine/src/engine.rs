@@ -276,24 +276,18 @@ impl Engine {
 
     /// Begins an operation. It is taken, and another left in its place, where it has to wait.
     fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: &mut Operation) {
-        if operation.is_write() {
-            let admitted = match operation.is_removal() {
-                true => admit_removal(&self.journal),
-                false => admit_write(&self.journal, self.storing.is_disk_full()),
-            };
-            if let Err(refusal) = admitted {
-                self.refuse(ticket, refusal);
-                return;
-            }
-            // Only until a flush is done, whose end lets them go on.
-            if self.budget.is_used_up() && self.storing.is_flush_coming() {
-                self.hold(ticket, partition, take(operation));
-                return;
-            }
-            if self.budget.is_exhausted() && !operation.is_removal() {
-                self.refuse(ticket, memory_exhausted());
-                return;
-            }
+        if let Err(refusal) = self.admit_to_journal(operation) {
+            self.refuse(ticket, refusal);
+            return;
+        }
+        // Only until a flush is done, whose end lets them go on.
+        if operation.is_write() && self.budget.is_used_up() && self.storing.is_flush_coming() {
+            self.hold(ticket, partition, take(operation));
+            return;
+        }
+        if let Err(refusal) = self.admit_to_memory(operation) {
+            self.refuse(ticket, refusal);
+            return;
         }
         let Some(owner) = self.partitions.get_mut(&partition) else {
             self.context.outcomes.push((ticket, Err(Error::resource_not_found())));
@@ -307,8 +301,27 @@ impl Engine {
         }
     }
 
-    /// Goes on with an operation for which something was brought.
+    /// Has the journal room for what the operation may write?
+    fn admit_to_journal(&self, operation: &Operation) -> Result<(), Error> {
+        match (operation.is_write(), operation.is_removal()) {
+            (false, _) => Ok(()),
+            (true, true) => admit_removal(&self.journal),
+            (true, false) => admit_write(&self.journal, self.storing.is_disk_full()),
+        }
+    }
+
+    /// Have memtables room for it?
+    fn admit_to_memory(&self, operation: &Operation) -> Result<(), Error> {
+        let grows = operation.is_write() && !operation.is_removal();
+        if grows && self.budget.is_exhausted() { Err(memory_exhausted()) } else { Ok(()) }
+    }
+
+    /// Goes on with an operation for which something was brought. What it is to write into may have filled up meanwhile.
     pub(crate) fn go_on_with(&mut self, ticket: Ticket, partition: PartitionId, mut operation: Box<Operation>) {
+        if let Err(refusal) = self.admit_to_journal(&operation).and_then(|()| self.admit_to_memory(&operation)) {
+            self.refuse(ticket, refusal);
+            return;
+        }
         let Some(owner) = self.partitions.get_mut(&partition) else {
             self.context.outcomes.push((ticket, Err(Error::resource_not_found())));
             return;
@@ -336,14 +349,20 @@ impl Engine {
         }
     }
 
-    /// Writes that were held are done when there is room again.
+    /// Writes that were held are done when there is room again, as many at a time as their partitions take: what is durable makes room for more.
     fn release_held(&mut self) {
         if self.held.is_empty() {
             return;
         }
         self.budget.observe(&self.partitions, &mut self.context.reads);
-        if !self.budget.is_used_up() || !self.storing.is_flush_coming() {
-            self.keyed.extend(self.held.drain(..));
+        while !(self.budget.is_used_up() && self.storing.is_flush_coming())
+            && let Some((ticket, partition, mut operation)) = self.held.pop_front()
+        {
+            if self.partitions.get(&partition).is_some_and(|owner| !owner.has_room_for_writes()) {
+                self.held.push_front((ticket, partition, operation));
+                return;
+            }
+            self.execute_now(ticket, partition, &mut operation);
         }
     }
 

@@ -189,6 +189,11 @@ impl Partition {
         self.sets().map(|(_, set)| set.file_memory_bytes()).sum::<usize>() + self.collections.memory_bytes()
     }
 
+    /// Whether its log takes a good deal more before what was proposed is durable.
+    pub fn has_room_for_writes(&self) -> bool {
+        self.group.has_room()
+    }
+
     /// Notes whether its worker has it on the list of those with proposals; returns what was noted before.
     pub fn set_proposing(&mut self, is_proposing: bool) -> bool {
         std::mem::replace(&mut self.is_proposing, is_proposing)

@@ -183,6 +183,11 @@ impl Group {
         LogIndex(self.node.raft.raft_log.last_index() + self.proposals.len() as u64)
     }
 
+    /// Whether half of what may be proposed and not committed is free.
+    pub fn has_room(&self) -> bool {
+        self.uncommitted_bytes <= UNCOMMITTED_BYTES_MAX / 2
+    }
+
     /// Proposes a change, which is not empty, and gives the index that its entry has if it is committed in this term. It moves on with the next
     /// `collect`.
     pub fn propose(&mut self, change: Bytes) -> Result<LogIndex, ProposeError> {
