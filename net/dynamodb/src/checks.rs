@@ -17,6 +17,7 @@ use crate::http::decoder::HttpRequest;
 use crate::http::head::Method;
 use crate::http::response::ContentType;
 use crate::json;
+use crate::limits::BODY_BYTES_MAX;
 use crate::operation::{self, Target};
 
 /// What answers a request that does not reach the engine.
@@ -40,8 +41,9 @@ impl From<Error> for Stop {
     }
 }
 
-/// Takes a request through the checks, to the model's request or to what stops it.
-pub(crate) fn examine(request: &HttpRequest, codec: &mut Codec) -> Result<Request, Stop> {
+/// Takes a request through the checks, to the model's request or to what stops it. Adds the bytes of its body, unpacked, to
+/// `examined_bytes`.
+pub(crate) fn examine(request: &HttpRequest, codec: &mut Codec, examined_bytes: &mut usize) -> Result<Request, Stop> {
     let head = &request.head;
     match head.method {
         Method::Options if !head.origin.is_empty() => return Err(Stop::Preflight),
@@ -52,11 +54,16 @@ pub(crate) fn examine(request: &HttpRequest, codec: &mut Codec) -> Result<Reques
     if !request.body.is_empty() && content_type(request).is_none() {
         return Err(Stop::NotFound);
     }
-    let body = compression::unpack(request.body.clone(), head.content_encoding).map_err(|error| match error {
-        // DynamoDB: observed: a body that does not unpack is the server's own fault.
-        UnpackError::Malformed => Stop::Refused(Error::internal("The request body could not be decompressed")),
-        UnpackError::TooLarge => Stop::TooLarge,
+    let body = compression::unpack(request.body.clone(), head.content_encoding).map_err(|error| {
+        // How far it has come is not known.
+        *examined_bytes += BODY_BYTES_MAX;
+        match error {
+            // DynamoDB: observed: a body that does not unpack is the server's own fault.
+            UnpackError::Malformed => Stop::Refused(Error::internal("The request body could not be decompressed")),
+            UnpackError::TooLarge => Stop::TooLarge,
+        }
     })?;
+    *examined_bytes += body.len();
     let target = Target::parse(request.value(head.target));
     match check_call(request, target, codec) {
         Ok(operation) if !body.is_empty() => {

@@ -7,6 +7,8 @@
 //! Lives on the core that accepted it, from accept to close; dropped by the server loop. Pure: the socket, time-outs and
 //! closing are the server's, which closes once [`Connection::is_finished`] and everything in `out` is sent.
 
+use std::mem;
+
 use bytes::BytesMut;
 use model::Error;
 use model::operation::{Reply, Request};
@@ -22,6 +24,9 @@ use crate::http::request_id::RequestId;
 use crate::http::response::{self, ContentType, Manner, Status};
 use crate::limits::RECEIVED_BYTES_MAX;
 
+/// Bytes of bodies that are looked at before whoever asks for calls has a say again: requests that are refused are no calls.
+const EXAMINED_BYTES_MAX: usize = 1 << 20;
+
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub struct Connection {
@@ -29,6 +34,8 @@ pub struct Connection {
     pipeline: Pipeline,
     /// Nothing more is read: the last request to be answered has been seen.
     is_closing: bool,
+    /// Bytes of bodies, unpacked, that were looked at since it was last asked.
+    examined_bytes: usize,
 }
 
 /// A call for the engine.
@@ -92,12 +99,19 @@ impl Connection {
         self.decoder.received_bytes()
     }
 
+    /// Bytes of bodies that were looked at since this was last asked, as they are unpacked: they tell the work.
+    pub fn take_examined_bytes(&mut self) -> usize {
+        mem::take(&mut self.examined_bytes)
+    }
+
     /// The next call, if a whole one has been received. To be asked until there is none, after each
-    /// [`Connection::receive`] and each [`Connection::answer`]: a full pipeline holds requests back.
+    /// [`Connection::receive`] and each [`Connection::answer`]: a full pipeline holds requests back. So does the work of
+    /// refusing others: ask again where there is none while [`Connection::take_examined_bytes`] tells of some.
     ///
     /// What needs no engine (refusals, health checks, preflights) is answered on the way, into `out`.
     pub fn next_call(&mut self, codec: &mut Codec, out: &mut BytesMut) -> Option<Call> {
-        while !self.is_closing && !self.pipeline.is_full() {
+        let examined_bytes_max = self.examined_bytes + EXAMINED_BYTES_MAX;
+        while !self.is_closing && !self.pipeline.is_full() && self.examined_bytes < examined_bytes_max {
             match self.decoder.next() {
                 Ok(None) => return None,
                 Ok(Some(Event::ContinueExpected)) => self.answer_at_once(out, response::CONTINUE),
@@ -142,7 +156,8 @@ impl Connection {
         if !manner.keep_alive {
             self.close();
         }
-        let stop = match checks::examine(request, codec) {
+        let examined = checks::examine(request, codec, &mut self.examined_bytes);
+        let stop = match examined {
             Ok(request) => return Some(Call { ticket: Ticket { sequence: self.pipeline.enter(), manner }, request }),
             Err(stop) => stop,
         };

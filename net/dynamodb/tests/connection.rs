@@ -2,7 +2,7 @@
 
 mod door;
 
-use door::{Door, post};
+use door::{Door, parse_answers, post};
 use dynamodb::limits::PIPELINE_COUNT_MAX;
 use dynamodb::{CredentialPolicy, RequestId};
 use model::Error;
@@ -89,6 +89,20 @@ fn a_full_pipeline_holds_requests_back() {
     assert_eq!(answered, PIPELINE_COUNT_MAX + 700);
     assert!(door.connection.wants_bytes() && door.connection.is_idle());
     assert_eq!(door.answers().len(), answered);
+}
+
+#[test]
+fn whoever_asks_has_a_say_between_long_bodies_that_are_refused() {
+    let mut door = door();
+    let refused = post("ListTables", "[".repeat(600_000));
+    door.connection.receive(&[refused.repeat(3), post("ListTables", "{}")].concat());
+    let mut ask = || {
+        let call = door.connection.next_call(&mut door.codec, &mut door.out);
+        (call.is_some(), door.connection.take_examined_bytes(), parse_answers(&door.out.split()).len())
+    };
+    assert_eq!(ask(), (false, 1_200_000, 2));
+    assert_eq!(ask(), (true, 600_002, 1));
+    assert_eq!(ask(), (false, 0, 0));
 }
 
 #[test]

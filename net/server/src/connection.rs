@@ -307,10 +307,13 @@ impl Connection {
     fn take_next(&mut self, id: ConnectionId, intake: &mut Intake<'_>) -> bool {
         match &mut self.protocol {
             Protocol::Http(http) => {
-                let Some(call) = http.next_call(&mut intake.speech.codec, &mut self.out) else {
+                let call = http.next_call(&mut intake.speech.codec, &mut self.out);
+                let examined_bytes = http.take_examined_bytes();
+                intake.budget.note_examined(examined_bytes);
+                let Some(call) = call else {
                     // It may have answered some by itself, and filled up.
                     self.is_holding_back = http.is_full();
-                    return false;
+                    return examined_bytes > 0;
                 };
                 self.submit_request(id, Claim::Http(call.ticket), call.request, intake);
                 true

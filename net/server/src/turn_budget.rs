@@ -7,6 +7,8 @@
 const REQUEST_COUNT_MAX: usize = 4_096;
 /// Bytes that the large replies to requests taken in may come to.
 const EXPECTED_BYTES_MAX: usize = 64 << 20;
+/// Bytes of HTTP bodies that are looked at, as they are unpacked, refused requests' among them: some 50 ms.
+const EXAMINED_BYTES_MAX: usize = 16 << 20;
 /// Bytes of replies that are written, before they are packed: some 100 ms where they are.
 const WRITTEN_BYTES_MAX: usize = 4 << 20;
 
@@ -15,6 +17,7 @@ const WRITTEN_BYTES_MAX: usize = 4 << 20;
 pub(crate) struct TurnBudget {
     taken_count: usize,
     expected_bytes: usize,
+    examined_bytes: usize,
     written_bytes: usize,
 }
 
@@ -23,6 +26,11 @@ impl TurnBudget {
     pub(crate) fn note_taken(&mut self, expected_bytes: usize) {
         self.taken_count += 1;
         self.expected_bytes += expected_bytes;
+    }
+
+    /// So many bytes of bodies were looked at.
+    pub(crate) fn note_examined(&mut self, bytes: usize) {
+        self.examined_bytes += bytes;
     }
 
     /// A reply of so many bytes is written.
@@ -37,7 +45,9 @@ impl TurnBudget {
 
     /// Nothing more is to be taken in during this turn.
     pub(crate) fn is_intake_over(&self) -> bool {
-        self.taken_count >= REQUEST_COUNT_MAX || self.expected_bytes >= EXPECTED_BYTES_MAX
+        self.taken_count >= REQUEST_COUNT_MAX
+            || self.expected_bytes >= EXPECTED_BYTES_MAX
+            || self.examined_bytes >= EXAMINED_BYTES_MAX
     }
 
     /// No further reply is to be written during this turn.
@@ -64,5 +74,10 @@ mod tests {
         budget.note_taken(1);
         budget.note_written(1);
         assert!(budget.is_intake_over() && budget.is_writing_over());
+        let mut budget = TurnBudget::default();
+        budget.note_examined(EXAMINED_BYTES_MAX - 1);
+        assert!(!budget.is_intake_over());
+        budget.note_examined(1);
+        assert!(budget.is_intake_over() && !budget.is_writing_over());
     }
 }
