@@ -8,11 +8,11 @@
 //! So of the runs above no more is read than what may hide one of these entries, and an entry that names no victim costs no more than its decoding. One a
 //! merge, in the background. Deliberately not here: how records are moved (`moving.rs`), and what becomes of the runs (`merge.rs`).
 
-use crate::flush::RecordSums;
 use crate::merge::{piece, supply};
 use crate::moving::Moving;
 use crate::pace::Slice;
 use crate::read_ahead::ReadAhead;
+use crate::record_sums::RecordSums;
 use crate::run::Run;
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::SegmentId;

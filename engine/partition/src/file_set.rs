@@ -10,7 +10,7 @@
 use crate::Statistics;
 use crate::checkpoint::{Checkpoint, RunRecord};
 use crate::effect::SetId;
-use crate::flush::{Flushed, RecordSums};
+use crate::flush::Flushed;
 use crate::merge::{Aim, Merged};
 use crate::partition::Partition;
 use crate::run::{Run, RunFiles, RunId};
@@ -254,7 +254,7 @@ impl Partition {
                 self.items.note_flushed();
                 self.files.snapshot = snapshot;
                 self.files.is_flushing = false;
-                release(journal, &dead);
+                dead.release_to(journal);
             }
             FileChange::Merge(Merged { set: id, runs, aim, output, dead, .. }) => {
                 let run = (!output.tables.is_empty()).then(|| Run::new(self.files.next_run(), output));
@@ -270,7 +270,7 @@ impl Partition {
                     }
                     (None, _) => self.files.let_go_of_run(run),
                 }
-                dead.iter().for_each(|(segment, sum)| journal.release_superseded(*segment, *sum));
+                dead.iter().for_each(|(segment, sum)| journal.release_superseded(segment, sum));
             }
         }
     }
@@ -288,11 +288,6 @@ fn record_of(run: &Run, victims: &BTreeSet<SegmentId>) -> RunRecord {
     let mut emptied: Vec<SegmentId> = emptied.collect();
     emptied.sort_unstable();
     RunRecord { files: run.files.iter().map(|file| file.record().clone()).collect(), emptied }
-}
-
-/// Tells the journal of dead records.
-pub(crate) fn release(journal: &Journal, dead: &RecordSums) {
-    dead.iter().for_each(|(segment, sum)| journal.release_sum(*segment, *sum));
 }
 
 impl TableSet {

@@ -13,20 +13,17 @@ use crate::effect::SetId;
 use crate::file_set::Snapshot;
 use crate::image::image_of;
 use crate::pace::Slice;
+use crate::record_sums::RecordSums;
 use crate::run::RunFiles;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{Content, NEWEST, place_of};
-use journal::{GroupId, Location, RecordSum, SegmentId};
+use journal::GroupId;
 use memtable::{Direction, Entry, Found, KeySpan, Merge, Reader};
 use sstable::Content as FileContent;
-use std::collections::BTreeMap;
 
 /// Bytes of an item, in its stored encoding, up to which it is in the file itself: reading it takes one read and not two, and it is written twice, and again
 /// with each merge.
 pub(crate) const INLINE_BYTES_MAX: usize = 256;
-
-/// Sums of records, by segment.
-pub(crate) type RecordSums = BTreeMap<SegmentId, RecordSum>;
 
 /// A flush that is to be done.
 pub struct FlushWork {
@@ -61,7 +58,7 @@ impl FlushWork {
     /// # Errors
     /// If one cannot be written; then none is there.
     pub async fn run(self, storage: &Storage) -> Result<Flushed, StorageError> {
-        let mut flushed = Flushed { snapshot: self.snapshot, outputs: Vec::new(), dead: RecordSums::new() };
+        let mut flushed = Flushed { snapshot: self.snapshot, outputs: Vec::new(), dead: RecordSums::default() };
         for set in &self.sets {
             let mut writer = RunWriter::new(storage, self.group);
             let written = write_set(set, &mut writer, &mut flushed.dead, storage).await;
@@ -97,14 +94,14 @@ async fn write_set(
     dead: &mut RecordSums,
     storage: &Storage,
 ) -> Result<(), StorageError> {
-    set.superseded.iter().for_each(|(segment, sum)| add_sum(dead, *segment, *sum));
+    dead.add_all(&set.superseded);
     let tables = set.tables.iter().map(|table| &**table);
     let mut slice = Slice::new(&storage.runtime);
     for found in Merge::new(tables, KeySpan::ALL, NEWEST, Direction::Forward) {
         slice.step().await;
         let content = file_content(set.content, found);
         if set.content == Content::Items && !matches!(content, FileContent::InJournal { .. }) {
-            note_dead(dead, image_of(found).location);
+            dead.add_record(image_of(found).location);
         }
         if content != FileContent::Tombstone || set.has_runs {
             writer.push(found.key, sstable::Entry { version: found.version, content }).await?;
@@ -130,16 +127,4 @@ fn file_content(content: Content, found: Found<'_>) -> FileContent<'_> {
         (Content::Entries, Entry::Put(_)) => FileContent::BareKey { item_bytes: 0 },
         (Content::Values, Entry::Put(value)) => FileContent::Inline { item_bytes: 0, value },
     }
-}
-
-/// Notes a record.
-pub(crate) fn note_dead(dead: &mut RecordSums, location: Location) {
-    add_sum(dead, location.segment, RecordSum::of_one(location.len));
-}
-
-/// Notes several records of a segment.
-pub(crate) fn add_sum(sums: &mut RecordSums, segment: SegmentId, sum: RecordSum) {
-    let known = sums.entry(segment).or_default();
-    known.count += sum.count;
-    known.payload_bytes += sum.payload_bytes;
 }

@@ -35,6 +35,7 @@ mod pace;
 mod partition;
 mod read_ahead;
 mod reads;
+mod record_sums;
 mod run;
 mod statistics;
 mod storage;

@@ -12,9 +12,9 @@
 
 use crate::effect::SetId;
 use crate::emptying::Emptying;
-use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
 use crate::read_ahead::ReadAhead;
+use crate::record_sums::RecordSums;
 use crate::run::{Run, RunFiles, RunId};
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::{GroupId, SegmentId};
@@ -104,7 +104,7 @@ impl MergeWork {
     pub async fn run(self, storage: &Storage) -> Result<Merged, StorageError> {
         let mut writer = RunWriter::new(storage, self.group);
         let (written, copies) = match &self.aim {
-            Aim::Replace => (self.write_newest(storage, &mut writer).await, RecordSums::new()),
+            Aim::Replace => (self.write_newest(storage, &mut writer).await, RecordSums::default()),
             Aim::Empty(victims) => {
                 let mut emptying = Emptying::new(storage, &self.runs);
                 (emptying.run(victims, &mut writer).await, emptying.into_copies())
@@ -122,7 +122,7 @@ impl MergeWork {
             }
             Err(error) => {
                 writer.discard().await;
-                copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));
+                copies.release_to(&storage.journal);
                 Err(error)
             }
         }
@@ -155,21 +155,15 @@ impl MergeWork {
 
     /// What the inputs kept alive and does not have to be any more.
     fn dead(&self, output: &RunFiles) -> RecordSums {
-        let mut dead = RecordSums::new();
+        let mut dead = RecordSums::default();
         match &self.aim {
             Aim::Empty(victims) => {
                 let named = self.runs.iter().flat_map(|run| run.named_of(victims));
-                named.for_each(|(segment, sum)| add_sum(&mut dead, segment, sum));
+                named.for_each(|(segment, sum)| dead.add(segment, sum));
             }
             Aim::Replace => {
-                let named = self.runs.iter().flat_map(|run| &*run.named);
-                named.for_each(|(segment, sum)| add_sum(&mut dead, *segment, *sum));
-                for (segment, sum) in &output.named {
-                    let known = dead.get_mut(segment).expect("the output names what its inputs do");
-                    known.count -= sum.count;
-                    known.payload_bytes -= sum.payload_bytes;
-                }
-                dead.retain(|_, sum| sum.count > 0);
+                self.runs.iter().for_each(|run| dead.add_all(&run.named));
+                dead.subtract(&output.named);
             }
         }
         dead
@@ -179,7 +173,7 @@ impl MergeWork {
 impl Merged {
     /// It is of no use: its files and its copies go.
     pub async fn discard(self, storage: &Storage) {
-        self.copies.iter().for_each(|(segment, sum)| storage.journal.release_sum(*segment, *sum));
+        self.copies.release_to(&storage.journal);
         for table in &self.output.tables {
             storage.remove(table.id()).await;
         }

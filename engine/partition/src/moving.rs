@@ -8,12 +8,12 @@
 //! A victim is read in long stretches, with what is dead in it: a read for each record takes ten times the CPU of all that is done with the record. The
 //! more entries are gathered, the more of a stretch is needed. Deliberately not here: which segments, and which entries (`emptying.rs`).
 
-use crate::flush::{RecordSums, add_sum};
 use crate::pace::Slice;
+use crate::record_sums::RecordSums;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
 use journal::{
-    AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, RecordSum, Stretch,
+    AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, Stretch,
 };
 use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{Content, Entry, JournalPlace};
@@ -94,7 +94,7 @@ impl Moving {
     pub(crate) fn into_copies(mut self) -> RecordSums {
         for (_, placement) in self.waiting.drain(..) {
             if let Some(Ok(copy)) = placement.take() {
-                add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+                self.copies.add_record(copy);
             }
         }
         self.copies
@@ -178,7 +178,7 @@ impl Moving {
     }
 
     fn note_copy(&mut self, number: usize, copy: Location) {
-        add_sum(&mut self.copies, copy.segment, RecordSum::of_one(copy.len));
+        self.copies.add_record(copy);
         self.entries[number].place = place_of(copy);
     }
 

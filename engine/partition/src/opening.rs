@@ -12,13 +12,13 @@ use crate::checkpoint::{Checkpoint, RunRecord};
 use crate::collections::Collections;
 use crate::due_times;
 use crate::effect::{Effects, SetId};
-use crate::file_set::{FileSet, Snapshot, release};
-use crate::flush::{RecordSums, note_dead};
+use crate::file_set::{FileSet, Snapshot};
 use crate::image::image_of;
 use crate::items::Items;
 use crate::local_indexes::LocalIndexes;
 use crate::partition::{Contents, TablePart};
 use crate::reads::{Reads, Supplies};
+use crate::record_sums::RecordSums;
 use crate::run::{Run, RunFiles};
 use crate::statistics::ChangeSizes;
 use crate::storage::Storage;
@@ -252,7 +252,7 @@ impl Opening {
                     run.push(table).await.map_err(PartitionError::Table)?;
                 }
                 let run = Run::of_record(files.next_run(), run, &emptied);
-                run.named.iter().for_each(|(segment, sum)| storage.journal.retain(*segment, *sum));
+                run.named.iter().for_each(|(segment, sum)| storage.journal.retain(segment, sum));
                 opened.push(run);
             }
             match set {
@@ -292,10 +292,10 @@ impl Opening {
 
     /// No table owns it: the journal gets back the space of all its changes. Its files are removed by whoever finds them.
     pub fn release(self, journal: &Journal) {
-        let mut dead = RecordSums::new();
-        self.items.set().visit_versions(&mut |found| note_dead(&mut dead, image_of(found).location));
+        let mut dead = RecordSums::default();
+        self.items.set().visit_versions(&mut |found| dead.add_record(image_of(found).location));
         let own = self.recovered.into_locations().into_iter().chain(self.checkpoint.map(|(_, location, _)| location));
-        own.for_each(|location| note_dead(&mut dead, location));
-        release(journal, &dead);
+        own.for_each(|location| dead.add_record(location));
+        dead.release_to(journal);
     }
 }

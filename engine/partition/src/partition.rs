@@ -335,14 +335,14 @@ impl Partition {
     pub fn cleaning_passes(&self) -> impl Iterator<Item = (SegmentId, u64)> {
         self.items.set().runs().iter().flat_map(|run| {
             let pass_bytes = run.file_bytes();
-            run.named.keys().map(move |segment| (*segment, pass_bytes))
+            run.named.iter().map(move |(segment, _)| (segment, pass_bytes))
         })
     }
 
     /// The segments that cannot be emptied because a run that names records in them, or one above it, could not be read a while ago.
     pub fn spoiled_segments(&self, now: Instant) -> impl Iterator<Item = SegmentId> {
         let runs = self.items.set().runs().iter().skip_while(move |run| !run.is_spoiled(now));
-        runs.flat_map(|run| run.named.keys().copied())
+        runs.flat_map(|run| run.named.iter().map(|(segment, _)| segment))
     }
 
     fn begin_merge(&mut self, id: SetId, count: usize, aim: Aim) -> MergeWork {

@@ -2,7 +2,7 @@
 //!
 //! A flush makes one, a merge makes one out of several. In a set the newest run comes first.
 
-use crate::flush::{RecordSums, add_sum};
+use crate::record_sums::RecordSums;
 use journal::{RecordSum, SegmentId};
 use runtime::Instant;
 use sstable::{SegmentUse, Table, TableError};
@@ -27,7 +27,7 @@ impl RunFiles {
     /// Adds the file behind the others.
     pub(crate) async fn push(&mut self, table: Rc<Table>) -> Result<(), TableError> {
         for used in table.read_usage().await? {
-            add_sum(&mut self.named, SegmentId(used.segment), sum_of(used));
+            self.named.add(SegmentId(used.segment), sum_of(used));
         }
         self.tables.push(table);
         Ok(())
@@ -37,13 +37,6 @@ impl RunFiles {
 /// What a file says that it keeps alive, as the journal counts.
 fn sum_of(used: SegmentUse) -> RecordSum {
     RecordSum { count: u64::from(used.record_count), payload_bytes: used.payload_bytes }
-}
-
-fn total<'s>(sums: impl Iterator<Item = &'s RecordSum>) -> RecordSum {
-    sums.fold(RecordSum::default(), |all, sum| RecordSum {
-        count: all.count + sum.count,
-        payload_bytes: all.payload_bytes + sum.payload_bytes,
-    })
 }
 
 /// See the front page.
@@ -70,7 +63,7 @@ impl Run {
     /// A run of these files, of which there is one at least.
     pub(crate) fn new(id: RunId, files: RunFiles) -> Self {
         let RunFiles { tables, named } = files;
-        let named_sum = total(named.values());
+        let named_sum = named.total();
         let (named, emptied) = (Rc::new(named), BTreeSet::new());
         Self { id, files: tables, named, named_sum, emptied_count: 0, emptied, is_merging: false, spoiled_until: None }
     }
@@ -84,14 +77,10 @@ impl Run {
 
     /// These segments are emptied.
     pub(crate) fn empty(&mut self, victims: &BTreeSet<SegmentId>) {
-        Rc::make_mut(&mut self.named).retain(|segment, _| {
-            let is_victim = victims.contains(segment);
-            if is_victim {
-                self.emptied.insert(*segment);
-            }
-            !is_victim
-        });
-        let before = std::mem::replace(&mut self.named_sum, total(self.named.values()));
+        let named_victims = victims.iter().filter(|victim| self.named.get(**victim).is_some());
+        self.emptied.extend(named_victims);
+        Rc::make_mut(&mut self.named).retain(|segment| !victims.contains(&segment));
+        let before = std::mem::replace(&mut self.named_sum, self.named.total());
         self.emptied_count += before.count - self.named_sum.count;
     }
 
@@ -107,7 +96,7 @@ impl Run {
 
     /// Records that it names in these segments.
     pub(crate) fn named_of(&self, segments: &BTreeSet<SegmentId>) -> impl Iterator<Item = (SegmentId, RecordSum)> {
-        segments.iter().filter_map(|segment| Some((*segment, *self.named.get(segment)?)))
+        segments.iter().filter_map(|segment| Some((*segment, self.named.get(*segment)?)))
     }
 
     /// Bytes of its files on the disk.
@@ -153,8 +142,8 @@ impl Run {
 
     /// Bytes that its files hold in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let named =
-            self.named.len() * size_of::<(SegmentId, RecordSum)>() + self.emptied.len() * size_of::<SegmentId>();
+        let named = self.named.segment_count() * size_of::<(SegmentId, RecordSum)>()
+            + self.emptied.len() * size_of::<SegmentId>();
         named + self.files.iter().map(|file| file.memory_bytes()).sum::<usize>()
     }
 }

@@ -8,9 +8,10 @@
 //! until that is flushed; a run has one version a key. Deliberately not here: the skiplist (`memtable`), files (`sstable`), what a
 //! value means (`image.rs` for items), and when there is a flush or a merge (`partition.rs`, the engine).
 
-use crate::flush::{INLINE_BYTES_MAX, RecordSums, add_sum, note_dead};
+use crate::flush::INLINE_BYTES_MAX;
 use crate::image::image_of;
 use crate::reads::{FilesId, Missing, Progress, Reads};
+use crate::record_sums::RecordSums;
 use crate::run::{Run, RunId};
 use crate::walk::Walk;
 use journal::{Location, SegmentId};
@@ -153,8 +154,8 @@ impl TableSet {
             active,
             frozen: Vec::new(),
             flushing_count: 0,
-            superseded: RecordSums::new(),
-            flushing_superseded: RecordSums::new(),
+            superseded: RecordSums::default(),
+            flushing_superseded: RecordSums::default(),
             runs: Vec::new(),
             generation: 0,
             options,
@@ -231,7 +232,7 @@ impl TableSet {
             match self.active.insert(key, version, entry) {
                 Ok(superseded) => {
                     let superseded = superseded.filter(|_| self.content == Content::Items);
-                    superseded.inspect(|older| note_dead(&mut self.superseded, image_of(*older).location));
+                    superseded.inspect(|older| self.superseded.add_record(image_of(*older).location));
                     break superseded.is_some();
                 }
                 Err(InsertRefused::Full | InsertRefused::NotNewer) => self.freeze(),
@@ -247,7 +248,7 @@ impl TableSet {
         let (place, older) = newest?;
         let image = image_of(older);
         if place < self.frozen.len() - self.flushing_count {
-            note_dead(&mut self.superseded, image.location);
+            self.superseded.add_record(image.location);
             return None;
         }
         Some(image.location).filter(|_| image.item.is_some_and(|item| item.len() > INLINE_BYTES_MAX))
@@ -298,7 +299,7 @@ impl TableSet {
     pub(crate) fn finish_flush(&mut self, run: Option<Run>) {
         self.frozen.truncate(self.frozen.len() - self.flushing_count);
         self.flushing_count = 0;
-        self.flushing_superseded.clear();
+        self.flushing_superseded = RecordSums::default();
         self.runs.splice(0..0, run);
         self.generation += 1;
     }
@@ -307,9 +308,7 @@ impl TableSet {
     pub(crate) fn abandon_flush(&mut self) {
         self.note_superseded_in_flushing();
         self.flushing_count = 0;
-        for (segment, sum) in std::mem::take(&mut self.flushing_superseded) {
-            add_sum(&mut self.superseded, segment, sum);
-        }
+        self.superseded.add_all(&std::mem::take(&mut self.flushing_superseded));
     }
 
     /// Notes the versions in what is being flushed that newer ones supersede, which will now be flushed with them.
@@ -321,7 +320,7 @@ impl TableSet {
         let newer = || waiting.iter().chain([&self.active]);
         for older in newest_of(flushing) {
             if newer().any(|table| table.find_newest(older.key).is_some()) {
-                note_dead(&mut self.superseded, image_of(older).location);
+                self.superseded.add_record(image_of(older).location);
             }
         }
     }
@@ -476,7 +475,7 @@ mod tests {
     }
 
     fn count(dead: &RecordSums) -> usize {
-        dead.values().map(|sum| usize::try_from(sum.count).expect("few")).sum()
+        usize::try_from(dead.total().count).expect("few")
     }
 
     /// What a flush writes of these tables is one version a key; all others are superseded.
