@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! pass: files of all partitions, then segments that are no longer written
-//!   pause -> one read of at most 256 KiB, in the background -> verdict: counted, and what is wrong told -> pause -> ..
+//!   pause -> one read of at most 128 KiB, in the background -> verdict: counted, and what is wrong told -> pause -> ..
 //! rest until the period is over, then the next pass
 //! ```
 //!

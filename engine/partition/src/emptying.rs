@@ -12,14 +12,14 @@ use crate::merge::{piece, supply};
 use crate::moving::Moving;
 use crate::pace::Slice;
 use crate::read_ahead::ReadAhead;
+use crate::read_pipeline::ReadPipeline;
 use crate::record_sums::RecordSums;
 use crate::run::Run;
 use crate::storage::{RunWriter, Storage, StorageError};
 use journal::SegmentId;
-use runtime::{OneShot, ShareClass, one_shot};
 use sstable::{
-    Block, BlockRef, Content, Direction, Entry, IndexPage, JournalPlace, Merge, MergeStep, SoughtKey, Span, Stretch,
-    Table, TableError, TableRange,
+    Block, BlockRef, Content, Direction, Entry, IndexPage, JournalPlace, Merge, MergeStep, SoughtKey, Span, Table,
+    TableRange,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -76,9 +76,6 @@ struct Suspect {
     block: BlockRef,
     candidate: usize,
 }
-
-/// Blocks of one file that are read together, and what that brings.
-type Together = (Vec<Suspect>, OneShot<Result<Stretch, TableError>>);
 
 impl<'w> Emptying<'w> {
     pub(crate) fn new(storage: &'w Storage, runs: &'w [Run]) -> Self {
@@ -204,15 +201,17 @@ impl<'w> Emptying<'w> {
     async fn look_at(&mut self, mut suspects: Vec<Suspect>, batch: &mut Batch) -> Result<(), StorageError> {
         suspects.sort_unstable_by_key(|suspect| (suspect.table.id(), suspect.block.unit, suspect.candidate));
         let mut rest = VecDeque::from(suspects);
-        let mut reads: VecDeque<Together> = VecDeque::new();
+        let mut reads = ReadPipeline::new(&self.storage.runtime, READ_COUNT_MAX);
         loop {
-            while reads.len() < READ_COUNT_MAX
+            while reads.has_room()
                 && let Some(together) = take_together(&mut rest)
             {
-                reads.push_back(self.begin_read(together));
+                let table = Rc::clone(&together[0].table);
+                let blocks: Vec<BlockRef> = together.iter().map(|suspect| suspect.block).collect();
+                reads.begin(together, async move { table.read_stretch(&blocks).await });
             }
-            let Some((together, read)) = reads.pop_front() else { return Ok(()) };
-            let stretch = read.await.expect("a read comes to an end")?;
+            let Some((together, stretch)) = reads.next().await else { return Ok(()) };
+            let stretch = stretch?;
             let mut at: Option<(u32, Rc<Block>)> = None;
             for Suspect { table, block, candidate } in together {
                 self.slice.step().await;
@@ -226,17 +225,6 @@ impl<'w> Emptying<'w> {
                 at = Some((block.unit, data));
             }
         }
-    }
-
-    /// Reads blocks that lie close together beside what else is done.
-    fn begin_read(&self, together: Vec<Suspect>) -> Together {
-        let (sender, read) = one_shot();
-        let table = Rc::clone(&together[0].table);
-        let blocks: Vec<BlockRef> = together.iter().map(|suspect| suspect.block).collect();
-        self.storage
-            .runtime
-            .spawn(ShareClass::Background, async move { sender.send(table.read_stretch(&blocks).await) });
-        (together, read)
     }
 }
 

@@ -34,6 +34,7 @@ mod operation;
 mod pace;
 mod partition;
 mod read_ahead;
+mod read_pipeline;
 mod reads;
 mod record_sums;
 mod run;

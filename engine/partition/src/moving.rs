@@ -9,13 +9,11 @@
 //! more entries are gathered, the more of a stretch is needed. Deliberately not here: which segments, and which entries (`emptying.rs`).
 
 use crate::pace::Slice;
+use crate::read_pipeline::ReadPipeline;
 use crate::record_sums::RecordSums;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{
-    AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, ReadError, RecordKind, Stretch,
-};
-use runtime::{OneShot, ShareClass, one_shot};
+use journal::{AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, RecordKind};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -59,9 +57,6 @@ struct Together {
     numbers: Vec<usize>,
     locations: Vec<Location>,
 }
-
-/// What their read brings.
-type Read = OneShot<Result<Stretch, ReadError>>;
 
 /// See the front page. One a merge.
 #[derive(Default)]
@@ -110,15 +105,16 @@ impl Moving {
         writer: &mut RunWriter,
     ) -> Result<(), StorageError> {
         let mut slice = Slice::new(&storage.runtime);
-        let mut reads = VecDeque::new();
+        let mut reads = ReadPipeline::new(&storage.runtime, STRETCH_COUNT);
         loop {
-            while reads.len() < STRETCH_COUNT
+            while reads.has_room()
                 && let Some(together) = self.take_together()
             {
-                reads.push_back(begin_read(storage, together));
+                let (journal, (first, last)) = (storage.journal.clone(), together.ends());
+                reads.begin(together, async move { journal.read_stretch(first, last).await });
             }
-            let Some((Together { numbers, locations }, read)) = reads.pop_front() else { break };
-            let stretch = read.await.expect("a read comes to an end").ok();
+            let Some((Together { numbers, locations }, stretch)) = reads.next().await else { break };
+            let stretch = stretch.ok();
             for (number, location) in numbers.into_iter().zip(locations) {
                 slice.step().await;
                 let opened = stretch.as_ref().and_then(|stretch| storage.journal.open_record(stretch, location).ok());
@@ -219,6 +215,11 @@ impl ByPlace {
 }
 
 impl Together {
+    /// The first record and the last.
+    fn ends(&self) -> (Location, Location) {
+        (self.locations[0], self.locations[self.locations.len() - 1])
+    }
+
     /// Whether the record, which lies behind the others, is read with them.
     fn reaches(&self, location: Location) -> bool {
         let (Some(first), Some(last)) = (self.locations.first(), self.locations.last()) else { return true };
@@ -226,15 +227,6 @@ impl Together {
             && location.offset.saturating_sub(last.offset + last.len) <= GAP_BYTES_MAX
             && location.offset + location.len - first.offset <= STRETCH_BYTES_MAX
     }
-}
-
-/// Reads a stretch beside what else is done.
-fn begin_read(storage: &Storage, together: Together) -> (Together, Read) {
-    let (sender, read) = one_shot();
-    let journal = storage.journal.clone();
-    let (first, last) = (together.locations[0], together.locations[together.locations.len() - 1]);
-    storage.runtime.spawn(ShareClass::Background, async move { sender.send(journal.read_stretch(first, last).await) });
-    (together, read)
 }
 
 async fn read_alone(storage: &Storage, location: Location) -> Result<OwnedRecord, StorageError> {

@@ -3,15 +3,16 @@
 //! They are opened one by one, by who needs them: to open all that a read brings would be more than a slice. One a merge. Deliberately not here: index pages,
 //! of which there is one for many blocks.
 
-use runtime::{OneShot, Runtime, ShareClass, one_shot};
-use sstable::{Block, BlockRef, Stretch, Table, TableError, TableRange, run_count};
-use std::collections::{HashMap, VecDeque};
+use crate::read_pipeline::ReadPipeline;
+use runtime::Runtime;
+use sstable::{Block, BlockRef, Stretch, Table, TableError, TableRange, adjacent_count};
+use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Reads that are on their way for each file: the next one is there when the blocks of one are used up.
-const READ_COUNT: usize = 2;
-/// Blocks of all of them, and of the one that is waited for: a read takes 64 of a common size.
-const BLOCK_COUNT: usize = 256;
+/// Reads at a time for each file: the one that is waited for, and those that will be there when its blocks are used up.
+const READ_COUNT: usize = 3;
+/// Blocks of all of them: a read takes 32 of a common size.
+const BLOCK_COUNT: usize = 32 * READ_COUNT;
 
 /// See the front page.
 pub(crate) struct ReadAhead {
@@ -20,17 +21,10 @@ pub(crate) struct ReadAhead {
     files: HashMap<u64, OfFile>,
 }
 
-/// What was read of a file, and will be.
-#[derive(Default)]
+/// What was read of a file, and will be: blocks that lie side by side.
 struct OfFile {
     ready: Option<Stretch>,
-    coming: VecDeque<Coming>,
-}
-
-/// Blocks that lie side by side, and what their read brings.
-struct Coming {
-    blocks: Vec<BlockRef>,
-    read: OneShot<Result<Stretch, TableError>>,
+    coming: ReadPipeline<Vec<BlockRef>, Result<Stretch, TableError>>,
 }
 
 impl ReadAhead {
@@ -46,38 +40,30 @@ impl ReadAhead {
 
     /// Reads the block that a range needs, with some of those that it will need after it; begins to read the next ones.
     pub(crate) async fn read(&mut self, range: &TableRange<'_>, block: BlockRef) -> Result<(), TableError> {
-        let of_file = self.files.entry(range.table().id().0).or_default();
+        let of_file = self.files.entry(range.table().id().0);
+        let OfFile { ready, coming } =
+            of_file.or_insert_with(|| OfFile { ready: None, coming: ReadPipeline::new(&self.runtime, READ_COUNT) });
+        if coming.plans().next().is_none_or(|blocks| blocks[0].unit != block.unit) {
+            coming.clear();
+        }
         let mut needed = Vec::new();
         range.blocks_ahead(BLOCK_COUNT, &mut needed);
-        if of_file.coming.front().is_none_or(|coming| coming.blocks[0].unit != block.unit) {
-            of_file.coming.clear();
-            of_file.begin(&self.runtime, range.table(), &needed);
-        }
-        let Coming { blocks, read } = of_file.coming.pop_front().expect("begun, if it was not before");
-        let known_count = blocks.len() + of_file.coming.iter().map(|coming| coming.blocks.len()).sum::<usize>();
+        let known_count = coming.plans().map(Vec::len).sum();
         let mut rest = needed.get(known_count..).unwrap_or_default();
-        while of_file.coming.len() < READ_COUNT && !rest.is_empty() {
-            rest = &rest[of_file.begin(&self.runtime, range.table(), rest)..];
+        while coming.has_room() && !rest.is_empty() {
+            let (next, others) = rest.split_at(adjacent_count(rest));
+            let (table, blocks) = (Rc::clone(range.table()), next.to_vec());
+            coming.begin(next.to_vec(), async move { table.read_stretch(&blocks).await });
+            rest = others;
         }
-        of_file.ready = None;
-        of_file.ready = Some(read.await.expect("a read comes to an end")?);
+        *ready = None;
+        let (_, read) = coming.next().await.expect("the needed block is the first of those ahead");
+        *ready = Some(read?);
         Ok(())
     }
 
     /// Nothing that was read is needed any more.
     pub(crate) fn clear(&mut self) {
         self.files.clear();
-    }
-}
-
-impl OfFile {
-    /// Begins to read the first of `blocks` and those that one read brings with it. How many these are.
-    fn begin(&mut self, runtime: &Runtime, table: &Rc<Table>, blocks: &[BlockRef]) -> usize {
-        let blocks = blocks[..run_count(blocks)].to_vec();
-        let (table, of_task, count) = (Rc::clone(table), blocks.clone(), blocks.len());
-        let (sender, read) = one_shot();
-        runtime.spawn(ShareClass::Background, async move { sender.send(table.read_stretch(&of_task).await) });
-        self.coming.push_back(Coming { blocks, read });
-        count
     }
 }

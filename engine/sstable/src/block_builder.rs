@@ -1,6 +1,6 @@
 //! Makes the payload of a data block: entries in, bytes out. Synchronous state, used again for block after block.
 
-use crate::block::{HEADER_BYTES, RUN_BYTES, RUN_ENTRY_COUNT};
+use crate::block::{HEADER_BYTES, INTERVAL_BYTES, INTERVAL_ENTRY_COUNT};
 use crate::bytes::{put, to_u32};
 use crate::entry::{Entry, StoredEntry};
 use crate::seal::{SEAL_BYTES, UNIT_BYTES, units_for};
@@ -11,8 +11,8 @@ use crate::stored_key::StoredKey;
 pub(crate) struct BlockBuilder {
     /// The header's room, then the entries.
     bytes: Vec<u8>,
-    runs: Vec<u32>,
-    /// First key of the run.
+    intervals: Vec<u32>,
+    /// First key of the interval.
     head: Vec<u8>,
     entry_count: usize,
     base: u64,
@@ -33,22 +33,22 @@ impl BlockBuilder {
         if self.is_empty() {
             self.bytes.clear();
             self.bytes.resize(HEADER_BYTES, 0);
-            self.runs.clear();
+            self.intervals.clear();
             self.base = entry.version;
         }
         let start = self.bytes.len();
-        let begins_run = self.entry_count.is_multiple_of(RUN_ENTRY_COUNT);
-        let stored_key = if begins_run { StoredKey::head(key) } else { StoredKey::behind(&self.head, key) };
+        let begins_interval = self.entry_count.is_multiple_of(INTERVAL_ENTRY_COUNT);
+        let stored_key = if begins_interval { StoredKey::head(key) } else { StoredKey::behind(&self.head, key) };
         StoredEntry { key: stored_key, entry }.encode(self.base, &mut self.bytes);
-        let payload_bytes = self.payload_bytes() + if begins_run { RUN_BYTES } else { 0 };
+        let payload_bytes = self.payload_bytes() + if begins_interval { INTERVAL_BYTES } else { 0 };
         if self.is_empty() {
             self.capacity_bytes = units_for(payload_bytes) * UNIT_BYTES - SEAL_BYTES;
         } else if payload_bytes > self.capacity_bytes {
             self.bytes.truncate(start);
             return false;
         }
-        if begins_run {
-            self.runs.push(to_u32(start));
+        if begins_interval {
+            self.intervals.push(to_u32(start));
             self.head.clear();
             self.head.extend_from_slice(key);
         }
@@ -59,14 +59,14 @@ impl BlockBuilder {
     /// Completes the payload. The builder is empty afterwards; the bytes stay until the next entry.
     pub(crate) fn finish(&mut self) -> &[u8] {
         let payload_bytes = self.payload_bytes();
-        let run_count = u16::try_from(self.runs.len()).expect("fewer runs than entries");
+        let interval_count = u16::try_from(self.intervals.len()).expect("fewer intervals than entries");
         let entry_count = u16::try_from(self.entry_count).expect("refused before");
         put(&mut self.bytes, 0, &to_u32(payload_bytes).to_le_bytes());
-        put(&mut self.bytes, 4, &run_count.to_le_bytes());
+        put(&mut self.bytes, 4, &interval_count.to_le_bytes());
         put(&mut self.bytes, 6, &entry_count.to_le_bytes());
         put(&mut self.bytes, 8, &self.base.to_le_bytes());
-        for run in &self.runs {
-            self.bytes.extend_from_slice(&run.to_le_bytes());
+        for interval in &self.intervals {
+            self.bytes.extend_from_slice(&interval.to_le_bytes());
         }
         assert!(self.bytes.len() == payload_bytes && payload_bytes <= self.capacity_bytes);
         self.entry_count = 0;
@@ -74,7 +74,7 @@ impl BlockBuilder {
     }
 
     fn payload_bytes(&self) -> usize {
-        self.bytes.len() + self.runs.len() * RUN_BYTES
+        self.bytes.len() + self.intervals.len() * INTERVAL_BYTES
     }
 }
 

@@ -1,20 +1,20 @@
 //! A place in a data block: its key, put together, and its entry. Goes either way at the same cost.
 
-use crate::block::{Block, RUN_ENTRY_COUNT};
+use crate::block::{Block, INTERVAL_ENTRY_COUNT};
 use crate::entry::{Content, Entry, StoredEntry};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A place in a block; keeps the block in memory. Lives as long as whoever walks.
 ///
-/// Invariants: 1. `key` is the key of entry `number`, and `head` the first key of its run. 2. The first `known_count` of `starts` are those of entries of its
-/// run, each as the bytes from the run's start: as many as were come to, and one more. So going forward decodes each entry once.
+/// Invariants: 1. `key` is the key of entry `number`, and `head` the first key of its interval. 2. The first `known_count` of `starts` are those of entries of its
+/// interval, each as the bytes from the interval's start: as many as were come to, and one more. So going forward decodes each entry once.
 pub struct BlockCursor {
     block: Rc<Block>,
     number: usize,
-    run: Option<usize>,
+    interval: Option<usize>,
     head: Vec<u8>,
-    starts: [u32; RUN_ENTRY_COUNT + 1],
+    starts: [u32; INTERVAL_ENTRY_COUNT + 1],
     known_count: usize,
     key: Vec<u8>,
 }
@@ -22,9 +22,9 @@ pub struct BlockCursor {
 impl BlockCursor {
     /// At the first entry.
     pub(crate) fn new(block: Rc<Block>) -> BlockCursor {
-        let starts = [0; RUN_ENTRY_COUNT + 1];
+        let starts = [0; INTERVAL_ENTRY_COUNT + 1];
         let (head, key) = (Vec::new(), Vec::new());
-        let mut cursor = BlockCursor { block, number: 0, run: None, head, starts, known_count: 0, key };
+        let mut cursor = BlockCursor { block, number: 0, interval: None, head, starts, known_count: 0, key };
         cursor.place_at(0);
         cursor
     }
@@ -51,8 +51,8 @@ impl BlockCursor {
 
     /// The entry.
     pub(crate) fn entry(&self) -> Entry<'_> {
-        let run = self.block.run_bytes(self.number / RUN_ENTRY_COUNT);
-        self.block.take(&mut &run[self.starts[self.number % RUN_ENTRY_COUNT] as usize..]).entry
+        let interval = self.block.interval_bytes(self.number / INTERVAL_ENTRY_COUNT);
+        self.block.take(&mut &interval[self.starts[self.number % INTERVAL_ENTRY_COUNT] as usize..]).entry
     }
 
     /// Goes to an entry that is there.
@@ -74,15 +74,15 @@ impl BlockCursor {
         (number..self.entry_count()).find(|number| names(self.decode(&block, *number).entry))
     }
 
-    /// Decodes an entry; notes where those up to the next one start, and the first key of its run.
+    /// Decodes an entry; notes where those up to the next one start, and the first key of its interval.
     fn decode<'b>(&mut self, block: &'b Block, number: usize) -> StoredEntry<'b> {
         assert!(number < block.entry_count(), "entry {number} of {}", block.entry_count());
-        let (run, place) = (number / RUN_ENTRY_COUNT, number % RUN_ENTRY_COUNT);
-        if self.run != Some(run) {
-            self.run = Some(run);
+        let (interval, place) = (number / INTERVAL_ENTRY_COUNT, number % INTERVAL_ENTRY_COUNT);
+        if self.interval != Some(interval) {
+            self.interval = Some(interval);
             self.known_count = 1;
         }
-        let bytes = block.run_bytes(run);
+        let bytes = block.interval_bytes(interval);
         loop {
             let known = place.min(self.known_count - 1);
             let mut rest = &bytes[self.starts[known] as usize..];

@@ -67,7 +67,7 @@ pub use merge::{Merge, MergeStep};
 pub use range::{Direction, Needed, RangeStep, Span, TableRange};
 pub use record::{FileId, TableRecord};
 pub use seal::{BlockRef, FileSeal};
-pub use table::{Stretch, Table, run_count};
+pub use table::{Stretch, Table, adjacent_count};
 pub use usage::SegmentUse;
 pub use verify::{Verification, Verified};
 pub use writer::{TableWriter, file_name, parse_file_name};

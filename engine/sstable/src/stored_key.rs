@@ -1,4 +1,4 @@
-//! A key as it lies in its block: without what it shares with its run's first key, and without a hash that the rest of it tells (FORMAT.md, "Data block"). Pure.
+//! A key as it lies in its block: without what it shares with its interval's first key, and without a hash that the rest of it tells (FORMAT.md, "Data block"). Pure.
 
 use crate::varint;
 use std::cmp::Ordering;
@@ -16,7 +16,7 @@ const SHARED_BITS: u32 = 5;
 /// So many shared bytes, or more, are not written beside the form.
 const SHARED_BYTES_MANY: u8 = 7;
 
-/// What a key is made of beside its run's first key, `head`.
+/// What a key is made of beside its interval's first key, `head`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyForm {
     /// `head[..shared] suffix`.
@@ -37,20 +37,20 @@ pub(crate) struct StoredKey<'b> {
     pub(crate) suffix: &'b [u8],
 }
 
-/// A key that is looked for in a run whose first key is below it: what the two have in common.
-pub(crate) struct SoughtInRun<'k> {
+/// A key that is looked for in an interval whose first key is below it: what the two have in common.
+pub(crate) struct SoughtInInterval<'k> {
     key: &'k [u8],
     shared_bytes: usize,
     shared_rest_bytes: usize,
 }
 
 impl<'b> StoredKey<'b> {
-    /// A run's first key.
+    /// A interval's first key.
     pub(crate) fn head(key: &'b [u8]) -> StoredKey<'b> {
         StoredKey { form: KeyForm::Whole, shared_bytes: 0, suffix: key }
     }
 
-    /// Another key of the run whose first one is `head`.
+    /// Another key of the interval whose first one is `head`.
     pub(crate) fn behind(head: &[u8], key: &'b [u8]) -> StoredKey<'b> {
         let shared_bytes = shared_prefix(head, key);
         if let (Some(head_rest), true) = (head.get(HASH_BYTES..), shared_bytes < HASH_BYTES)
@@ -102,7 +102,7 @@ impl<'b> StoredKey<'b> {
         Some((kind, StoredKey { form, shared_bytes, suffix: &[] }, suffix_bytes))
     }
 
-    /// Whether it can be put together in the run whose first key is `head`; one that is whole, whether it shares just what it says and is above `head` too.
+    /// Whether it can be put together in the interval whose first key is `head`; one that is whole, whether it shares just what it says and is above `head` too.
     pub(crate) fn fits(&self, head: &[u8]) -> bool {
         let rest_bytes = self.shared_bytes.saturating_add(self.suffix.len());
         let shares_rest = || head.len().checked_sub(HASH_BYTES).is_some_and(|rest| self.shared_bytes <= rest);
@@ -117,9 +117,9 @@ impl<'b> StoredKey<'b> {
         }
     }
 
-    /// Whether it is the key that is looked for, in its own run.
+    /// Whether it is the key that is looked for, in its own interval.
     #[inline]
-    pub(crate) fn is(&self, sought: &SoughtInRun<'_>) -> bool {
+    pub(crate) fn is(&self, sought: &SoughtInInterval<'_>) -> bool {
         let is_rest = |shared_bytes: usize, rest: &[u8]| {
             self.shared_bytes <= shared_bytes && rest.get(self.shared_bytes..) == Some(self.suffix)
         };
@@ -138,8 +138,8 @@ impl<'b> StoredKey<'b> {
         }
     }
 
-    /// How it lies to the key that is looked for, in its own run, whose first key is `head`. `assembled` may be used for it.
-    pub(crate) fn order(&self, head: &[u8], sought: &SoughtInRun<'_>, assembled: &mut Vec<u8>) -> Ordering {
+    /// How it lies to the key that is looked for, in its own interval, whose first key is `head`. `assembled` may be used for it.
+    pub(crate) fn order(&self, head: &[u8], sought: &SoughtInInterval<'_>, assembled: &mut Vec<u8>) -> Ordering {
         if self.form != KeyForm::Whole {
             self.assemble(head, assembled);
             return assembled.as_slice().cmp(sought.key);
@@ -152,7 +152,7 @@ impl<'b> StoredKey<'b> {
         }
     }
 
-    /// Puts the key together in place of what `key` holds; it fits the run whose first key is `head`.
+    /// Puts the key together in place of what `key` holds; it fits the interval whose first key is `head`.
     pub(crate) fn assemble(&self, head: &[u8], key: &mut Vec<u8>) {
         key.clear();
         if self.form == KeyForm::Whole {
@@ -175,14 +175,14 @@ impl<'b> StoredKey<'b> {
     }
 }
 
-impl<'k> SoughtInRun<'k> {
-    pub(crate) fn new(head: &[u8], key: &'k [u8]) -> SoughtInRun<'k> {
+impl<'k> SoughtInInterval<'k> {
+    pub(crate) fn new(head: &[u8], key: &'k [u8]) -> SoughtInInterval<'k> {
         let shared_bytes = shared_prefix(head, key);
         let shared_rest_bytes = shared_bytes.checked_sub(HASH_BYTES).unwrap_or_else(|| {
             let [head_rest, rest] = [head, key].map(|key| key.get(HASH_BYTES..).unwrap_or_default());
             shared_prefix(head_rest, rest)
         });
-        SoughtInRun { key, shared_bytes, shared_rest_bytes }
+        SoughtInInterval { key, shared_bytes, shared_rest_bytes }
     }
 }
 
@@ -244,9 +244,9 @@ mod tests {
                 assert!(stored.fits(head), "{stored:?} behind {head:?}");
                 stored.assemble(head, &mut assembled);
                 assert_eq!(&assembled, key);
-                assert!(stored.is(&SoughtInRun::new(head, key)));
+                assert!(stored.is(&SoughtInInterval::new(head, key)));
                 for other in keys.iter().skip(place + 1).step_by(29) {
-                    let sought = SoughtInRun::new(head, other);
+                    let sought = SoughtInInterval::new(head, other);
                     assert_eq!(stored.is(&sought), key == other, "{stored:?} and {other:?}");
                     assert_eq!(stored.order(head, &sought, &mut assembled), key.cmp(other), "{stored:?} to {other:?}");
                 }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_its_run_is_refused() {
+    fn what_does_not_fit_its_interval_is_refused() {
         let stored = |form, shared_bytes| StoredKey { form, shared_bytes, suffix: b"x" };
         for form in [KeyForm::HashOf(1), KeyForm::HashOfAll, KeyForm::HashOfAllEnded] {
             assert!(stored(form, 2).fits(b"12345678ab"));

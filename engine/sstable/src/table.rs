@@ -18,7 +18,7 @@ use std::path::Path;
 use std::rc::{Rc, Weak};
 
 /// Bytes that one read of several blocks takes at most.
-const RUN_BYTES_MAX: usize = 128 << 10;
+const STRETCH_BYTES_MAX: usize = 128 << 10;
 
 /// Bytes that the processor gets from memory at one time.
 const CACHE_LINE_BYTES: usize = 64;
@@ -206,13 +206,13 @@ impl Table {
 }
 
 /// How many of `blocks`, from the first, lie side by side in their file, either way, and are to be one read.
-pub fn run_count(blocks: &[BlockRef]) -> usize {
+pub fn adjacent_count(blocks: &[BlockRef]) -> usize {
     let mut bytes = blocks.first().map_or(0, |first| first.len_bytes());
     let is_upwards = blocks.get(1).is_some_and(|second| second.unit > blocks[0].unit);
     let follows = |pair: &&[BlockRef]| {
         let (low, high) = if is_upwards { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
         bytes += pair[1].len_bytes();
-        low.end_unit() == u64::from(high.unit) && bytes <= RUN_BYTES_MAX
+        low.end_unit() == u64::from(high.unit) && bytes <= STRETCH_BYTES_MAX
     };
     1 + blocks.windows(2).take_while(follows).count()
 }

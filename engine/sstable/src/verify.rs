@@ -14,7 +14,7 @@ use crate::error::{Damage, DamageKind, TableError};
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
 use crate::seal::{BlockRef, Checksums, UNIT_BYTES};
-use crate::table::{Table, check_inside, malformed, read_payload, rot, run_count};
+use crate::table::{Table, adjacent_count, malformed, read_payload, rot};
 use crate::usage::{self, SegmentUse, UsageBuilder};
 use std::rc::Rc;
 
@@ -92,7 +92,7 @@ impl Verification {
         matches!(self.stage, Stage::End)
     }
 
-    /// Reads the next piece of the file, one read of at most 256 KiB (more only if one block is longer), and checks it. Calls `visit` with
+    /// Reads the next piece of the file, one read of at most 128 KiB (more only if one block is longer), and checks it. Calls `visit` with
     /// the key and the entry of each that it holds, in order. The same file each time.
     pub async fn step(&mut self, table: &Table, visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> Verified {
         match std::mem::replace(&mut self.stage, Stage::End) {
@@ -163,10 +163,10 @@ impl Verification {
     ) -> Verified {
         let count = index.block_count();
         let blocks: Vec<BlockRef> = (first..count).map(|number| index.block(number)).collect();
-        let run = &blocks[..run_count(&blocks)];
-        let next = first + run.len();
+        let together = &blocks[..adjacent_count(&blocks)];
+        let next = first + together.len();
         self.stage = if next < count { Stage::Blocks { page, index, block: next } } else { Stage::Page(page + 1) };
-        verify_run(table, run, &mut self.last_key, visit).await
+        verify_together(table, together, &mut self.last_key, visit).await
     }
 }
 
@@ -219,44 +219,71 @@ impl Verified {
 }
 
 /// Reads blocks that lie side by side, and checks each, and that keys ascend.
-async fn verify_run(
+async fn verify_together(
     table: &Table,
-    run: &[BlockRef],
+    blocks: &[BlockRef],
     last_key: &mut Option<Vec<u8>>,
     visit: &mut dyn FnMut(&[u8], Entry<'_>),
 ) -> Verified {
-    let start = run.iter().map(|block| block.offset()).min().expect("a run has a block");
-    let run_bytes = run.iter().map(|block| block.len_bytes()).sum();
-    if let Err(error) = check_inside(&table.file, start, run_bytes) {
-        return Verified::bad(0, error);
-    }
-    let buffer = match table.file.read_at(start, run_bytes).await {
-        Ok(buffer) => buffer,
-        Err(error) => return Verified::bad(0, error.into()),
+    let stretch = match table.read_stretch(blocks).await {
+        Ok(stretch) => stretch,
+        Err(error) => return Verified::bad(0, error),
     };
-    let mut verified = Verified { bytes: run_bytes as u64, errors: Vec::new() };
-    for block in run {
-        let inside = usize::try_from(block.offset() - start).expect("inside of what was read");
-        let bytes = &buffer.as_slice()[inside..inside + block.len_bytes()];
-        let payload = table.sealer.open(*block, bytes).map_err(|damage| rot(&table.file, damage));
-        let decoded =
-            payload.and_then(|payload| Block::decode(payload).map_err(|part| malformed(&table.file, *block, part)));
-        match decoded {
-            Ok(decoded) => {
-                let mut is_in_order = true;
-                Rc::new(decoded).visit(&mut |key, entry| {
-                    is_in_order &= last_key.as_deref().is_none_or(|last_key| last_key < key);
-                    let last_key = last_key.get_or_insert_default();
-                    last_key.clear();
-                    last_key.extend_from_slice(key);
-                    visit(key, entry);
-                });
-                if !is_in_order {
-                    verified.errors.push(malformed(&table.file, *block, "order of keys"));
-                }
-            }
-            Err(error) => verified.errors.push(error),
-        }
+    let bytes: usize = blocks.iter().map(|block| block.len_bytes()).sum();
+    let mut verified = Verified { bytes: bytes as u64, errors: Vec::new() };
+    for reference in blocks {
+        let opened = table.open_in(&stretch, *reference);
+        let is_in_order = opened.map(|block| ascends(&block, last_key, visit));
+        let error = match is_in_order {
+            Ok(true) => continue,
+            Ok(false) => malformed(&table.file, *reference, "order of keys"),
+            Err(error) => error,
+        };
+        verified.errors.push(error);
     }
     verified
+}
+
+/// Calls `visit` with the key and the entry of each; returns whether each key is above the one before it, of which the first is behind `last_key`.
+fn ascends(block: &Rc<Block>, last_key: &mut Option<Vec<u8>>, visit: &mut dyn FnMut(&[u8], Entry<'_>)) -> bool {
+    let mut is_in_order = true;
+    block.visit(&mut |key, entry| {
+        is_in_order &= last_key.as_deref().is_none_or(|last_key| last_key < key);
+        let last_key = last_key.get_or_insert_default();
+        last_key.clear();
+        last_key.extend_from_slice(key);
+        visit(key, entry);
+    });
+    is_in_order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block_builder::BlockBuilder;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    /// A key that is stored without its hash, which says where it belongs.
+    fn key(number: u8) -> Vec<u8> {
+        [xxh3_64(&[number]).to_be_bytes().as_slice(), &[number]].concat()
+    }
+
+    #[test]
+    fn keys_that_do_not_ascend_are_noticed_inside_of_a_block_and_between_two() {
+        let block = |keys: &[Vec<u8>]| {
+            let mut builder = BlockBuilder::default();
+            for key in keys {
+                assert!(builder.try_push(key, Entry { version: 1, content: Content::Tombstone }));
+            }
+            Rc::new(Block::decode(builder.finish().into()).expect("each key can be put together"))
+        };
+        let mut keys: Vec<Vec<u8>> = (0..6).map(key).collect();
+        keys.sort();
+        let (mut last_key, mut visited_count) = (None, 0);
+        let mut check = |keys: &[Vec<u8>]| ascends(&block(keys), &mut last_key, &mut |_, _| visited_count += 1);
+        assert!(check(&keys[..3]) && check(&keys[3..]));
+        assert!(!check(&keys[..1]), "it is behind the last one");
+        assert!(!check(&[keys[1].clone(), keys[3].clone(), keys[2].clone()]));
+        assert_eq!(visited_count, 10);
+    }
 }

@@ -235,7 +235,7 @@ fn blocks_that_lie_together_are_read_together() {
                             if waiting.is_empty() {
                                 let mut ahead = Vec::new();
                                 range.blocks_ahead(32, &mut ahead);
-                                ahead.truncate(sstable::run_count(&ahead));
+                                ahead.truncate(sstable::adjacent_count(&ahead));
                                 let stretch = table.read_stretch(&ahead).await.unwrap();
                                 waiting.extend(ahead.iter().map(|block| table.open_in(&stretch, *block).unwrap()));
                                 read_count += 1;

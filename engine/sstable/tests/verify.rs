@@ -9,7 +9,7 @@ use sstable::{Content, Entry, JournalPlace, Table, TableError, Verification};
 use world::{Oracle, Owned, OwnedContent, machine_with, open, path_of, random_oracle};
 
 /// Bytes that one read takes at most.
-const READ_BYTES_MAX: u64 = 256 << 10;
+const READ_BYTES_MAX: u64 = 128 << 10;
 
 /// All that a look at the whole file shows: bytes, what is wrong, places in the journal.
 async fn verify(table: &Table) -> (u64, Vec<TableError>, Vec<JournalPlace>) {
