@@ -198,7 +198,7 @@ impl Check {
 
 /// Its length on the disk.
 fn bytes_of(file: &Table) -> u64 {
-    u64::from(file.record().units) * runtime::BLOCK_BYTES as u64
+    file.record().file_bytes()
 }
 
 impl Engine {

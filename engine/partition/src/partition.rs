@@ -386,8 +386,7 @@ impl Partition {
 
     /// Bytes of its files.
     pub fn file_bytes(&self) -> u64 {
-        let files = self.sets().flat_map(|(_, set)| set.runs()).flat_map(|run| &run.files);
-        files.map(|file| u64::from(file.record().units) * runtime::BLOCK_BYTES as u64).sum()
+        self.sets().flat_map(|(_, set)| set.runs()).map(Run::file_bytes).sum()
     }
 
     /// How many entries of the items' files a merge of all would leave behind, at the least.

@@ -101,7 +101,7 @@ impl Run {
 
     /// Bytes of its files on the disk.
     pub(crate) fn file_bytes(&self) -> u64 {
-        self.files.iter().map(|file| u64::from(file.record().units) * runtime::BLOCK_BYTES as u64).sum()
+        self.files.iter().map(|file| file.record().file_bytes()).sum()
     }
 
     /// The file that the key can be in.

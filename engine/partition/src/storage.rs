@@ -15,8 +15,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Bytes after which a run goes on in a further file.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes after which a run goes on in a further file, at the least ...
+const FILE_BYTES_MIN: u64 = 64 << 20;
+/// ... or such a part of what the run has in files already: so a run of a terabyte has some 130 of them, and the checkpoint that names them fits a record.
+const FILE_SHARE: u64 = 16;
 /// How long files go elsewhere after one could not be written to a directory.
 const FAILING_DELAY: Duration = Duration::from_secs(60);
 
@@ -191,11 +193,20 @@ pub(crate) struct RunWriter {
     writer: Option<TableWriter>,
     made: Vec<FileId>,
     files: RunFiles,
+    /// Bytes of the files that are complete.
+    run_bytes: u64,
 }
 
 impl RunWriter {
     pub(crate) fn new(storage: &Storage, group: GroupId) -> Self {
-        Self { storage: storage.clone(), group, writer: None, made: Vec::new(), files: RunFiles::default() }
+        Self {
+            storage: storage.clone(),
+            group,
+            writer: None,
+            made: Vec::new(),
+            files: RunFiles::default(),
+            run_bytes: 0,
+        }
     }
 
     /// Adds an entry; its key is greater than those before it.
@@ -218,7 +229,7 @@ impl RunWriter {
         };
         writer.push(key, entry);
         writer.write().await?;
-        if writer.file_bytes() >= FILE_BYTES_MAX {
+        if writer.file_bytes() >= file_bytes_max(self.run_bytes) {
             self.complete_file().await?;
         }
         Ok(())
@@ -241,15 +252,31 @@ impl RunWriter {
     async fn complete_file(&mut self) -> Result<(), StorageError> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let record = writer.finish().await?;
+        self.run_bytes += record.file_bytes();
         let table = self.storage.open(self.group, record).await?;
         Ok(self.files.push(table).await?)
     }
+}
+
+/// Bytes after which a run that has so many in files goes on in a further one.
+fn file_bytes_max(run_bytes: u64) -> u64 {
+    FILE_BYTES_MIN.max(run_bytes / FILE_SHARE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use runtime::simulated::Machine;
+
+    #[test]
+    fn a_long_run_has_few_files() {
+        let (mut run_bytes, mut file_count) = (0, 0);
+        while run_bytes < 1 << 40 {
+            run_bytes += file_bytes_max(run_bytes);
+            file_count += 1;
+        }
+        assert!((100..150).contains(&file_count), "{file_count} files");
+    }
 
     #[test]
     fn a_directory_that_fails_is_passed_over_for_a_while() {

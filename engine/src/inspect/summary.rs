@@ -219,7 +219,7 @@ impl Inspection {
                 file: record.file,
                 set,
                 run: number,
-                bytes: u64::from(record.units) * runtime::BLOCK_BYTES as u64,
+                bytes: record.file_bytes(),
                 entry_count: record.entry_count,
                 tombstone_count: record.tombstone_count,
                 first_key,

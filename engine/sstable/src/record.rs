@@ -3,6 +3,7 @@
 
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::entry::KEY_BYTES_MAX;
+use crate::seal::UNIT_BYTES;
 
 const FIXED_BYTES: usize = 56;
 
@@ -34,6 +35,11 @@ pub struct TableRecord {
 }
 
 impl TableRecord {
+    /// Its length in bytes.
+    pub fn file_bytes(&self) -> u64 {
+        u64::from(self.units) * UNIT_BYTES as u64
+    }
+
     /// Appends the record's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let key_bytes = |key: &[u8]| u16::try_from(key.len()).expect("keys are bounded where they are added");

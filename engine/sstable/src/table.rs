@@ -60,7 +60,7 @@ impl Table {
     ) -> Result<Table, TableError> {
         let file = runtime.open_file_to_read(&directory.join(file_name(record.file))).await?;
         let rot = |damage| TableError::Rot { path: file.path().to_path_buf(), damage };
-        let expected = u64::from(record.units) * UNIT_BYTES as u64;
+        let expected = record.file_bytes();
         let Some(footer_offset) = expected.checked_sub(UNIT_BYTES as u64).filter(|_| file.len_bytes() == expected)
         else {
             let kind = DamageKind::Length { expected, found: file.len_bytes() };
