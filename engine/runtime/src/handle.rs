@@ -175,11 +175,6 @@ impl Runtime {
         either!(self, core => core.sync_directory(path).await)
     }
 
-    /// How many bytes this process may still write where `path` is.
-    pub async fn free_space_bytes(&self, path: &Path) -> Result<u64, FileError> {
-        either!(self, core => core.free_space_bytes(path).await)
-    }
-
     /// Takes the directory for this process alone, or says `FileError::Locked`.
     pub async fn lock_directory(&self, path: &Path) -> Result<DirectoryLock, FileError> {
         let held = match &self.backend {
@@ -286,18 +281,6 @@ impl Runtime {
                 signal.wait().await;
             }
             Backend::Simulated(_) => std::future::pending().await,
-        }
-    }
-
-    /// Runs `work` on an ordinary thread named `name`, for what has no place on a core: libraries that block. It
-    /// reports back through a channel of its own and a [`Notifier`].
-    ///
-    /// # Panics
-    /// In simulation, where a second thread would break determinism.
-    pub fn spawn_thread(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), crate::StartError> {
-        match &self.backend {
-            Backend::Real(_) => real::spawn_thread(name, work),
-            Backend::Simulated(_) => panic!("a simulated core starts no threads"),
         }
     }
 

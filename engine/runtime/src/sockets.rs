@@ -162,9 +162,4 @@ impl Sockets {
     pub fn resume_receive(&self, connection: ConnectionId) {
         self.core.resume_receive(connection);
     }
-
-    /// How many connections are open.
-    pub fn connection_count(&self) -> usize {
-        self.core.connection_count()
-    }
 }

@@ -39,11 +39,6 @@ impl BlockCursor {
         self.number
     }
 
-    /// The block that it is in.
-    pub(crate) fn block(&self) -> &Rc<Block> {
-        &self.block
-    }
-
     /// The key.
     pub(crate) fn key(&self) -> &[u8] {
         &self.key

@@ -1,4 +1,4 @@
-//! Spans of several files read as one: each key once, with its newest entry; the others beside it, for whoever merges files.
+//! Spans of several files read as one: each key once, with its newest entry.
 //!
 //! As the memtables' merge: the newest version of a key wins, and a tombstone is yielded like any entry, for the caller
 //! may have newer sources of its own. Synchronous state: says which file needs which block.
@@ -88,12 +88,6 @@ impl<'k> Merge<'k> {
     /// The source that has it, by its place in the list that the merge was made of.
     pub fn source(&self) -> usize {
         self.newest.expect("the last step came to an entry")
-    }
-
-    /// The older entries of the same key, which nobody will see again once all sources are merged into one.
-    pub fn superseded(&self) -> impl Iterator<Item = Entry<'_>> {
-        let others = self.behind.iter().filter(|source| self.newest.is_some_and(|newest| newest != **source));
-        others.map(|source| self.sources[*source].entry())
     }
 
     /// Gives the page that a source needed.

@@ -184,11 +184,6 @@ impl<'k> TableRange<'k> {
         self.cursor().entry()
     }
 
-    /// The block that the entry lies in.
-    pub fn block(&self) -> &Rc<Block> {
-        self.cursor().block()
-    }
-
     /// Gives the page that the last step needed.
     pub fn supply_page(&mut self, page: Rc<IndexPage>) {
         let State::BeforePage { page: number, at_bound } = self.state else { panic!("no page was asked for") };

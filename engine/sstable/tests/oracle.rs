@@ -161,10 +161,9 @@ fn a_merge_yields_the_newest_of_each_key_and_tells_the_others() {
         machine
             .run(async {
                 let (tables, layers) = write_layers(&machine, &mut random, &counts).await;
-                let mut all: BTreeMap<Vec<u8>, (Owned, usize)> = BTreeMap::new();
+                let mut all: BTreeMap<Vec<u8>, Owned> = BTreeMap::new();
                 for (key, owned) in layers.iter().rev().flatten() {
-                    let superseded_count = all.get(key).map_or(0, |(_, count)| count + 1);
-                    all.insert(key.clone(), (owned.clone(), superseded_count));
+                    all.insert(key.clone(), owned.clone());
                 }
                 for _ in 0..6 {
                     let (first, second) = (random_key(&mut random), random_key(&mut random));
@@ -172,10 +171,8 @@ fn a_merge_yields_the_newest_of_each_key_and_tells_the_others() {
                     if !is_valid(lower, upper) {
                         continue;
                     }
-                    let mut expected: Vec<(Vec<u8>, Owned, usize)> = all
-                        .range::<[u8], _>((lower, upper))
-                        .map(|(key, (owned, count))| (key.clone(), owned.clone(), *count))
-                        .collect();
+                    let mut expected: Vec<(Vec<u8>, Owned)> =
+                        all.range::<[u8], _>((lower, upper)).map(|(key, owned)| (key.clone(), owned.clone())).collect();
                     for direction in [Direction::Forward, Direction::Reverse] {
                         let span = Span { lower, upper };
                         let ranges = tables.iter().map(|table| TableRange::new(Rc::clone(table), span, direction));

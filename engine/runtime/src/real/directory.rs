@@ -85,11 +85,6 @@ impl Core {
         unsafe { self.perform(entry, payload, path, "fsync") }.await.map(drop)
     }
 
-    pub(crate) async fn free_space_bytes(&self, path: &Path) -> Result<u64, FileError> {
-        let facts = rustix::fs::statvfs(path).map_err(|error| errno(path, "statvfs", error))?;
-        Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
-    }
-
     pub(crate) async fn lock_directory(&self, path: &Path) -> Result<OwnedFd, FileError> {
         let descriptor = open_directory(path)?;
         match rustix::fs::flock(&descriptor, FlockOperation::NonBlockingLockExclusive) {

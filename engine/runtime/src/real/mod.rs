@@ -40,5 +40,5 @@ pub(crate) use self::core::Core;
 pub(crate) use doorbell::Doorbell;
 pub(crate) use file::File;
 pub(crate) use read_queue::ReadQueue;
-pub(crate) use threads::{call_on_thread, spawn_thread, watch_termination};
+pub(crate) use threads::{call_on_thread, watch_termination};
 pub(crate) use workers::{Workers, available_cpus, memory_lock_error, start};

@@ -150,10 +150,6 @@ impl SocketTable {
         self.receive_if_wanted(index, ring);
     }
 
-    pub(crate) fn open_count(&self) -> usize {
-        self.open_count
-    }
-
     // Draining.
 
     pub(crate) fn event_count(&self) -> usize {

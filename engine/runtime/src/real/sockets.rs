@@ -68,10 +68,6 @@ impl Core {
         self.call_driver();
     }
 
-    pub(crate) fn connection_count(&self) -> usize {
-        self.with_sockets(|sockets, _| sockets.open_count())
-    }
-
     pub(crate) fn drain_socket_events(&self, mut visit: impl FnMut(SocketEvent<'_>)) -> usize {
         let mut visited = 0;
         // What is added meanwhile is for the next call: it cannot keep this one from returning.

@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 use super::ring::io_start_error;
 use crate::{Notifier, Signal, StartError};
 
-pub(crate) fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map(drop).map_err(|error| io_start_error("start of a thread", &error))
 }

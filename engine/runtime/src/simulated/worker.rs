@@ -162,17 +162,6 @@ impl Core {
         self.submit(path, "sync of the directory", request).await.map(drop)
     }
 
-    pub(crate) async fn free_space_bytes(&self, path: &Path) -> Result<u64, FileError> {
-        self.pause().await;
-        self.world.with(|state| {
-            let disk = state.disk(self.origin.node);
-            if disk.is_lost(path) {
-                return Err(FileError::from_errno(path, "statvfs", libc::EIO));
-            }
-            Ok(disk.free_bytes())
-        })
-    }
-
     pub(crate) async fn lock_directory(&self, path: &Path) -> Result<DirectoryLock, FileError> {
         self.pause().await;
         self.world.with(|state| {

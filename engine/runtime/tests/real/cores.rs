@@ -187,24 +187,6 @@ fn a_ball_goes_back_and_forth_between_sleeping_cores() {
 }
 
 #[test]
-fn a_thread_reports_back() {
-    let answer = on_one_core(|runtime| async move {
-        let signal = Signal::new();
-        let notifier = runtime.notifier(&signal);
-        let (sender, receiver) = sync_channel(1);
-        let work = move || {
-            let name = std::thread::current().name().map(str::to_owned);
-            sender.send(name).unwrap();
-            notifier.notify();
-        };
-        runtime.spawn_thread("a-librarian", work).unwrap();
-        signal.wait().await;
-        receiver.try_recv().unwrap()
-    });
-    assert_eq!(answer.as_deref(), Some("a-librarian"));
-}
-
-#[test]
 fn the_core_goes_on_while_a_call_on_a_thread_blocks() {
     let answer = on_one_core(|runtime| async move {
         let (release, released) = sync_channel::<()>(1);

@@ -157,16 +157,12 @@ pub(crate) async fn read_all(runtime: &Runtime, record: &TableRecord) -> Result<
     collect(TableRange::new(table, Span::ALL, Direction::Forward)).await
 }
 
-/// All that a merge yields, with how many older entries each key had.
-pub(crate) async fn collect_merge(mut merge: Merge<'_>) -> Result<Vec<(Vec<u8>, Owned, usize)>, TableError> {
+/// All that a merge yields.
+pub(crate) async fn collect_merge(mut merge: Merge<'_>) -> Result<Vec<(Vec<u8>, Owned)>, TableError> {
     let mut found = Vec::new();
     loop {
         match merge.step() {
-            MergeStep::Entry => {
-                let superseded_count = merge.superseded().count();
-                assert!(merge.superseded().all(|older| older.version <= merge.entry().version));
-                found.push((merge.key().to_vec(), Owned::of(merge.entry()), superseded_count));
-            }
+            MergeStep::Entry => found.push((merge.key().to_vec(), Owned::of(merge.entry()))),
             MergeStep::End => return Ok(found),
             MergeStep::Needs => {
                 let needs: Vec<(usize, Needed)> = merge.needs().collect();
