@@ -24,6 +24,7 @@ use model::table::PartitionId;
 use model::{Error, Text};
 use partition::{Answer, Context, Missing, Operation, Outcome, Partition, ReplyToken, Storage, Ticket, Waiter};
 use runtime::{Activity, CoreId, DirectoryLock, Mesh, Runtime, ShareClass, Signal};
+use sstable::CacheUsage;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,6 +177,11 @@ impl Engine {
     /// Bytes that wait in this core's journal for their flush.
     pub fn journal_waiting_bytes(&self) -> u64 {
         self.journal.waiting_bytes() as u64
+    }
+
+    /// How often this core's cache had what was looked for: blocks, index pages and items.
+    pub fn cache_usage(&self) -> CacheUsage {
+        self.context.reads.cache_usage()
     }
 
     /// What the flushes of this core's journal have taken since the start.

@@ -51,3 +51,4 @@ pub use open::{EngineOptions, MESH_BATCH_COUNT_MAX, OpenError, worker_count};
 pub use partition::ReplyToken;
 pub use rotation::{Rotated, Rotation};
 pub use security::{NotWrapped, Secret, WrappedKey};
+pub use sstable::CacheUsage;

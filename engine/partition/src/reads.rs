@@ -12,7 +12,7 @@ use bytes::Bytes;
 use journal::{Journal, Location, OwnedRecord, ReadError};
 use model::table::PartitionId;
 use runtime::{FileError, FileSpan};
-use sstable::{Block, BlockRef, Cache, IndexPage, Piece, Table, TableError};
+use sstable::{Block, BlockRef, Cache, CacheUsage, IndexPage, Piece, Table, TableError};
 use std::fmt;
 use std::rc::Rc;
 
@@ -264,6 +264,11 @@ impl Reads {
     /// The cache of blocks, index pages and items.
     pub fn cache(&mut self) -> &mut Cache {
         &mut self.cache
+    }
+
+    /// How often the cache had what was looked for.
+    pub fn cache_usage(&self) -> CacheUsage {
+        self.cache.usage()
     }
 
     /// Bytes that the cache holds.

@@ -244,6 +244,10 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+        let cache = self.engine.cache_usage();
+        metrics.set(Figure::CacheHits, cache.hit_count);
+        metrics.set(Figure::CacheMisses, cache.miss_count);
+        metrics.set(Figure::CacheEvictions, cache.eviction_count);
         let flushes = self.engine.flush_figures();
         metrics.set(Figure::JournalFlushes, flushes.count);
         metrics.set(Figure::JournalFlushedBytes, flushes.bytes);

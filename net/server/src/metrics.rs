@@ -19,6 +19,9 @@ pub(crate) enum Figure {
     InFlight,
     Connections,
     MemoryBytes,
+    CacheHits,
+    CacheMisses,
+    CacheEvictions,
     JournalWaitingBytes,
     JournalFlushes,
     JournalFlushedBytes,
@@ -41,13 +44,16 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
         Self::InFlight,
         Self::Connections,
         Self::MemoryBytes,
+        Self::CacheHits,
+        Self::CacheMisses,
+        Self::CacheEvictions,
         Self::JournalWaitingBytes,
         Self::JournalFlushes,
         Self::JournalFlushedBytes,
@@ -77,6 +83,11 @@ impl Figure {
             Self::InFlight => ("in_flight", "Requests that wait for their reply"),
             Self::Connections => ("connections", "Open connections"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
+            Self::CacheHits => {
+                ("cache_hits", "Blocks, index pages and items that the cache had when they were looked for")
+            }
+            Self::CacheMisses => ("cache_misses", "Blocks, index pages and items that the cache did not have"),
+            Self::CacheEvictions => ("cache_evictions", "Blocks, index pages and items that had to leave the cache"),
             Self::JournalWaitingBytes => ("journal_waiting_bytes", "Bytes that wait for their flush"),
             Self::JournalFlushes => ("journal_flushes", "Flushes of the journal, each a durable write"),
             Self::JournalFlushedBytes => ("journal_flushed_bytes", "Bytes that flushes of the journal wrote"),
@@ -114,6 +125,9 @@ impl Figure {
             Self::Requests
             | Self::Forwarded
             | Self::Refused
+            | Self::CacheHits
+            | Self::CacheMisses
+            | Self::CacheEvictions
             | Self::JournalFlushes
             | Self::JournalFlushedBytes
             | Self::JournalFlushMicroseconds
