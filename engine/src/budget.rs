@@ -39,6 +39,11 @@ const STEP_SHARE: u64 = 4;
 /// Of the limit, one part in so many comes back at each look.
 const RETURN_SHARE: u64 = 256;
 
+/// Bytes that gathered entries may take: enough for all of a common round of cleaning ...
+const GATHERED_BYTES_MAX: usize = 32 << 20;
+/// ... or this part of what data may take, if that is less.
+const GATHERED_SHARE: u64 = 16;
+
 /// See the front page. One a worker.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -86,6 +91,11 @@ impl Budget {
     /// What the cache may have before anything else is there.
     pub(crate) fn cache_bytes_at_start(&self) -> usize {
         to_usize(self.bytes_max / MEMTABLE_SHARE)
+    }
+
+    /// Bytes that a merge may gather of what it is to move. Not counted: it is of the share of the process that is not data's.
+    pub(crate) fn gathered_bytes_max(&self) -> usize {
+        GATHERED_BYTES_MAX.min(to_usize(self.bytes_max / GATHERED_SHARE))
     }
 
     /// Bytes that memtables may have.

@@ -194,6 +194,7 @@ impl Engine {
             journal: journal.clone(),
             directories,
             pace: Pace::default(),
+            gathered_bytes_max: budget.gathered_bytes_max(),
             leftovers: Rc::default(),
             failing: Rc::default(),
         };

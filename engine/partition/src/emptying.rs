@@ -156,7 +156,7 @@ impl<'w> Emptying<'w> {
         for (key, candidate) in batch.iter().filter(|(_, candidate)| !candidate.is_superseded) {
             let Candidate { version, item_bytes, place, .. } = *candidate;
             self.moving.gather(key, version, (item_bytes, place));
-            if self.moving.is_full() {
+            if self.moving.is_full(self.storage) {
                 self.moving.move_gathered(self.storage, writer).await?;
             }
         }

@@ -18,8 +18,6 @@ use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Bytes that gathered entries may take: enough for all of a common round, or its victims are read several times.
-const GATHERED_BYTES_MAX: usize = 32 << 20;
 /// What an entry takes beside its key: itself, and its place among all.
 const ENTRY_BYTES: usize = size_of::<Gathered>() + size_of::<(u32, u32)>();
 /// Bytes of a segment whose records are put in order at one time: of more that would be longer than a slice.
@@ -81,8 +79,8 @@ impl Moving {
     }
 
     /// Whether so many are gathered that they are to be moved first.
-    pub(crate) fn is_full(&self) -> bool {
-        self.keys.len() + self.entries.len() * ENTRY_BYTES >= GATHERED_BYTES_MAX
+    pub(crate) fn is_full(&self, storage: &Storage) -> bool {
+        self.keys.len() + self.entries.len() * ENTRY_BYTES >= storage.gathered_bytes_max
     }
 
     /// All copies that were made. Those that still wait are not made any more.

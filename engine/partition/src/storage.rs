@@ -33,6 +33,8 @@ pub struct Storage {
     pub directories: Rc<[PathBuf]>,
     /// Of merges.
     pub pace: Pace,
+    /// Bytes of memory for entries that a merge gathers before it moves their records: the fewer, the more often the victims are read.
+    pub gathered_bytes_max: usize,
     /// What could not be removed.
     pub leftovers: Rc<Leftovers>,
     /// Where files could not be written.

@@ -152,6 +152,7 @@ impl Owner {
             journal: journal.clone(),
             directories: [Path::new("/data/sstables").into()].into(),
             pace: Pace::default(),
+            gathered_bytes_max: 1 << 20,
             leftovers: Rc::default(),
             failing: Rc::default(),
         };
