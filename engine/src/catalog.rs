@@ -174,7 +174,7 @@ impl Engine {
         self.expiring.look_at(&self.runtime, &partition);
         self.partitions.insert(id, partition);
         // Its group has just begun its term.
-        self.settle_later(id);
+        self.collect_later(id);
     }
 
     /// From now on the table is otherwise here.

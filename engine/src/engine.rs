@@ -68,6 +68,8 @@ pub struct Engine {
     proposing: Vec<PartitionId>,
     /// Partitions with entries that were not durable when last looked at.
     settling: Vec<PartitionId>,
+    /// Empty; kept for its memory.
+    settled: Vec<PartitionId>,
     durable: Position,
     /// The journal had no room for what was proposed; `apply_durable` hands it over again.
     pub(crate) is_blocked: bool,
@@ -138,6 +140,7 @@ impl Engine {
             held: VecDeque::new(),
             proposing: Vec::new(),
             settling: Vec::new(),
+            settled: Vec::new(),
             durable: Position::default(),
             is_blocked: false,
             replies: Vec::new(),
@@ -486,7 +489,8 @@ impl Engine {
         }
         self.is_blocked = false;
         self.durable = durable;
-        for id in std::mem::take(&mut self.settling) {
+        let mut settling = std::mem::replace(&mut self.settling, std::mem::take(&mut self.settled));
+        for id in settling.drain(..) {
             if let Some(owner) = self.partitions.get_mut(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
                 self.is_blocked |= owner.is_blocked();
@@ -503,6 +507,7 @@ impl Engine {
                 self.close_when_settled(owner);
             }
         }
+        self.settled = settling;
         self.apply_catalog();
     }
 
@@ -522,17 +527,18 @@ impl Engine {
         self.closing.insert(owner.id(), owner);
     }
 
-    /// The partition waits for the journal's next flush.
-    pub(crate) fn settle_soon(&mut self, partition: PartitionId) {
+    /// The partition has something in the journal, to be applied when it is durable.
+    pub(crate) fn apply_later(&mut self, partition: PartitionId) {
         let owner = self.partitions.get_mut(&partition).expect("it waits");
         if !owner.set_settling(true) {
             self.settling.push(partition);
         }
     }
 
-    /// The partition has entries on their way through the journal.
-    pub(crate) fn settle_later(&mut self, partition: PartitionId) {
-        self.proposing.push(partition);
+    /// The partition has proposed something, to be collected at the end of the turn.
+    pub(crate) fn collect_later(&mut self, partition: PartitionId) {
+        let owner = self.partitions.get_mut(&partition).expect("it has proposed something");
+        note_proposal(owner, true, &mut self.proposing);
     }
 }
 

@@ -117,8 +117,8 @@ impl Engine {
             return;
         };
         self.metrics.expired_count += expired.item_count as u64;
-        if expired.item_count > 0 && !owner.set_proposing(true) {
-            self.settle_later(id);
+        if expired.item_count > 0 {
+            self.collect_later(id);
         }
         if expired.may_be_more {
             self.expiring.look_again_at(&self.runtime, id);

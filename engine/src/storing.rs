@@ -293,7 +293,7 @@ impl Engine {
                 "a partition has too many files to name: it can flush no more"
             );
         }
-        self.settle_soon(id);
+        self.apply_later(id);
     }
 
     fn discard<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Storage) -> F) {
