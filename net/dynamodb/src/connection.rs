@@ -45,6 +45,8 @@ pub struct Call {
     pub ticket: Ticket,
     /// Not validated yet.
     pub request: Request,
+    /// Bytes of its body, as it is unpacked.
+    pub body_bytes: usize,
 }
 
 /// A call's claim to its answer. Each is answered once, on its own connection.
@@ -156,9 +158,14 @@ impl Connection {
         if !manner.keep_alive {
             self.close();
         }
-        let examined = checks::examine(request, codec, &mut self.examined_bytes);
+        let mut body_bytes = 0;
+        let examined = checks::examine(request, codec, &mut body_bytes);
+        self.examined_bytes += body_bytes;
         let stop = match examined {
-            Ok(request) => return Some(Call { ticket: Ticket { sequence: self.pipeline.enter(), manner }, request }),
+            Ok(request) => {
+                let ticket = Ticket { sequence: self.pipeline.enter(), manner };
+                return Some(Call { ticket, request, body_bytes });
+            }
             Err(stop) => stop,
         };
         if matches!(stop, Stop::TooLarge) {

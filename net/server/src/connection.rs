@@ -83,6 +83,8 @@ pub(crate) struct Connection {
     is_holding_back: bool,
     /// It is the turn's limit: the next turn goes on.
     is_postponed: bool,
+    /// It is the memory for requests: whichever turn has some goes on.
+    is_waiting: bool,
     is_paused: bool,
     /// It is in the core's list of connections to finish this turn.
     is_touched: bool,
@@ -101,6 +103,7 @@ impl Connection {
             ending: Ending::Open,
             is_holding_back: false,
             is_postponed: false,
+            is_waiting: false,
             is_paused: false,
             is_touched: false,
         }
@@ -144,8 +147,10 @@ impl Connection {
         loop {
             let is_open = self.ending < Ending::Draining;
             let is_at_limit = self.is_at_limit(queued_bytes);
-            self.is_postponed = is_open && !is_at_limit && intake.budget.is_intake_over();
-            self.is_holding_back = is_open && (is_at_limit || self.is_postponed);
+            let may_take = is_open && !is_at_limit;
+            self.is_waiting = may_take && intake.speech.in_flight.request_bytes() >= intake.node.request_bytes_max;
+            self.is_postponed = may_take && !self.is_waiting && intake.budget.is_intake_over();
+            self.is_holding_back = is_open && (is_at_limit || self.is_waiting || self.is_postponed);
             if !is_open || self.is_holding_back || !self.take_next(id, intake) {
                 return;
             }
@@ -182,7 +187,7 @@ impl Connection {
 
     /// Sends what has been written; pauses, resumes and closes as the state asks for.
     pub(crate) fn flush(&mut self, id: ConnectionId, sockets: &Sockets, now: Instant) {
-        self.is_touched = self.is_postponed;
+        self.is_touched = self.is_left_over();
         if self.ending == Ending::Stopping && self.in_flight_count == 0 {
             self.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
         }
@@ -206,9 +211,14 @@ impl Connection {
         }
     }
 
-    /// The turn has ended before all that may be there was taken in: to be finished again in the next.
+    /// The turn has ended before all that may be there was taken in, and the next can go on.
     pub(crate) fn is_postponed(&self) -> bool {
         self.is_postponed
+    }
+
+    /// Likewise, or no turn can go on before requests are answered: to be finished again in the next one there is.
+    pub(crate) fn is_left_over(&self) -> bool {
+        self.is_postponed || self.is_waiting
     }
 
     /// Enters itself into the list of connections to finish this turn, once.
@@ -221,7 +231,7 @@ impl Connection {
     /// Whether it has been silent for longer than it may be, or takes too long over what it says. Such a client is told
     /// why, where its protocol can say so. The socket itself drops a client that does not take what is sent to it.
     pub(crate) fn close_if_silent(&mut self, queued_bytes: usize, now: Instant) -> bool {
-        let is_its_turn = self.in_flight_count == 0 && queued_bytes == 0 && !self.is_paused;
+        let is_its_turn = self.in_flight_count == 0 && queued_bytes == 0 && !self.is_paused && !self.is_left_over();
         if !is_its_turn || self.ending > Ending::Open {
             return false;
         }
@@ -315,23 +325,30 @@ impl Connection {
                     self.is_holding_back = http.is_full();
                     return examined_bytes > 0;
                 };
-                self.submit_request(id, Claim::Http(call.ticket), call.request, intake);
+                self.submit_request(id, (Claim::Http(call.ticket), call.body_bytes), call.request, intake);
                 true
             }
-            Protocol::Wire(decoder) => match decoder.next_message() {
-                Ok(None) => false,
-                Ok(Some(message)) => self.take_message(id, message, intake),
-                Err(error) => {
-                    tracing::debug!(%error, "protocol error");
-                    self.take_leave(&Goodbye::from(&error));
-                    false
+            Protocol::Wire(decoder) => {
+                let received_bytes = decoder.buffered_bytes();
+                match decoder.next_message() {
+                    Ok(None) => false,
+                    Ok(Some(message)) => {
+                        let frame_bytes = received_bytes - decoder.buffered_bytes();
+                        self.take_message(id, (message, frame_bytes), intake)
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "protocol error");
+                        self.take_leave(&Goodbye::from(&error));
+                        false
+                    }
                 }
-            },
+            }
             Protocol::Admin(received) => {
                 match admin::ask(received, intake.node) {
                     Some(Asked::Answer(answer)) => self.out.extend_from_slice(&answer),
                     Some(Asked::Rotate(rotation)) => {
-                        let request = intake.speech.in_flight.keep(Claim::Admin, 0);
+                        let kept = Kept { claim: Claim::Admin, expected_bytes: 0, request_bytes: 0 };
+                        let request = intake.speech.in_flight.keep(kept);
                         self.in_flight_count += 1;
                         intake.budget.note_taken(0);
                         intake.engine.rotate_keys(ReplyToken { connection: id.0, request }, &rotation);
@@ -345,10 +362,15 @@ impl Connection {
     }
 
     /// Handles a message of a wire connection. Returns whether more may follow.
-    fn take_message(&mut self, id: ConnectionId, message: Incoming, intake: &mut Intake<'_>) -> bool {
+    fn take_message(
+        &mut self,
+        id: ConnectionId,
+        (message, frame_bytes): (Incoming, usize),
+        intake: &mut Intake<'_>,
+    ) -> bool {
         match message {
             Incoming::Request { request_id, request } => {
-                self.submit_request(id, Claim::Wire(request_id), request, intake);
+                self.submit_request(id, (Claim::Wire(request_id), frame_bytes), request, intake);
                 return true;
             }
             Incoming::Refused { request_id, error } => {
@@ -373,9 +395,15 @@ impl Connection {
         true
     }
 
-    fn submit_request(&mut self, id: ConnectionId, claim: Claim, request: Request, intake: &mut Intake<'_>) {
+    fn submit_request(
+        &mut self,
+        id: ConnectionId,
+        (claim, request_bytes): (Claim, usize),
+        request: Request,
+        intake: &mut Intake<'_>,
+    ) {
         let expected_bytes = expected_bytes(&request);
-        let place = intake.speech.in_flight.keep(claim, expected_bytes);
+        let place = intake.speech.in_flight.keep(Kept { claim, expected_bytes, request_bytes });
         self.in_flight_count += 1;
         self.expected_bytes += expected_bytes;
         self.begun = intake.now;

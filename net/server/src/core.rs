@@ -208,14 +208,16 @@ impl Core {
         let taken_count = self.budget.taken_count();
         let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
         let mut intake = Intake { speech, engine, node, budget, now };
+        let mut are_postponed = false;
         touched.retain(|id| {
             let Some(connection) = connections.get_mut(id) else { return false };
             connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
             connection.flush(*id, sockets, now);
-            connection.is_postponed()
+            are_postponed |= connection.is_postponed();
+            connection.is_left_over()
         });
-        // The engine has had its turn: it needs another for what was submitted just now, as do those that are left over.
-        if self.budget.taken_count() > taken_count || !self.touched.is_empty() {
+        // The engine has had its turn: it needs another for what was submitted just now, as do those that only need a turn.
+        if self.budget.taken_count() > taken_count || are_postponed {
             self.engine.signal().notify();
         }
         // None is the first, and takes all of a turn, for ever.
@@ -244,6 +246,7 @@ impl Core {
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
+        metrics.set(Figure::RequestBytes, self.speech.in_flight.request_bytes() as u64);
         let cache = self.engine.cache_usage();
         metrics.set(Figure::CacheHits, cache.hit_count);
         metrics.set(Figure::CacheMisses, cache.miss_count);

@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     pub(crate) claim: Claim,
     /// Bytes of the reply, where they may be many; else 0.
     pub(crate) expected_bytes: usize,
+    /// Bytes that the request took on its way.
+    pub(crate) request_bytes: usize,
 }
 
 /// All claims of a core. The engine's token holds a claim's place; no allocation once it has grown.
@@ -27,16 +29,18 @@ pub(crate) struct Kept {
 pub(crate) struct InFlight {
     claims: Vec<Option<Kept>>,
     free: Vec<usize>,
+    request_bytes: usize,
 }
 
 impl InFlight {
     /// Keeps a claim; returns its place.
-    pub(crate) fn keep(&mut self, claim: Claim, expected_bytes: usize) -> u64 {
+    pub(crate) fn keep(&mut self, kept: Kept) -> u64 {
+        self.request_bytes += kept.request_bytes;
         let place = self.free.pop().unwrap_or_else(|| {
             self.claims.push(None);
             self.claims.len() - 1
         });
-        self.claims[place] = Some(Kept { claim, expected_bytes });
+        self.claims[place] = Some(kept);
         place as u64
     }
 
@@ -44,7 +48,14 @@ impl InFlight {
     pub(crate) fn take(&mut self, place: u64) -> Kept {
         let place = usize::try_from(place).expect("places are handed out by `keep`");
         self.free.push(place);
-        self.claims[place].take().expect("each request is replied to once")
+        let kept = self.claims[place].take().expect("each request is replied to once");
+        self.request_bytes -= kept.request_bytes;
+        kept
+    }
+
+    /// Bytes that all requests together took on their way: what they take in memory is of that order.
+    pub(crate) fn request_bytes(&self) -> usize {
+        self.request_bytes
     }
 
     /// How many requests wait.
@@ -60,13 +71,23 @@ mod tests {
     #[test]
     fn places_are_used_again_and_claims_come_back_once() {
         let mut in_flight = InFlight::default();
-        let first = in_flight.keep(Claim::Wire(RequestId(7)), 700);
-        let second = in_flight.keep(Claim::Wire(RequestId(8)), 800);
-        assert_eq!(in_flight.len(), 2);
-        assert!(matches!(in_flight.take(first), Kept { claim: Claim::Wire(RequestId(7)), expected_bytes: 700 }));
-        assert_eq!(in_flight.keep(Claim::Wire(RequestId(9)), 900), first);
-        assert!(matches!(in_flight.take(second), Kept { claim: Claim::Wire(RequestId(8)), expected_bytes: 800 }));
-        assert!(matches!(in_flight.take(first), Kept { claim: Claim::Wire(RequestId(9)), expected_bytes: 900 }));
-        assert_eq!(in_flight.len(), 0);
+        let kept = |number: u64, request_bytes| Kept {
+            claim: Claim::Wire(RequestId(number)),
+            expected_bytes: 100,
+            request_bytes,
+        };
+        let number = |kept: Kept| match kept.claim {
+            Claim::Wire(RequestId(number)) => number,
+            other => panic!("{other:?}"),
+        };
+        let first = in_flight.keep(kept(7, 70));
+        let second = in_flight.keep(kept(8, 80));
+        assert_eq!((in_flight.len(), in_flight.request_bytes()), (2, 150));
+        assert_eq!(number(in_flight.take(first)), 7);
+        assert_eq!(in_flight.keep(kept(9, 90)), first);
+        assert_eq!(in_flight.request_bytes(), 170);
+        assert_eq!(number(in_flight.take(second)), 8);
+        assert_eq!(number(in_flight.take(first)), 9);
+        assert_eq!((in_flight.len(), in_flight.request_bytes()), (0, 0));
     }
 }

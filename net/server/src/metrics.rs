@@ -17,6 +17,7 @@ pub(crate) enum Figure {
     Forwarded,
     Refused,
     InFlight,
+    RequestBytes,
     Connections,
     MemoryBytes,
     CacheHits,
@@ -44,11 +45,12 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
         Self::InFlight,
+        Self::RequestBytes,
         Self::Connections,
         Self::MemoryBytes,
         Self::CacheHits,
@@ -81,6 +83,7 @@ impl Figure {
             Self::Forwarded => ("forwarded", "Operations sent to the core that owns the key"),
             Self::Refused => ("refused", "Requests refused because a limit of the node was reached"),
             Self::InFlight => ("in_flight", "Requests that wait for their reply"),
+            Self::RequestBytes => ("request_bytes", "Bytes of the requests that wait for their reply"),
             Self::Connections => ("connections", "Open connections"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
             Self::CacheHits => {
@@ -144,6 +147,7 @@ impl Figure {
             | Self::StallsOffCpu
             | Self::StallMicroseconds => true,
             Self::InFlight
+            | Self::RequestBytes
             | Self::Connections
             | Self::MemoryBytes
             | Self::JournalWaitingBytes

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const DEFAULT_DATA_DIRECTORY: &str = "stator-data";
 /// Workers that one node may have.
 pub(crate) const WORKER_COUNT_MAX: usize = 256;
-/// Least budget that leaves room for the journal's buffers and one memtable a partition.
+/// Least budget of a node; each of its workers needs a part of it (`serve.rs`).
 pub(crate) const MEMORY_BYTES_MIN: u64 = 64 << 20;
 /// Least size of a journal segment.
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 4 << 20;

@@ -29,12 +29,19 @@ pub(crate) struct Node {
     /// Of each core; written by it, read by the admin address.
     pub(crate) metrics: Vec<CoreMetrics>,
     engine_options: EngineOptions,
+    /// Bytes of requests in flight above which a core takes in no further one.
+    pub(crate) request_bytes_max: usize,
     ports: MeshPorts<Batch>,
     listening_count: AtomicUsize,
     is_stopping: AtomicBool,
     /// Wakes every core that serves.
     notifiers: Mutex<Vec<Notifier>>,
 }
+
+/// The part of a worker's memory that requests in flight may take, of what is not data's.
+const REQUEST_SHARE: u64 = 16;
+/// Least budget of a worker: the buffers of its journal and its sockets, and memtables.
+const WORKER_MEMORY_BYTES_MIN: u64 = 32 << 20;
 
 /// Starts the node and returns when it has stopped.
 ///
@@ -44,6 +51,8 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     let cpus = choose_cpus(options.cores.as_ref())?;
     let worker_count =
         engine::worker_count(&options.data_directories[0], cpus.len()).map_err(|error| error.to_string())?;
+    let memory_bytes = options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2);
+    check_memory(memory_bytes, worker_count)?;
     let listeners = Listeners::settle(options.http_address, options.wire_address, options.admin_address, worker_count)
         .map_err(|error| error.to_string())?;
     let engine_options = EngineOptions {
@@ -51,7 +60,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         keyring: options.keyring,
         key_service: kms::open(options.kms)?,
         segment_bytes: options.segment_bytes,
-        memory_bytes_max: options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2),
+        memory_bytes_max: memory_bytes,
         endpoint: listeners.http.to_string().into(),
         table_delay_ms: options.table_delay_ms,
         expiry_delay_ms: options.ttl_delay_ms,
@@ -61,6 +70,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         listeners,
         metrics: (0..worker_count).map(|_| CoreMetrics::new(engine_options.data_directories.len())).collect(),
         engine_options,
+        request_bytes_max: request_bytes_max(memory_bytes, worker_count),
         ports: MeshPorts::new(worker_count, MESH_BATCH_COUNT_MAX),
         listening_count: AtomicUsize::new(0),
         is_stopping: AtomicBool::new(false),
@@ -77,6 +87,27 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     let machine = runtime::start(runtime_options, move |runtime| run_core(runtime, Arc::clone(&node)))
         .map_err(|error| error.to_string())?;
     machine.join();
+    Ok(())
+}
+
+/// What the requests in flight on one core may take together.
+fn request_bytes_max(memory_bytes: u64, worker_count: usize) -> usize {
+    usize::try_from(memory_bytes / worker_count as u64 / REQUEST_SHARE).unwrap_or(usize::MAX)
+}
+
+/// Whether so many workers can live on the memory.
+///
+/// # Errors
+/// One line for the user, with what would do.
+fn check_memory(memory_bytes: u64, worker_count: usize) -> Result<(), String> {
+    let least = worker_count as u64 * WORKER_MEMORY_BYTES_MIN;
+    if memory_bytes < least {
+        return Err(format!(
+            "{} MiB of memory are too little for {worker_count} workers: give at least {} MiB with --memory, or fewer --cores to a new data directory",
+            memory_bytes >> 20,
+            least >> 20
+        ));
+    }
     Ok(())
 }
 
