@@ -202,7 +202,7 @@ fn indexes_hold_what_the_items_say_through_restarts_merges_and_cleaning() {
         for _ in 0..3 {
             live(&machine, (&indexed(), options()), async |owner| {
                 check(owner, &mut random, &oracle).await;
-                for write_count in [5, 200, 2_500] {
+                for write_count in [5, 200, 5_000] {
                     write(owner, &mut random, &mut oracle, write_count).await;
                     check(owner, &mut random, &oracle).await;
                 }
