@@ -32,6 +32,7 @@ mod moving;
 mod opening;
 mod operation;
 mod pace;
+mod page_fill;
 mod partition;
 mod read_ahead;
 mod read_pipeline;

@@ -1,6 +1,6 @@
 //! Scan: the part of a scan that lies in one partition. The engine's `coordinate` joins the parts.
 
-use super::query::Route;
+use crate::page_fill::{PageFill, Route};
 use crate::{Context, Missing, Partition};
 use bytes::Bytes;
 use memtable::{Direction, KeySpan};
@@ -58,7 +58,8 @@ impl Partition {
         let Context { evaluator, reads, .. } = context;
         let mut reader = request.reader(evaluator, &self.definition, *index);
         let route = Route { index: *index, span, direction: Direction::Forward, reached: &mut progress.reached };
-        let last_key = self.fill((evaluator, reads), (&mut reader, page), route)?;
+        let mut fill = PageFill { partition: self, evaluator, reads, reader: &mut reader, page };
+        let last_key = fill.fill(route)?;
         if is_bounded {
             let half_units = request.units(page, *index).total().half_unit_count() - progress.paid_half_unit_count;
             self.throughput.take(Access::Read, CapacityUnits::from_half_unit_count(half_units));
