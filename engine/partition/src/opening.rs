@@ -16,7 +16,7 @@ use crate::file_set::{FileSet, Snapshot};
 use crate::image::image_of;
 use crate::items::Items;
 use crate::local_indexes::LocalIndexes;
-use crate::partition::{Contents, TablePart};
+use crate::partition::{Contents, KnownExpiry, TablePart};
 use crate::reads::{Reads, Supplies};
 use crate::record_sums::RecordSums;
 use crate::run::{Run, RunFiles};
@@ -68,12 +68,18 @@ pub struct Opening {
     local_indexes: LocalIndexes,
     collections: Collections,
     due_entries: TableSet,
-    /// As of the checkpoint.
-    checkpoint: Option<(LogIndex, Location, Checkpoint)>,
+    checkpoint: Option<Covering>,
     /// What the changes behind the checkpoint have done to the figures, in order.
     deltas: VecDeque<Delta>,
     /// Where a key is put together.
     key: Vec<u8>,
+}
+
+/// The newest checkpoint so far, and where it lies: changes up to its index are in the files that it names.
+struct Covering {
+    index: LogIndex,
+    location: Location,
+    checkpoint: Checkpoint,
 }
 
 /// What a change does to the figures.
@@ -130,11 +136,11 @@ impl Opening {
         let checkpoint = Checkpoint::decode(record.payload).ok_or("the checkpoint is not readable")?;
         let index = record.index;
         // Only a flush covers more than the checkpoint before.
-        if self.checkpoint.as_ref().is_none_or(|(covered, ..)| *covered < index) {
+        if self.checkpoint.as_ref().is_none_or(|covering| covering.index < index) {
             self.forget_covered(index, liveness);
         }
-        let earlier = self.checkpoint.replace((index, location, checkpoint));
-        earlier.into_iter().for_each(|(_, location, _)| liveness.release(location));
+        let earlier = self.checkpoint.replace(Covering { index, location, checkpoint });
+        earlier.into_iter().for_each(|covering| liveness.release(covering.location));
         Ok(())
     }
 
@@ -157,7 +163,7 @@ impl Opening {
         change: ChangeView<'_>,
         liveness: &mut Liveness,
     ) -> Result<(), ChangeError> {
-        if self.checkpoint.as_ref().is_some_and(|(covered, ..)| index <= *covered) {
+        if self.checkpoint.as_ref().is_some_and(|covering| index <= covering.index) {
             liveness.release(location);
             return Ok(());
         }
@@ -190,7 +196,7 @@ impl Opening {
         let mut files = FileSet::default();
         let mut statistics = Statistics::default();
         let mut due = None;
-        if let Some((index, location, checkpoint)) = self.checkpoint.take() {
+        if let Some(Covering { index, location, checkpoint }) = self.checkpoint.take() {
             let Checkpoint { statistics: covered, due_attribute, is_due_complete, sets } = checkpoint;
             statistics = covered;
             let snapshot = Snapshot {
@@ -202,7 +208,7 @@ impl Opening {
             };
             files = FileSet::of_checkpoint(snapshot, Some(location));
             self.open_sets(sets, &mut files, storage).await?;
-            due = due_attribute.map(|attribute| (attribute, is_due_complete));
+            due = due_attribute.map(|attribute| KnownExpiry { attribute, is_complete: is_due_complete });
         }
         for Delta { sizes, effects, .. } in self.deltas.drain(..) {
             let effects = Effects::decode(&effects).expect("they were read from a change");
@@ -225,14 +231,14 @@ impl Opening {
         self,
         (definition, range): (Arc<TableDefinition>, HashRange),
         files: FileSet,
-        (statistics, due): (Statistics, Option<(String, bool)>),
+        (statistics, due): (Statistics, Option<KnownExpiry>),
     ) -> Result<Partition, PartitionError> {
         let options = GroupOptions::alone(GroupId(self.id.0), SOLE_MEMBER);
         let group = Group::open(options, self.recovered).map_err(PartitionError::Group)?;
         let part = TablePart { id: self.id, range, definition };
         let Self { items, local_indexes, collections, due_entries, .. } = self;
-        let due_entries = due.map(|(attribute, is_complete)| (due_entries, attribute, is_complete));
-        let contents = Contents { items, local_indexes, collections, due_entries, statistics, files };
+        let due_times = due.map(|expiry| (due_entries, expiry));
+        let contents = Contents { items, local_indexes, collections, due_times, statistics, files };
         Ok(Partition::new(part, self.options, group, contents))
     }
 
@@ -294,7 +300,7 @@ impl Opening {
     pub fn release(self, journal: &Journal) {
         let mut dead = RecordSums::default();
         self.items.set().visit_versions(&mut |found| dead.add_record(image_of(found).location));
-        let own = self.recovered.into_locations().into_iter().chain(self.checkpoint.map(|(_, location, _)| location));
+        let own = self.recovered.into_locations().into_iter().chain(self.checkpoint.map(|covering| covering.location));
         own.for_each(|location| dead.add_record(location));
         dead.release_to(journal);
     }

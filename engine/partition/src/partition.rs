@@ -78,13 +78,20 @@ pub(crate) struct TablePart {
     pub(crate) definition: Arc<TableDefinition>,
 }
 
+/// By what items expire, as far as entries of due times are known.
+pub(crate) struct KnownExpiry {
+    pub(crate) attribute: String,
+    /// Every item has been looked at.
+    pub(crate) is_complete: bool,
+}
+
 /// What the log of a partition and its files have made.
 pub(crate) struct Contents {
     pub(crate) items: Items,
     pub(crate) local_indexes: LocalIndexes,
     pub(crate) collections: Collections,
-    /// Entries of due times, for which attribute, and whether they are all.
-    pub(crate) due_entries: Option<(TableSet, String, bool)>,
+    /// Entries of due times, while items expire.
+    pub(crate) due_times: Option<(TableSet, KnownExpiry)>,
     pub(crate) statistics: Statistics,
     pub(crate) files: FileSet,
 }
@@ -105,7 +112,7 @@ impl Partition {
     /// Takes over a group and what its log and its files made.
     pub(crate) fn new(part: TablePart, options: PartitionOptions, group: Group, contents: Contents) -> Self {
         let TablePart { id, range, definition } = part;
-        let Contents { items, mut local_indexes, collections, due_entries, statistics, files } = contents;
+        let Contents { items, mut local_indexes, collections, due_times, statistics, files } = contents;
         local_indexes.make(definition.local_indexes.len());
         let throughput = Throughput::new(range, &definition);
         let in_flight = InFlight::new(options.memtables.seed);
@@ -129,7 +136,7 @@ impl Partition {
             is_settling: false,
         };
         partition.begin_expiry();
-        partition.take_over_due_times(due_entries);
+        partition.take_over_due_times(due_times);
         partition
     }
 
@@ -485,11 +492,11 @@ impl Partition {
     }
 
     /// What an earlier life has found of due times counts if it was for the same attribute.
-    fn take_over_due_times(&mut self, found: Option<(TableSet, String, bool)>) {
-        let Some((entries, attribute_name, is_complete)) = found else { return };
-        match self.due_times.as_mut().filter(|due| due.attribute_name() == attribute_name) {
+    fn take_over_due_times(&mut self, found: Option<(TableSet, KnownExpiry)>) {
+        let Some((entries, known)) = found else { return };
+        match self.due_times.as_mut().filter(|due| due.attribute_name() == known.attribute) {
             Some(due) => {
-                due.take_over(entries, is_complete);
+                due.take_over(entries, known.is_complete);
                 self.files.set_due_generation(self.due_times_count);
             }
             None => self.files.let_go(entries.runs()),
