@@ -401,9 +401,8 @@ impl Engine {
             return None;
         }
         // By id: the order of a map is not the same in each run.
-        let mut ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
-        ids.sort_unstable();
-        ids.into_iter().find_map(|id| Some((id, self.partitions.get_mut(&id)?.take_merge_work(now)?)))
+        let id = self.partitions.values().filter(|partition| partition.is_merge_due(now)).map(Partition::id).min()?;
+        Some((id, self.partitions.get_mut(&id)?.take_merge_work(now)?))
     }
 
     fn begin_merge(&mut self, id: PartitionId, work: MergeWork) {

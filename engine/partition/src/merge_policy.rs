@@ -9,10 +9,10 @@
 const FAN_IN: usize = 20;
 
 /// How many of the newest runs to merge, given how many entries each has, newest first; 0: none.
-pub(crate) fn runs_to_merge(entry_counts: &[u64]) -> usize {
-    let highest = entry_counts.iter().map(|count| level_of(*count)).max().unwrap_or(0);
+pub(crate) fn runs_to_merge(entry_counts: impl Iterator<Item = u64> + Clone) -> usize {
+    let highest = entry_counts.clone().map(level_of).max().unwrap_or(0);
     let group = |level: u32| {
-        let group = || entry_counts.iter().take_while(|count| level_of(**count) <= level);
+        let group = || entry_counts.clone().take_while(|count| level_of(*count) <= level);
         // Only what is of the next level together: a large run is not written again for a few small ones.
         let is_of_next_level = level_of(group().sum()) > level;
         Some(group().count()).filter(|count| is_of_next_level && *count >= FAN_IN)
@@ -30,14 +30,15 @@ mod tests {
 
     #[test]
     fn runs_of_one_level_are_merged_and_larger_ones_wait() {
-        assert_eq!(runs_to_merge(&[]), 0);
-        assert_eq!(runs_to_merge(&[5; 19]), 0);
-        assert_eq!(runs_to_merge(&[5; 20]), 20);
-        assert_eq!(runs_to_merge(&[[5; 20].as_slice(), &[1_000]].concat()), 20);
-        assert_eq!(runs_to_merge(&[[5; 10], [40; 10]].concat()), 20, "those of two levels make one of the third");
-        assert_eq!(runs_to_merge(&[[5].as_slice(), &[399], &[5; 18]].concat()), 20);
-        assert_eq!(runs_to_merge(&[1, 300, 300, 300]), 0);
-        assert_eq!(runs_to_merge(&[[1; 19].as_slice(), &[1_000]].concat()), 0);
+        let to_merge = |parts: &[&[u64]]| runs_to_merge(parts.concat().into_iter());
+        assert_eq!(to_merge(&[]), 0);
+        assert_eq!(to_merge(&[&[5; 19]]), 0);
+        assert_eq!(to_merge(&[&[5; 20]]), 20);
+        assert_eq!(to_merge(&[&[5; 20], &[1_000]]), 20);
+        assert_eq!(to_merge(&[&[5; 10], &[40; 10]]), 20, "those of two levels make one of the third");
+        assert_eq!(to_merge(&[&[5], &[399], &[5; 18]]), 20);
+        assert_eq!(to_merge(&[&[1, 300, 300, 300]]), 0);
+        assert_eq!(to_merge(&[&[1; 19], &[1_000]]), 0);
     }
 
     #[test]
@@ -46,7 +47,7 @@ mod tests {
         let flush_count = 4_000;
         for _ in 0..flush_count {
             runs.insert(0, 1_u64);
-            let count = runs_to_merge(&runs);
+            let count = runs_to_merge(runs.iter().copied());
             if count > 0 {
                 let sum: u64 = runs.drain(..count).sum();
                 written += sum;

@@ -295,22 +295,25 @@ impl Partition {
         }
     }
 
-    /// A merge that is due, if one is, because reads look into too many runs. Not of what could not be read a while ago, nor of what lies behind that.
+    /// Whether a merge is due because reads look into too many runs. Not of what could not be read a while ago, nor of what lies behind that.
+    pub fn is_merge_due(&self, now: Instant) -> bool {
+        self.due_merge(now).is_some()
+    }
+
+    /// The merge that is due.
     pub fn take_merge_work(&mut self, now: Instant) -> Option<MergeWork> {
-        for id in self.set_ids() {
-            let generation = self.due_generation();
-            let set = self.set_mut(id, generation).expect("it has just been listed");
-            let runs = set.runs();
+        let (id, count) = self.due_merge(now)?;
+        Some(self.begin_merge(id, count, Aim::Replace))
+    }
+
+    /// A set, and how many of its newest runs are to be merged.
+    fn due_merge(&self, now: Instant) -> Option<(SetId, usize)> {
+        self.sets().find_map(|(id, set)| {
             // Runs behind one that is being merged wait for it.
-            let is_taken = |run: &Run| run.is_merging || run.is_spoiled(now);
-            let free_count = runs.iter().position(is_taken).unwrap_or(runs.len());
-            let entry_counts: Vec<u64> = runs[..free_count].iter().map(Run::entry_count).collect();
-            let count = runs_to_merge(&entry_counts);
-            if count > 0 {
-                return Some(self.begin_merge(id, count, Aim::Replace));
-            }
-        }
-        None
+            let is_free = |run: &&Run| !run.is_merging && !run.is_spoiled(now);
+            let count = runs_to_merge(set.runs().iter().take_while(is_free).map(Run::entry_count));
+            (count > 0).then_some((id, count))
+        })
     }
 
     /// A merge of the newest runs of the items, down to the last that names something in the victims, which moves that: runs that name nothing are only asked
