@@ -191,10 +191,24 @@ impl Engine {
         // What is parked again meanwhile has its turn in the next one.
         for _ in 0..self.loading.ready.len() {
             let place = self.loading.ready.pop_front().expect("counted");
-            let parked = self.loading.parked.take(place);
-            self.go_on(parked);
+            if self.must_wait(place) {
+                self.loading.ready.push_back(place);
+            } else {
+                let parked = self.loading.parked.take(place);
+                self.go_on(parked);
+            }
         }
         self.start_reads();
+    }
+
+    /// Whether what is parked is a write whose partition has much on its way already: thousands may have waited for one block. What becomes durable makes room.
+    fn must_wait(&mut self, place: u32) -> bool {
+        match &self.loading.parked.get_mut(place).work {
+            Work::Operation(_, partition, operation) if operation.is_write() => {
+                self.partitions.get(partition).is_some_and(|owner| !owner.has_room_for_writes())
+            }
+            Work::Operation(..) | Work::Expiry(_) => false,
+        }
     }
 
     fn finish_read(&mut self, token: u64, result: Result<&[u8], FileError>) {
