@@ -200,6 +200,7 @@ impl Engine {
             match self.partitions.remove(&placement.partition) {
                 Some(partition) => {
                     self.expiring.forget(placement.partition);
+                    self.storing.note_named(placement.partition);
                     self.close_when_settled(partition);
                 }
                 // Another core's: here its keys were granted and never used.

@@ -494,6 +494,9 @@ impl Engine {
             if let Some(owner) = self.partitions.get_mut(&id) {
                 owner.apply_durable(&self.journal, &mut self.context);
                 self.is_blocked |= owner.is_blocked();
+                if !owner.is_flushing() {
+                    self.storing.note_named(id);
+                }
                 if owner.is_settled() {
                     owner.set_settling(false);
                 } else {

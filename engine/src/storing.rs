@@ -19,6 +19,7 @@ use model::table::PartitionId;
 use partition::{Flushed, MergeId, MergeWork, Merged, Partition, Storage, StorageError};
 use runtime::{Instant, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub(crate) struct Storing {
     signal: Signal,
     finished: Rc<RefCell<Vec<Finished>>>,
     flushing_count: usize,
+    /// Partitions whose flush is in files that no durable checkpoint names yet: what was flushed is in memory still.
+    naming: BTreeSet<PartitionId>,
     merging_count: usize,
     pub(crate) rounds: Rounds,
     turn_count: u32,
@@ -84,6 +87,7 @@ impl Storing {
             signal: signal.clone(),
             finished: Rc::default(),
             flushing_count: 0,
+            naming: BTreeSet::new(),
             merging_count: 0,
             rounds: Rounds::default(),
             turn_count: 0,
@@ -105,10 +109,17 @@ impl Storing {
         self.flushing_count > 0
     }
 
-    /// Whether there is likely to be room for what is written: a flush is under way, or will be when what has failed is tried again.
+    /// Whether there is likely to be room for what is written: a flush is under way, has still to be named, or will be when what has failed is tried again.
     pub(crate) fn is_flush_coming(&self) -> bool {
         let is_failing = self.is_disk_full || self.failed_flush_count >= FAILED_FLUSH_COUNT_MAX;
-        (self.is_flushing() || self.is_resting) && !is_failing
+        (self.is_flushing() || !self.naming.is_empty() || self.is_resting) && !is_failing
+    }
+
+    /// What becomes of the partition's flush is settled: it takes effect, or the partition is gone. There is another look in this turn.
+    pub(crate) fn note_named(&mut self, partition: PartitionId) {
+        if self.naming.remove(&partition) {
+            self.turn_count = 0;
+        }
     }
 
     /// What a background task has come to, in the order of its coming.
@@ -221,6 +232,7 @@ impl Engine {
                 self.storing.failed_flush_count = 0;
                 self.metrics.flush_count += 1;
                 partition.finish_flush(flushed);
+                self.storing.naming.insert(id);
                 self.name_files(id);
             }
             (Ok(flushed), None) => self.discard(|storage| async move { flushed.discard(&storage).await }),
@@ -292,6 +304,7 @@ impl Engine {
                 checkpoint_bytes,
                 "a partition has too many files to name: it can flush no more"
             );
+            self.storing.naming.remove(&id);
         }
         self.apply_later(id);
     }

@@ -389,6 +389,11 @@ impl Partition {
         self.files().map(|file| file.id()).chain(self.files.obsolete()).collect()
     }
 
+    /// Whether a flush was begun that has not taken effect.
+    pub fn is_flushing(&self) -> bool {
+        self.files.is_flushing
+    }
+
     /// Whether there is something to flush and nothing in the way.
     pub fn can_flush(&self) -> bool {
         !self.files.is_flushing && self.has_unflushed()

@@ -54,9 +54,11 @@ fn writes_that_wait_for_memory_are_done_when_there_is_some() {
             while held_count() == 0 {
                 first.push(put_at_once(&machine, &caller, next..next + STEP_COUNT));
                 next += STEP_COUNT;
-                while held_count() == 0 && first.last().unwrap().get() != (STEP_COUNT, 0) {
+                let answered_count = || first.last().map_or(0, |counts| counts.get().0 + counts.get().1);
+                while held_count() == 0 && answered_count() < STEP_COUNT {
                     machine.runtime().sleep(Duration::from_micros(10)).await;
                 }
+                assert!(next < 10 * PUT_COUNT, "no write has waited");
             }
             let counts = put_at_once(&machine, &caller, 0..PUT_COUNT);
             machine.runtime().sleep(Duration::from_secs(60)).await;
