@@ -212,7 +212,8 @@ fn file_counts(is_rotten: bool) -> (usize, usize) {
 fn a_file_that_cannot_be_read_does_not_keep_newer_ones_from_being_merged_nor_segments_from_being_emptied() {
     let [(sound_file_count, sound_segment_count), (file_count, segment_count)] = [false, true].map(file_counts);
     eprintln!("{sound_file_count} files, {sound_segment_count} segments; with rot {file_count}, {segment_count}");
-    assert!(file_count <= sound_file_count + 10, "{file_count} files, {sound_file_count} without rot");
+    // Runs above the rotten one become one when there are twenty of them, not with it.
+    assert!(file_count <= sound_file_count + 20, "{file_count} files, {sound_file_count} without rot");
     // What it names stays where it is.
     let kept_count = 600 * 2_100 / 65_536;
     assert!(
