@@ -290,7 +290,7 @@ impl Engine {
             return;
         }
         // Only until a flush is done, whose end lets them go on.
-        if operation.is_write() && self.budget.is_used_up() && self.storing.is_flush_coming() {
+        if operation.is_write() && self.waits_for_memory() {
             self.hold(ticket, partition, take(operation));
             return;
         }
@@ -348,6 +348,11 @@ impl Engine {
         self.context.outcomes.push((ticket, Err(refusal)));
     }
 
+    /// Whether writes wait for a flush that makes room in memory. Not where the journal has no room to name what was flushed: that is for deletes to make.
+    fn waits_for_memory(&self) -> bool {
+        self.budget.is_used_up() && self.storing.is_flush_coming() && !self.journal.is_full()
+    }
+
     /// A write waits until a flush has made room in memory.
     fn hold(&mut self, ticket: Ticket, partition: PartitionId, operation: Operation) {
         if self.held.len() >= HELD_COUNT_MAX {
@@ -364,7 +369,7 @@ impl Engine {
             return;
         }
         self.budget.observe(&self.partitions, &mut self.context.reads);
-        while !(self.budget.is_used_up() && self.storing.is_flush_coming())
+        while !self.waits_for_memory()
             && let Some((ticket, partition, mut operation)) = self.held.pop_front()
         {
             if self.partitions.get(&partition).is_some_and(|owner| !owner.has_room_for_writes()) {
