@@ -29,7 +29,7 @@ use std::rc::Rc;
 /// Every version: the owner reads what is applied, and nothing else is in a memtable.
 pub(crate) const NEWEST: u64 = u64::MAX;
 
-/// Runs whose memory is asked for together: as many as a set has but seldom more.
+/// Runs whose memory is asked for together: enough for their cache misses to overlap, and of more than these a key is often in one of the first.
 const RUN_GROUP_COUNT: usize = 16;
 
 /// The index page of a file that a key can be in.
