@@ -1,8 +1,11 @@
 //! The table that tests of whole nodes most often need, and what goes into it.
 
+use crate::{Caller, Node};
+use engine::EngineOptions;
 use model::operation::{AttributeDefinitionParameter, Choice, CreateTable, KeyRole, KeySchemaElement, Request};
 use model::table::BillingMode;
 use model::{Item, KeyType, Text, Value};
+use runtime::simulated::Machine;
 use std::collections::BTreeMap;
 
 /// The creation of a table whose key is one string attribute.
@@ -18,6 +21,26 @@ pub fn create_table(table: &str, key: &str) -> Request {
         billing_mode: Choice::Known(BillingMode::PayPerRequest),
         ..CreateTable::default()
     }))
+}
+
+/// Does `work` on a node of the machine that has the table.
+///
+/// # Panics
+/// If the node does not open, or goes down.
+pub fn with_table<T>(
+    machine: &Machine,
+    options: &EngineOptions,
+    create: Request,
+    work: impl AsyncFnOnce(&Caller) -> T,
+) -> T {
+    let node = Node::start(machine, options);
+    let done = machine.run(async {
+        node.opened().await.expect("it opens");
+        let caller = node.caller();
+        caller.call(0, create).await.expect("the table is made");
+        work(&caller).await
+    });
+    done.expect("nothing goes down")
 }
 
 /// An item of these attributes.

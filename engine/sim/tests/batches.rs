@@ -8,7 +8,7 @@ use model::operation::{
 };
 use model::{Error, Text, Value};
 use runtime::simulated::{Machine, MachineOptions};
-use sim::{Caller, Node, create_table, item_of, node_options};
+use sim::{Caller, create_table, item_of, node_options, with_table};
 
 const TABLE: &str = "things";
 
@@ -17,15 +17,7 @@ fn live(seed: u64, work: impl AsyncFnOnce(&Caller)) {
     let machine = Machine::with(MachineOptions { core_count: 2, ..MachineOptions::new(seed) });
     // Segments that hold several of the largest items.
     let options = EngineOptions { segment_bytes: 4 << 20, ..node_options(&["/disk-0/data"]) };
-    let node = Node::start(&machine, &options);
-    machine
-        .run(async {
-            node.opened().await.unwrap();
-            let caller = node.caller();
-            caller.call(0, create_table(TABLE, "pk")).await.unwrap();
-            work(&caller).await;
-        })
-        .expect("nothing goes down");
+    with_table(&machine, &options, create_table(TABLE, "pk"), work);
 }
 
 /// The table by its name, and again by its ARN.

@@ -6,7 +6,7 @@ use engine::EngineOptions;
 use model::operation::{Attributes, PutItem, Request, TimeToLiveSpecification, UpdateTimeToLive};
 use model::{Number, Text, Value};
 use runtime::simulated::Machine;
-use sim::{Node, create_table, item_of, node_options};
+use sim::{Node, create_table, item_of, node_options, with_table};
 use std::time::Duration;
 
 const IDLE_TABLE: &str = "idle";
@@ -67,24 +67,18 @@ fn items_on_the_disk_expire_within_seconds() {
     const SECONDS: u64 = 20;
     let machine = Machine::new(2);
     let options = EngineOptions { memory_bytes_max: 1 << 20, ..node_options(&["/disk/data"]) };
-    let node = Node::start(&machine, &options);
-    machine
-        .run(async {
-            node.opened().await.unwrap();
-            let caller = node.caller();
-            caller.call(0, create_table(IDLE_TABLE, "pk")).await.unwrap();
-            let until = machine.runtime().wall_clock_ms() / 1_000 - 60;
-            let until = Value::N(Number::parse(&until.to_string()).unwrap());
-            for number in 0..ITEM_COUNT {
-                let filler = Value::B(vec![7; ITEM_BYTES]);
-                let key = Value::S(format!("key {number}"));
-                let put = put(IDLE_TABLE, &[("pk", key), ("until", until.clone()), ("filler", filler)]);
-                caller.call(0, put).await.unwrap();
-            }
-            caller.call(0, expire(true)).await.unwrap();
-            machine.runtime().sleep(Duration::from_secs(SECONDS)).await;
-            let expired_count: u64 = caller.metrics().map(|metrics| metrics.expired_count).sum();
-            assert_eq!(expired_count, ITEM_COUNT, "after {SECONDS} s");
-        })
-        .unwrap();
+    with_table(&machine, &options, create_table(IDLE_TABLE, "pk"), async |caller| {
+        let until = machine.runtime().wall_clock_ms() / 1_000 - 60;
+        let until = Value::N(Number::parse(&until.to_string()).unwrap());
+        for number in 0..ITEM_COUNT {
+            let filler = Value::B(vec![7; ITEM_BYTES]);
+            let key = Value::S(format!("key {number}"));
+            let put = put(IDLE_TABLE, &[("pk", key), ("until", until.clone()), ("filler", filler)]);
+            caller.call(0, put).await.unwrap();
+        }
+        caller.call(0, expire(true)).await.unwrap();
+        machine.runtime().sleep(Duration::from_secs(SECONDS)).await;
+        let expired_count: u64 = caller.metrics().map(|metrics| metrics.expired_count).sum();
+        assert_eq!(expired_count, ITEM_COUNT, "after {SECONDS} s");
+    });
 }

@@ -7,7 +7,7 @@ use model::operation::{Attributes, PutItem, Request};
 use model::{Text, Value};
 use runtime::ShareClass;
 use runtime::simulated::Machine;
-use sim::{Caller, Node, create_table, item_of, node_options};
+use sim::{Caller, create_table, item_of, node_options, with_table};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,28 +43,22 @@ fn put_at_once(machine: &Machine, caller: &Caller, numbers: std::ops::Range<u64>
 fn writes_that_wait_for_memory_are_done_when_there_is_some() {
     let machine = Machine::new(3);
     let options = EngineOptions { memory_bytes_max: 64 << 20, ..node_options(&["/disk/data"]) };
-    let node = Node::start(&machine, &options);
-    machine
-        .run(async {
-            node.opened().await.unwrap();
-            let caller = node.caller();
-            caller.call(0, create_table(TABLE, "pk")).await.unwrap();
-            let held_count = || caller.metrics().map(|metrics| metrics.held_count).sum::<u64>();
-            let (mut next, mut first) = (PUT_COUNT, Vec::new());
-            while held_count() == 0 {
-                first.push(put_at_once(&machine, &caller, next..next + STEP_COUNT));
-                next += STEP_COUNT;
-                let answered_count = || first.last().map_or(0, |counts| counts.get().0 + counts.get().1);
-                while held_count() == 0 && answered_count() < STEP_COUNT {
-                    machine.runtime().sleep(Duration::from_micros(10)).await;
-                }
-                assert!(next < 10 * PUT_COUNT, "no write has waited");
+    with_table(&machine, &options, create_table(TABLE, "pk"), async |caller| {
+        let held_count = || caller.metrics().map(|metrics| metrics.held_count).sum::<u64>();
+        let (mut next, mut first) = (PUT_COUNT, Vec::new());
+        while held_count() == 0 {
+            first.push(put_at_once(&machine, caller, next..next + STEP_COUNT));
+            next += STEP_COUNT;
+            let answered_count = || first.last().map_or(0, |counts| counts.get().0 + counts.get().1);
+            while held_count() == 0 && answered_count() < STEP_COUNT {
+                machine.runtime().sleep(Duration::from_micros(10)).await;
             }
-            let counts = put_at_once(&machine, &caller, 0..PUT_COUNT);
-            machine.runtime().sleep(Duration::from_secs(60)).await;
-            assert!(held_count() > PUT_COUNT / 2, "{} waited", held_count());
-            assert_eq!(counts.get(), (PUT_COUNT, 0));
-            assert!(first.iter().all(|counts| counts.get() == (STEP_COUNT, 0)));
-        })
-        .unwrap();
+            assert!(next < 10 * PUT_COUNT, "no write has waited");
+        }
+        let counts = put_at_once(&machine, caller, 0..PUT_COUNT);
+        machine.runtime().sleep(Duration::from_secs(60)).await;
+        assert!(held_count() > PUT_COUNT / 2, "{} waited", held_count());
+        assert_eq!(counts.get(), (PUT_COUNT, 0));
+        assert!(first.iter().all(|counts| counts.get() == (STEP_COUNT, 0)));
+    });
 }
