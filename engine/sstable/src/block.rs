@@ -155,7 +155,7 @@ impl Block {
         }
     }
 
-    /// A interval's first key.
+    /// An interval's first key.
     fn interval_head(&self, interval: usize) -> &[u8] {
         self.take(&mut self.interval_bytes(interval)).key.suffix
     }

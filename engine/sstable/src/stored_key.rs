@@ -45,7 +45,7 @@ pub(crate) struct SoughtInInterval<'k> {
 }
 
 impl<'b> StoredKey<'b> {
-    /// A interval's first key.
+    /// An interval's first key.
     pub(crate) fn head(key: &'b [u8]) -> StoredKey<'b> {
         StoredKey { form: KeyForm::Whole, shared_bytes: 0, suffix: key }
     }
