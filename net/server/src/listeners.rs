@@ -2,11 +2,12 @@
 //!
 //! Every core listens on the HTTP address (the kernel spreads connections) and on a wire address of
 //! its own, so that clients can choose the core. A port that is taken is found out here, once, and
-//! not by some core later; a port 0 becomes a free one.
+//! not by some core later; a port 0 becomes a free one, which nobody else is given by chance before the cores listen.
 
+use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +18,17 @@ const RETRY_DELAY: Duration = Duration::from_millis(20);
 /// Ports above the wire's first that are looked at for the other cores before giving up.
 const PORT_SEARCH_COUNT_MAX: u16 = 512;
 
+/// Who chose a port, which says what may be on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// The user: nobody may listen on it; connections that a server before has left behind may be.
+    Users,
+    /// The system or we, of those on which nothing is at all, another server's reservation included.
+    Ours,
+}
+
 /// Every address that the server will listen on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Listeners {
     /// Of every core.
     pub(crate) http: SocketAddr,
@@ -26,6 +36,8 @@ pub(crate) struct Listeners {
     pub(crate) wire: Vec<SocketAddr>,
     /// Of the first core.
     pub(crate) admin: SocketAddr,
+    /// Bound to all of them. They do not listen, so the cores can; but the system gives nobody else a port that is bound.
+    _reserved: Vec<Socket>,
 }
 
 /// An address that cannot be listened on.
@@ -75,11 +87,18 @@ impl Listeners {
                 return Err(ListenError { flag, address: *address, cause });
             }
         }
-        // Held until all are known, so that no port is found free twice.
-        let (http_probe, http) = probe_patiently("--http-address", http)?;
-        let (admin_probe, admin) = probe_patiently("--admin-address", admin)?;
-        let (first_probe, first) = probe_patiently("--wire-address", wire)?;
-        let mut probes = vec![http_probe, admin_probe, first_probe];
+        // Those that the user chose come first: a port that is found for another is none of them then.
+        let mut places = [0, 1, 2];
+        places.sort_by_key(|place| given[*place].1.port() == 0);
+        let mut settled = given.map(|(_, address)| address);
+        let mut reserved = Vec::new();
+        for place in places {
+            let (flag, address) = given[place];
+            let (socket, found) = reserve_patiently(flag, address)?;
+            reserved.push(socket);
+            settled[place] = found;
+        }
+        let [http, admin, first] = settled;
         let mut wires = vec![first];
         let others = [http.port(), admin.port()];
         let mut next = first.port();
@@ -91,43 +110,55 @@ impl Listeners {
             let address = SocketAddr::new(first.ip(), next);
             // A port that the system chose may have a neighbour that is taken; one that the user chose may not.
             let may_be_taken = wire.port() == 0 && next.wrapping_sub(first.port()) < PORT_SEARCH_COUNT_MAX;
-            let probed = match may_be_taken {
-                true => probe("--wire-address", address),
-                false => probe_patiently("--wire-address", address),
+            let found = match may_be_taken {
+                true => reserve("--wire-address", address, Choice::Ours),
+                false => reserve_patiently("--wire-address", address),
             };
-            match probed {
-                Ok((held, address)) => {
-                    probes.push(held);
+            match found {
+                Ok((socket, address)) => {
+                    reserved.push(socket);
                     wires.push(address);
                 }
                 Err(_) if may_be_taken => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { http, wire: wires, admin })
+        Ok(Self { http, wire: wires, admin, _reserved: reserved })
     }
 }
 
-fn probe(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
-    let listening = TcpListener::bind(address).and_then(|held| held.local_addr().map(|address| (held, address)));
-    listening.map_err(|cause| ListenError { flag, address, cause })
+/// Finds an address free, and binds a socket to it.
+fn reserve(flag: &'static str, address: SocketAddr, choice: Choice) -> Result<(Socket, SocketAddr), ListenError> {
+    bind(address, choice).map_err(|cause| ListenError { flag, address, cause })
 }
 
 /// The same, again and again while the address is in use.
 #[expect(clippy::disallowed_methods, reason = "no core runs yet whose turn would wait")]
-fn probe_patiently(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+fn reserve_patiently(flag: &'static str, address: SocketAddr) -> Result<(Socket, SocketAddr), ListenError> {
+    let choice = if address.port() == 0 { Choice::Ours } else { Choice::Users };
     for _ in 0..RETRY_COUNT_MAX {
-        match probe(flag, address) {
+        match reserve(flag, address, choice) {
             Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => thread::sleep(RETRY_DELAY),
-            probed => return probed,
+            found => return found,
         }
     }
-    probe(flag, address)
+    reserve(flag, address, choice)
+}
+
+/// Binds a socket that does not listen, and lets the cores bind theirs to the same address.
+fn bind(address: SocketAddr, choice: Choice) -> io::Result<(Socket, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(Protocol::TCP))?;
+    socket.set_reuse_address(choice == Choice::Users)?;
+    socket.bind(&address.into())?;
+    socket.set_reuse_address(true)?;
+    let bound = socket.local_addr()?;
+    Ok((socket, bound.as_socket().expect("an internet socket has an internet address")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
 
     fn any() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 0))
@@ -141,6 +172,20 @@ mod tests {
         ports.sort_unstable();
         ports.dedup();
         assert_eq!(ports.len(), 6);
+    }
+
+    #[test]
+    fn a_port_that_was_found_is_nobody_elses_until_the_cores_listen() {
+        let listeners = Listeners::settle(any(), any(), any(), 2).unwrap();
+        for address in [listeners.http, listeners.admin, listeners.wire[0], listeners.wire[1]] {
+            // As the system looks for a free port, and as another server looks for a neighbour.
+            let error = bind(address, Choice::Ours).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            // As a core listens: the library's listener sets SO_REUSEADDR as well.
+            let listening = TcpListener::bind(address).unwrap();
+            assert_eq!(bind(address, Choice::Users).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            drop(listening);
+        }
     }
 
     #[test]

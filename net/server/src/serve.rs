@@ -142,7 +142,7 @@ impl Node {
         // AcqRel: the last core to count sees what all others did before.
         let count = self.listening_count.fetch_add(1, Ordering::AcqRel) + 1;
         if count == self.metrics.len() {
-            let Listeners { http, wire, admin } = &self.listeners;
+            let Listeners { http, wire, admin, .. } = &self.listeners;
             let mut out = std::io::stdout().lock();
             // Whoever started the process may have closed its end: no reason to stop.
             let _ = writeln!(out, "ready http={http} wire={} admin={admin}", wire[0]).and_then(|()| out.flush());
