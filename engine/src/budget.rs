@@ -1,7 +1,7 @@
 //! The memory of a worker: one figure, of which data gets what buffers and the allocator leave.
 //!
 //! ```text
-//! | memtables: up to a half | open files, collections: what they need | cache: the rest, a tenth at least | buffers, allocator, what merges hold: three tenths |
+//! | memtables: up to a half | open files: what they need | cache: the rest, a tenth at least | buffers, allocator, what merges and connections hold: three tenths |
 //! ```
 //!
 //! What memtables have left stays for those to come, up to two flushes of it: fetching memory from the kernel, and giving it back, would keep the core from turning.

@@ -281,7 +281,7 @@ impl Engine {
                     .remove(&GroupId(placement.partition.0))
                     .unwrap_or_else(|| Opening::new(placement.partition, self.partition_options()));
                 let part = (Arc::new(table.definition.clone()), placement.range);
-                let partition = opening.open(part, &self.storing.storage, &mut self.context.reads).await?;
+                let partition = opening.open(part, &self.storing.storage).await?;
                 self.serve_partition(partition);
             }
             self.router.open(Arc::clone(table));

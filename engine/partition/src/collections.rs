@@ -1,32 +1,36 @@
 //! How large the item collections of a partition are: all items of one partition key, on a table with local indexes.
 //!
-//! One for each partition of such a table, on its core. The figures are kept in memory as decisions are made: the next decision counts with
-//! all writes in flight. What is applied is in a set of its own beside them, with the new figure of each collection that changes, from which
-//! they are read when the partition is opened. Deliberately not here: what an item adds (`model`).
+//! One for each partition of such a table, on its core. What is applied is in a set of its own, with the new figure of each collection that changes;
+//! a decision looks there, but for the collections of writes in flight: so many figures are kept beside it, as those writes leave them. Deliberately
+//! not here: what an item adds (`model`).
 
 use crate::effect::Effect;
 use crate::reads::{Missing, Reads};
 use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet};
-use crate::walk::WalkValue;
 use journal::LogIndex;
-use memtable::{Direction, Entry, KeySpan};
+use memtable::Entry;
 use model::KeyHash;
+use model::table::PartitionId;
 use std::collections::BTreeMap;
-use std::ops::Bound;
-
-/// What a collection takes in the map, near enough: its two numbers, and the room that nodes leave free.
-const COLLECTION_BYTES: usize = 32;
 
 /// Bytes by collection. See the front page.
 ///
 /// Invariants:
-/// 1. A collection is here exactly while it has an item.
+/// 1. A collection has a figure exactly while it has an item.
 /// 2. Collections are told apart by the hash of their partition key: 64 bits, of which no two are expected to be equal
 ///    in 10^9 collections. Two that were would be counted as one.
+/// 3. `decided` has a collection exactly while a write to it is in flight.
 pub(crate) struct Collections {
-    bytes: BTreeMap<KeyHash, u64>,
+    owner: PartitionId,
+    decided: BTreeMap<KeyHash, Decided>,
     /// What is applied: by hash, big endian, the bytes, little endian.
     pub(crate) applied: TableSet,
+}
+
+/// A figure as the newest write in flight leaves it.
+struct Decided {
+    index: LogIndex,
+    bytes: u64,
 }
 
 /// What a write does to a collection.
@@ -40,17 +44,20 @@ pub(crate) struct CollectionChange {
     pub(crate) new_bytes: u64,
 }
 
-impl CollectionChange {
-    /// Whether the collection gets larger.
-    pub(crate) fn grows(&self) -> bool {
-        self.new_bytes > self.old_bytes
-    }
+/// How large a collection is once a write is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CollectionSize {
+    /// Of the partition key.
+    pub(crate) hash: KeyHash,
+    pub(crate) bytes: u64,
+    /// It was smaller before.
+    pub(crate) is_larger: bool,
 }
 
 impl Collections {
     /// Without any.
-    pub(crate) fn new(options: MemtablesOptions) -> Self {
-        Self { bytes: BTreeMap::new(), applied: TableSet::new(Content::Values, options) }
+    pub(crate) fn new(owner: PartitionId, options: MemtablesOptions) -> Self {
+        Self { owner, decided: BTreeMap::new(), applied: TableSet::new(Content::Values, options) }
     }
 
     /// Does what a change does: it sets the figure of a collection.
@@ -59,53 +66,48 @@ impl Collections {
         let bytes = value.to_le_bytes();
         let entry = if value == 0 { Entry::Tombstone } else { Entry::Put(&bytes) };
         self.applied.insert(hash, index.0, entry);
-    }
-
-    /// Reads the figures of what is applied, from behind `after` on. Before the first decision; after [`Missing`] it goes on.
-    pub(crate) fn read_applied(&mut self, after: &mut Vec<u8>, reads: &mut Reads) -> Result<(), Missing> {
-        let Self { bytes, applied } = self;
-        let begin = after.clone();
-        let lower = if begin.is_empty() { Bound::Unbounded } else { Bound::Excluded(begin.as_slice()) };
-        let mut walk = applied.walk(KeySpan { lower, upper: Bound::Unbounded }, Direction::Forward);
-        while let Some(entry) = walk.step(reads)? {
-            let value = match &entry.value {
-                WalkValue::Memory(found) => match found.entry {
-                    Entry::Put(value) => figure(value),
-                    Entry::Tombstone => panic!("a walk yields live entries"),
-                },
-                WalkValue::File(FileValue::Inline(value)) => figure(value),
-                WalkValue::File(_) => panic!("figures are inline"),
-            };
-            bytes.insert(hash_of(entry.key), value);
-            after.clear();
-            after.extend_from_slice(entry.key);
-        }
-        match walk.cut() {
-            Some(cut) => {
-                *after = cut.to_vec();
-                Err(Missing)
-            }
-            None => Ok(()),
+        let hash = hash_of(hash);
+        if self.decided.get(&hash).is_some_and(|decided| decided.index == index) {
+            self.decided.remove(&hash);
         }
     }
 
-    /// How large the collection is after the change, in bytes.
-    pub(crate) fn bytes_after(&self, change: CollectionChange) -> u64 {
-        let before = self.bytes.get(&change.hash).copied().unwrap_or(0);
-        before + change.new_bytes - change.old_bytes
+    /// How large the collection of a change is after it, all writes in flight included.
+    ///
+    /// # Errors
+    /// If that has to be brought first.
+    pub(crate) fn size_after(&self, change: CollectionChange, reads: &mut Reads) -> Result<CollectionSize, Missing> {
+        let CollectionChange { hash, old_bytes, new_bytes } = change;
+        let bytes = self.bytes(hash, reads)? + new_bytes - old_bytes;
+        Ok(CollectionSize { hash, bytes, is_larger: new_bytes > old_bytes })
     }
 
-    /// Bytes that all this takes in memory, near enough.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.bytes.len() * COLLECTION_BYTES
+    /// The write at `index` was proposed, which leaves the collection as large as that.
+    pub(crate) fn decide(&mut self, index: LogIndex, size: CollectionSize) {
+        self.decided.insert(size.hash, Decided { index, bytes: size.bytes });
     }
 
-    /// The change is decided.
-    pub(crate) fn apply(&mut self, change: CollectionChange) {
-        match self.bytes_after(change) {
-            0 => self.bytes.remove(&change.hash),
-            bytes => self.bytes.insert(change.hash, bytes),
-        };
+    /// How large the collection is, all writes in flight included; 0 if there is none.
+    ///
+    /// # Errors
+    /// If that has to be brought first.
+    pub(crate) fn bytes(&self, hash: KeyHash, reads: &mut Reads) -> Result<u64, Missing> {
+        if let Some(decided) = self.decided.get(&hash) {
+            return Ok(decided.bytes);
+        }
+        let key = hash.0.to_be_bytes();
+        if let Some(found) = self.applied.find_in_memory(&key) {
+            return Ok(match found.entry {
+                Entry::Put(value) => figure(value),
+                Entry::Tombstone => 0,
+            });
+        }
+        let found = self.applied.find_in_files(self.owner, &key, reads)?;
+        Ok(match found.map(|found| found.value) {
+            Some(FileValue::Inline(value)) => figure(&value),
+            None | Some(FileValue::Deleted) => 0,
+            Some(FileValue::InJournal(..) | FileValue::Bare) => panic!("figures are inline"),
+        })
     }
 }
 

@@ -80,7 +80,7 @@ impl Partition {
     fn look_ahead(&self, context: &mut Context, entries: &[Vec<u8>]) {
         for entry in entries.iter().take(ITEMS_AHEAD) {
             // Missing or not: what is decided about it is decided when its turn comes.
-            let _ = self.newest(&mut context.reads, item_key(entry));
+            let _ = self.newest_to_replace(&mut context.reads, item_key(entry));
         }
     }
 
@@ -88,11 +88,11 @@ impl Partition {
     fn expire_item(&mut self, context: &mut Context, range: DueRange, key: &[u8]) -> Result<bool, Halt> {
         let Context { reads, effects, .. } = context;
         let due_times = self.due_times.as_ref().expect("asked by whoever has it");
-        let found = self.newest(reads, key)?;
+        let found = self.newest_to_replace(reads, key)?;
         let old = found.as_ref().map(ItemBytes::item);
         let old = old.filter(|item| range.contains(*item, due_times.attribute_name()));
         let Some(old) = old else { return Ok(false) };
-        let collection = self.collection_change(key, Some(old), None);
+        let collection = self.collection_after(key, (Some(old), None), reads)?;
         self.note_effects(effects, ItemChange { key, old: Some(old), new: None }, collection);
         // DynamoDB: developer guide, "Using time to live": the deletes cost nothing.
         let old_bytes = Some(old.size_bytes());

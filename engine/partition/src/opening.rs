@@ -17,7 +17,6 @@ use crate::image::image_of;
 use crate::items::Items;
 use crate::local_indexes::LocalIndexes;
 use crate::partition::{Contents, KnownExpiry, TablePart};
-use crate::reads::{Reads, Supplies};
 use crate::record_sums::RecordSums;
 use crate::run::{Run, RunFiles};
 use crate::statistics::ChangeSizes;
@@ -43,8 +42,6 @@ pub enum PartitionError {
     Group(replication::OpenError),
     /// A file that its checkpoint names.
     Table(TableError),
-    /// A record that a file names.
-    Need(crate::NeedError),
 }
 
 impl fmt::Display for PartitionError {
@@ -52,7 +49,6 @@ impl fmt::Display for PartitionError {
         match self {
             Self::Group(error) => error.fmt(out),
             Self::Table(error) => error.fmt(out),
-            Self::Need(error) => error.fmt(out),
         }
     }
 }
@@ -98,7 +94,7 @@ impl Opening {
             recovered: RecoveredGroup::new(),
             items: Items::new(id, options.memtables.clone()),
             local_indexes: LocalIndexes::new(options.memtables.clone()),
-            collections: Collections::new(options.memtables.clone()),
+            collections: Collections::new(id, options.memtables.clone()),
             due_entries: TableSet::new(Content::Entries, options.memtables),
             checkpoint: None,
             deltas: VecDeque::new(),
@@ -191,7 +187,6 @@ impl Opening {
         mut self,
         (definition, range): (Arc<TableDefinition>, HashRange),
         storage: &Storage,
-        reads: &mut Reads,
     ) -> Result<Partition, PartitionError> {
         let mut files = FileSet::default();
         let mut statistics = Statistics::default();
@@ -214,7 +209,6 @@ impl Opening {
             let effects = Effects::decode(&effects).expect("they were read from a change");
             statistics.apply(sizes, effects);
         }
-        self.read_collections(storage, reads).await?;
         self.assemble((definition, range), files, (statistics, due))
     }
 
@@ -272,28 +266,6 @@ impl Opening {
             }
         }
         Ok(())
-    }
-
-    async fn read_collections(&mut self, storage: &Storage, reads: &mut Reads) -> Result<(), PartitionError> {
-        let mut after = Vec::new();
-        let mut supplies = Supplies::default();
-        loop {
-            reads.begin_with(supplies);
-            if self.collections.read_applied(&mut after, reads).is_ok() {
-                return Ok(());
-            }
-            let needs;
-            (needs, supplies) = reads.take_missing();
-            if needs.is_empty() {
-                storage.runtime.yield_now().await;
-            }
-            for need in needs {
-                let brought = need.load(&storage.journal).await.map_err(PartitionError::Need)?;
-                reads.keep(&need, &brought);
-                supplies = Supplies::default();
-                supplies.add(&need, &brought);
-            }
-        }
     }
 
     /// No table owns it: the journal gets back the space of all its changes. Its files are removed by whoever finds them.

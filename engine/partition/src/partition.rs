@@ -193,7 +193,7 @@ impl Partition {
 
     /// Bytes that it holds in memory beside its memtables, which no flush takes out of it.
     pub fn fixed_memory_bytes(&self) -> usize {
-        self.sets().map(|(_, set)| set.file_memory_bytes()).sum::<usize>() + self.collections.memory_bytes()
+        self.sets().map(|(_, set)| set.file_memory_bytes()).sum()
     }
 
     /// Whether its log takes a good deal more before what was proposed is durable.
@@ -426,6 +426,20 @@ impl Partition {
             Some(image) => Ok(image.map(|image| ItemBytes::Memory(&image.bytes, image.item_bytes))),
             None => self.applied(reads, key),
         }
+    }
+
+    /// The same, for a write: what else that looks at is brought with it.
+    pub(crate) fn newest_to_replace<'a>(
+        &'a self,
+        reads: &mut Reads,
+        key: &[u8],
+    ) -> Result<Option<ItemBytes<'a>>, Missing> {
+        let found = self.newest(reads, key);
+        if found.is_err() {
+            // Missing or not: it is looked at when the item is there.
+            let _ = self.collection_after(key, (None, None), reads);
+        }
+        found
     }
 
     /// The size of the item as it will be once everything in flight is applied.

@@ -7,7 +7,7 @@
 //!
 //! Deliberately not here: when something is brought, and how much at one time (the engine).
 
-use crate::table_set::{FileVersion, location_of};
+use crate::table_set::{Content, FileVersion, location_of};
 use bytes::Bytes;
 use journal::{Journal, Location, OwnedRecord, ReadError};
 use model::table::PartitionId;
@@ -198,6 +198,8 @@ struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FilesId {
     pub(crate) owner: PartitionId,
+    /// Of the sets of a partition that are looked into by this no two hold the same.
+    pub(crate) content: Content,
     /// Of the set, one more with each change of its files.
     pub(crate) generation: u64,
 }

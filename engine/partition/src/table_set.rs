@@ -173,7 +173,7 @@ impl TableSet {
         found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)))
     }
 
-    /// The newest version of the key in the files. `owner` tells sets apart: of each partition one is looked into by this.
+    /// The newest version of the key in the files. `owner` is the partition whose set this is.
     pub(crate) fn find_in_files(
         &self,
         owner: PartitionId,
@@ -183,7 +183,7 @@ impl TableSet {
         if self.runs.is_empty() {
             return Ok(None);
         }
-        let files = FilesId { owner, generation: self.generation };
+        let files = FilesId { owner, content: self.content, generation: self.generation };
         let mut passed_count = match reads.take_progress(files, key) {
             Progress::Found(found) => return Ok(Some(found)),
             Progress::Passed(count) => count,
@@ -206,7 +206,7 @@ impl TableSet {
 
     /// The operation waits for what a version names: it will not have to be looked for again.
     pub(crate) fn note_found(&self, owner: PartitionId, key: &[u8], found: FileVersion, reads: &mut Reads) {
-        let files = FilesId { owner, generation: self.generation };
+        let files = FilesId { owner, content: self.content, generation: self.generation };
         reads.keep_progress(files, key, Progress::Found(found));
     }
 

@@ -3,7 +3,7 @@
 //! In the way of a request: `operation/` decides against the newest image, what is here proposes; `apply.rs` releases the
 //! answer. Deliberately not here: what a write does to an item.
 
-use crate::collections::{CollectionChange, hash_of};
+use crate::collections::{CollectionChange, CollectionSize, hash_of};
 use crate::context::reserve;
 use crate::effect::{EffectsBuilder, SetId};
 use crate::in_flight::NewItem;
@@ -34,7 +34,7 @@ pub(crate) struct Replaced {
     /// DynamoDB's size of the replaced image; `None` if there was none.
     pub(crate) old_bytes: Option<usize>,
     /// On a table with local indexes.
-    pub(crate) collection: Option<CollectionChange>,
+    pub(crate) collection: Option<CollectionSize>,
     /// What the write costs; nothing where nobody pays.
     pub(crate) units: CapacityUnits,
     /// The record of the replaced image, where a file names it and the cache does not know of it.
@@ -66,29 +66,29 @@ impl Partition {
     /// are noted for the proposal, which comes next.
     ///
     /// # Errors
-    /// ItemCollectionSizeLimitExceeded if the collection gets larger than it may be.
+    /// ItemCollectionSizeLimitExceeded if the collection gets larger than it may be; or something has to be brought first.
     pub(crate) fn weigh<'a>(
         &self,
-        effects: &mut EffectsBuilder,
+        (effects, reads): (&mut EffectsBuilder, &mut Reads),
         key: &[u8],
         found: Option<&'a ItemBytes<'_>>,
         new: Option<ItemRef<'a>>,
-    ) -> Result<(Replaced, WriteEffect<'a>), Error> {
+    ) -> Result<(Replaced, WriteEffect<'a>), Halt> {
         let old = found.map(ItemBytes::item);
+        let collection = self.collection_after(key, (old, new), reads)?;
+        let bytes_max = self.options.collection_bytes_max;
+        if collection.is_some_and(|collection| collection.is_larger && collection.bytes > bytes_max) {
+            return Err(Error::item_collection_too_large().into());
+        }
+        self.note_effects(effects, ItemChange { key, old, new }, collection);
         let is_paid = self.throughput.is_bounded(Access::Write);
         let replaced = Replaced {
             old_bytes: found.map(ItemBytes::size_bytes),
-            collection: self.collection_change(key, old, new),
+            collection,
             units: if is_paid { write_units(&self.definition, old, new).total() } else { CapacityUnits::ZERO },
             record: None,
         };
-        let collection_bytes = replaced.collection.map(|change| self.collections.bytes_after(change));
-        let is_larger = replaced.collection.is_some_and(|change| change.grows());
-        if is_larger && collection_bytes.is_some_and(|bytes| bytes > self.options.collection_bytes_max) {
-            return Err(Error::item_collection_too_large());
-        }
-        self.note_effects(effects, ItemChange { key, old, new }, replaced.collection);
-        Ok((replaced, WriteEffect { old, new, collection_bytes }))
+        Ok((replaced, WriteEffect { old, new, collection_bytes: collection.map(|collection| collection.bytes) }))
     }
 
     /// Notes what a change of an item does to the sets that follow, for the proposal that comes next.
@@ -96,7 +96,7 @@ impl Partition {
         &self,
         effects: &mut EffectsBuilder,
         change: ItemChange<'_>,
-        collection: Option<CollectionChange>,
+        collection: Option<CollectionSize>,
     ) {
         effects.clear();
         if !self.definition.local_indexes.is_empty() {
@@ -106,8 +106,7 @@ impl Partition {
             due_times.add_effects(change, effects);
         }
         if let Some(collection) = collection {
-            let bytes = self.collections.bytes_after(collection);
-            effects.set_value(SetId::Collections, &collection.hash.0.to_be_bytes(), bytes);
+            effects.set_value(SetId::Collections, &collection.hash.0.to_be_bytes(), collection.bytes);
         }
     }
 
@@ -129,18 +128,22 @@ impl Partition {
         Ok((replaced, WriteEffect { old: None, new, collection_bytes: None }))
     }
 
-    /// What a write does to the collection of its item; `None` on a table without local indexes.
-    pub(crate) fn collection_change(
+    /// How large the collection of an item is once `new` is in the place of `old`; `None` on a table without local indexes.
+    ///
+    /// # Errors
+    /// If something has to be brought first.
+    pub(crate) fn collection_after(
         &self,
         key: &[u8],
-        old: Option<ItemRef<'_>>,
-        new: Option<ItemRef<'_>>,
-    ) -> Option<CollectionChange> {
+        (old, new): (Option<ItemRef<'_>>, Option<ItemRef<'_>>),
+        reads: &mut Reads,
+    ) -> Result<Option<CollectionSize>, Missing> {
         if self.definition.local_indexes.is_empty() {
-            return None;
+            return Ok(None);
         }
         let share = |item: Option<ItemRef<'_>>| item.map_or(0, |item| collection_share_bytes(&self.definition, item));
-        Some(CollectionChange { hash: hash_of(key), old_bytes: share(old), new_bytes: share(new) })
+        let change = CollectionChange { hash: hash_of(key), old_bytes: share(old), new_bytes: share(new) };
+        self.collections.size_after(change, reads).map(Some)
     }
 
     /// What a write costs that is refused: nothing but for its condition.
@@ -205,8 +208,8 @@ impl Partition {
         self.in_flight.add(index, (write.key.clone(), image), answer);
         self.pay_for_write(&write.replaced);
         context.reads.note_superseded(write.replaced.record);
-        if let Some(change) = write.replaced.collection {
-            self.collections.apply(change);
+        if let Some(collection) = write.replaced.collection {
+            self.collections.decide(index, collection);
         }
         Ok(())
     }

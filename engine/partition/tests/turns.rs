@@ -5,8 +5,7 @@
 mod world;
 
 use model::operation::{Attributes, Query, QueryRange, Reply, Scan};
-use model::table::IndexProjection;
-use model::{Item, KeyRange, KeyType, TableDefinition, ValueRef};
+use model::{Item, KeyRange, TableDefinition, ValueRef};
 use partition::{Answer, Operation, QueryWork, ScanStretch};
 use runtime::simulated::Machine;
 use std::sync::Arc;
@@ -103,22 +102,6 @@ fn what_expires_behind_them_goes() {
             }
         }
         assert_eq!(item_count, 1);
-    });
-}
-
-#[test]
-fn a_partition_whose_collections_are_gone_opens() {
-    let machine = Machine::new(1);
-    let definition = table(&[("by-x", "x", KeyType::String, IndexProjection::KeysOnly)]);
-    let keys = || (0..DELETED_COUNT).map(|number| key(&format!("collection {number}"), 1));
-    live(&machine, (&definition, options()), async |owner| {
-        put_all(owner, keys()).await;
-        owner.flush().await;
-        delete_all(owner, keys()).await;
-    });
-    live(&machine, (&definition, options()), async |owner| {
-        assert_eq!(owner.partition.statistics().item_count, 0);
-        owner.put(&key("a", 1)).await.unwrap();
     });
 }
 

@@ -38,14 +38,14 @@ impl Partition {
             let (replaced, effect) = self.weigh_by_size((effects, reads), key, Some(item.as_ref()))?;
             return Ok((replaced, request.reply(evaluator, &self.definition, effect)));
         }
-        let found = self.newest(reads, key)?;
+        let found = self.newest_to_replace(reads, key)?;
         let old = found.as_ref().map(ItemBytes::item);
         if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
             let units = self.refusal_units(old, &error);
             drop(found);
             return Err(self.charge_refusal(units, error).into());
         }
-        let (replaced, effect) = self.weigh(effects, key, found.as_ref(), Some(item.as_ref()))?;
+        let (replaced, effect) = self.weigh((effects, reads), key, found.as_ref(), Some(item.as_ref()))?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }

@@ -39,7 +39,7 @@ impl Partition {
         request: &UpdateItem,
     ) -> Result<(UpdatedItem, Replaced, UpdateItemReply), Halt> {
         let Context { evaluator, reads, effects, .. } = context;
-        let found = self.newest(reads, key)?;
+        let found = self.newest_to_replace(reads, key)?;
         let old = found.as_ref().map(ItemBytes::item);
         if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
             let units = self.refusal_units(old, &error);
@@ -47,7 +47,8 @@ impl Partition {
             return Err(self.charge_refusal(units, error).into());
         }
         let updated = request.apply(evaluator, &self.definition, old)?;
-        let (replaced, effect) = self.weigh(effects, key, found.as_ref(), updated.item.as_ref().map(Item::as_ref))?;
+        let (replaced, effect) =
+            self.weigh((effects, reads), key, found.as_ref(), updated.item.as_ref().map(Item::as_ref))?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((updated, replaced, reply))
     }

@@ -159,7 +159,7 @@ impl Owner {
         let mut context = Context::new(CACHE_BYTES);
         context.now_us = NOW_SECOND * 1_000_000;
         let part = (Arc::new(definition.clone()), HashRange::FULL);
-        let partition = opening.open(part, &storage, &mut context.reads).await.unwrap();
+        let partition = opening.open(part, &storage).await.unwrap();
         journal.settle_store().await.unwrap();
         remove_unnamed(&storage, &partition).await;
         Owner {
