@@ -96,9 +96,19 @@ impl Connection {
         self.decoder.is_in_body()
     }
 
+    /// Whether what has been received may have a whole call in it.
+    pub fn may_have_call(&self) -> bool {
+        self.decoder.may_be_whole()
+    }
+
     /// Bytes received and not yet taken out as calls.
     pub fn received_bytes(&self) -> usize {
         self.decoder.received_bytes()
+    }
+
+    /// Bytes of answers that wait for earlier ones.
+    pub fn held_answer_bytes(&self) -> usize {
+        self.pipeline.held_bytes()
     }
 
     /// Bytes of bodies that were looked at since this was last asked, as they are unpacked: they tell the work.

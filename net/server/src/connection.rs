@@ -1,37 +1,33 @@
 //! One client's connection: received bytes become requests, replies become bytes to send.
 //!
 //! Lives on the core that accepted it, from accept to close. What the bytes mean is the protocols' (`dynamodb`,
-//! `wire`); this file holds what is common to all: limits, order of sending, closing.
+//! `wire`); this file holds what is common to all: limits, order of sending, closing. How long a client may take
+//! for what is in `connection/patience.rs`.
 
+mod patience;
+
+use self::patience::Taking;
 use crate::admin::{self, Asked};
 use crate::in_flight::{Claim, Kept};
+use crate::owing::{Owed, Owing};
+use crate::receiving::{Received, Receiving, SMALL_BYTES_MAX};
+use crate::reply_sizes::Expected;
 use crate::serve::Node;
-use crate::speech::{IDLE_MS_MAX, Speech, WIRE_IN_FLIGHT_MAX};
+use crate::speech::{Speech, WIRE_IN_FLIGHT_MAX};
 use crate::turn_budget::TurnBudget;
 use bytes::BytesMut;
 use engine::{Engine, Replied, ReplyToken};
 use model::Error;
-use model::limits::PAGE_BYTES_MAX;
 use model::operation::{Reply, Request};
 use runtime::{ConnectionId, Instant, Sockets};
-use std::time::Duration;
-use wire::limits::HEADER_BYTES;
 use wire::server::Incoming;
 use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
 
-/// Bytes that a client may be owed: unsent ones, and those that large replies in flight may come to. Past it no further
+/// Bytes that a client may be owed: unsent ones, and those that replies in flight may come to. Past it no further
 /// request is taken in.
 const OWED_BYTES_MAX: usize = 8 << 20;
-/// Bytes of requests that are held back before nothing more is read from the client.
-const HELD_BACK_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the greatest buffer that is kept for further replies.
 const KEPT_BUFFER_BYTES_MAX: usize = 64 << 10;
-/// Time for a request's head from its first byte, and the longest silence within its body.
-const WHOLE_REQUEST_MAX: Duration = Duration::from_secs(60);
-/// Time for the wire protocol's handshake, from the connection's start.
-const HANDSHAKE_MAX: Duration = Duration::from_millis(wire::limits::HANDSHAKE_MS_MAX);
-/// Silence after which a connection with nothing in flight is closed.
-const IDLE_MAX: Duration = Duration::from_millis(IDLE_MS_MAX as u64);
 
 /// What a connection speaks, with the state of its decoder.
 pub(crate) enum Protocol {
@@ -55,6 +51,8 @@ enum Ending {
     Stopping,
     /// One side has said goodbye: nothing more is taken in, nothing more written.
     TakenLeave,
+    /// Its socket is dropped with what is unsent.
+    Dropped,
 }
 
 /// What a connection needs of its core in order to take requests in.
@@ -62,8 +60,15 @@ pub(crate) struct Intake<'a> {
     pub(crate) speech: &'a mut Speech,
     pub(crate) engine: &'a mut Engine,
     pub(crate) node: &'a Node,
+    pub(crate) owing: &'a mut Owing,
     pub(crate) budget: &'a mut TurnBudget,
     pub(crate) now: Instant,
+}
+
+/// A request that was decoded, and the answer that it asks for.
+struct Decoded {
+    request: Request,
+    kept: Kept,
 }
 
 /// A connection's state.
@@ -72,22 +77,36 @@ pub(crate) struct Connection {
     /// Bytes to be sent at the end of the turn.
     out: BytesMut,
     in_flight_count: usize,
-    /// Bytes that the large replies in flight may come to.
+    /// Bytes that the replies in flight may come to, ...
     expected_bytes: usize,
+    /// ... and are likely to.
+    likely_bytes: usize,
+    /// What is counted among what all clients are owed.
+    owed: Owed,
+    /// How it takes what is sent to it.
+    taking: Taking,
+    /// Waits until there is room for its reply.
+    aside: Option<Decoded>,
     /// When the client last sent something, or had taken all that was sent to it.
     last_progress: Instant,
     /// When what it has to say next began: the handshake, or the request that is not whole yet.
     begun: Instant,
     ending: Ending,
+    /// What it has received, among what all have.
+    received: Received,
+    /// Received bytes may hold a whole request: they were not looked at since they came, or since a limit kept one from being taken in.
+    has_unread: bool,
     /// A limit keeps requests that may be there from being taken in.
     is_holding_back: bool,
     /// It is the turn's limit: the next turn goes on.
     is_postponed: bool,
-    /// It is the memory for requests: whichever turn has some goes on.
+    /// It is memory that others have, for requests or replies: whichever turn has some goes on.
     is_waiting: bool,
     is_paused: bool,
     /// It is in the core's list of connections to finish this turn.
     is_touched: bool,
+    /// Its socket was asked to close.
+    is_closed: bool,
 }
 
 impl Connection {
@@ -98,14 +117,21 @@ impl Connection {
             out: BytesMut::new(),
             in_flight_count: 0,
             expected_bytes: 0,
+            likely_bytes: 0,
+            owed: Owed::default(),
+            taking: Taking::default(),
+            aside: None,
             last_progress: now,
             begun: now,
             ending: Ending::Open,
+            received: Received::default(),
+            has_unread: false,
             is_holding_back: false,
             is_postponed: false,
             is_waiting: false,
             is_paused: false,
             is_touched: false,
+            is_closed: false,
         }
     }
 
@@ -118,6 +144,7 @@ impl Connection {
         if self.is_between_requests() {
             self.begun = now;
         }
+        self.has_unread = true;
         match &mut self.protocol {
             Protocol::Http(http) => http.receive(bytes),
             Protocol::Wire(decoder) => decoder.feed(bytes),
@@ -137,35 +164,64 @@ impl Connection {
         }
     }
 
-    /// All that was sent to the client is on its way.
-    pub(crate) fn note_sent(&mut self, now: Instant) {
+    /// All that was sent to the client is on its way; `queued_bytes` have been sent since.
+    pub(crate) fn note_sent(&mut self, queued_bytes: usize, owing: &mut Owing, now: Instant) {
         self.last_progress = now;
+        self.count_owed(queued_bytes, owing);
     }
 
     /// Decodes what has been received and submits it, as far as limits allow. `queued_bytes` wait in its socket.
     pub(crate) fn submit(&mut self, id: ConnectionId, queued_bytes: usize, intake: &mut Intake<'_>) {
         loop {
-            let is_open = self.ending < Ending::Draining;
-            let is_at_limit = self.is_at_limit(queued_bytes);
-            let may_take = is_open && !is_at_limit;
-            self.is_waiting = may_take && intake.speech.in_flight.request_bytes() >= intake.node.request_bytes_max;
+            let has_more = self.ending < Ending::Draining && (self.aside.is_some() || self.may_have_request());
+            let is_at_limit = self.is_at_limit(queued_bytes) || intake.owing.exceeds_share(&self.owed);
+            let may_take = has_more && !is_at_limit;
+            self.is_waiting = may_take && self.must_wait(intake);
             self.is_postponed = may_take && !self.is_waiting && intake.budget.is_intake_over();
-            self.is_holding_back = is_open && (is_at_limit || self.is_waiting || self.is_postponed);
-            if !is_open || self.is_holding_back || !self.take_next(id, intake) {
+            self.is_holding_back = has_more && (is_at_limit || self.is_waiting || self.is_postponed);
+            if !has_more || self.is_holding_back {
+                return;
+            }
+            if !self.take_next(id, intake) {
+                self.has_unread = self.is_holding_back;
                 return;
             }
         }
     }
 
+    /// Whether a request may be there that was not looked at. Of a large one all has to be, so that its beginning is held back by nothing.
+    fn may_have_request(&self) -> bool {
+        self.has_unread
+            && match &self.protocol {
+                Protocol::Http(http) => http.may_have_call(),
+                Protocol::Wire(decoder) => decoder.may_have_message(),
+                Protocol::Admin(_) => true,
+            }
+    }
+
+    /// Whether what is there to take in has to wait for memory which others have.
+    fn must_wait(&self, intake: &mut Intake<'_>) -> bool {
+        if matches!(self.protocol, Protocol::Admin(_)) {
+            return false;
+        }
+        let is_full = intake.speech.in_flight.request_bytes() >= intake.node.request_bytes_max;
+        is_full
+            || self
+                .aside
+                .as_ref()
+                .is_some_and(|decoded| !intake.owing.admits(&self.owed, decoded.kept.expected.likely_bytes))
+    }
+
     /// Encodes the reply to the request behind a claim. Returns how many bytes that were, before they were packed.
     pub(crate) fn answer(&mut self, kept: Kept, replied: &Replied, speech: &mut Speech) -> usize {
         self.in_flight_count -= 1;
-        self.expected_bytes -= kept.expected_bytes;
-        if self.ending == Ending::TakenLeave {
+        self.expected_bytes -= kept.expected.bytes;
+        self.likely_bytes -= kept.expected.likely_bytes;
+        if self.ending >= Ending::TakenLeave {
             return 0;
         }
         let result = replied.result.as_ref();
-        match (&mut self.protocol, kept.claim) {
+        let bytes = match (&mut self.protocol, kept.claim) {
             (Protocol::Http(http), Claim::Http(ticket)) => {
                 http.answer(ticket, result, &mut speech.codec, &mut self.out)
             }
@@ -176,7 +232,9 @@ impl Connection {
                 self.out.len() - before
             }
             _ => panic!("a claim is of the protocol of its connection"),
-        }
+        };
+        speech.reply_sizes.note(kept.expected, bytes);
+        bytes
     }
 
     /// Answers an admin connection whose rotation has come to its end.
@@ -186,19 +244,45 @@ impl Connection {
     }
 
     /// Sends what has been written; pauses, resumes and closes as the state asks for.
-    pub(crate) fn flush(&mut self, id: ConnectionId, sockets: &Sockets, now: Instant) {
+    pub(crate) fn flush(
+        &mut self,
+        id: ConnectionId,
+        sockets: &Sockets,
+        (receiving, owing): (&mut Receiving, &mut Owing),
+        now: Instant,
+    ) {
         self.is_touched = self.is_left_over();
         if self.ending == Ending::Stopping && self.in_flight_count == 0 {
             self.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
         }
         if !self.out.is_empty() {
-            sockets.send(id, self.take_out());
+            let out = self.take_out();
+            self.taking.note_given(out.len());
+            sockets.send(id, out);
         }
-        if self.has_nothing_left() {
+        self.count_owed(sockets.queued_bytes(id), owing);
+        if self.has_nothing_left() && !std::mem::replace(&mut self.is_closed, true) {
             sockets.close(id, true);
-            return;
         }
-        let must_pause = !self.wants_bytes() || sockets.queued_bytes(id) >= OWED_BYTES_MAX;
+        self.pause_or_resume(id, sockets, receiving, now);
+    }
+
+    /// Its turn has come among those that wait for others' requests to become whole.
+    pub(crate) fn receive_on(&mut self, id: ConnectionId, sockets: &Sockets, receiving: &mut Receiving, now: Instant) {
+        receiving.go_on(id, &mut self.received, now);
+        self.pause_or_resume(id, sockets, receiving, now);
+    }
+
+    fn pause_or_resume(&mut self, id: ConnectionId, sockets: &Sockets, receiving: &mut Receiving, now: Instant) {
+        let held_bytes = self.received_bytes() + self.aside.as_ref().map_or(0, |decoded| decoded.kept.request_bytes);
+        receiving.count(&mut self.received, held_bytes);
+        let wants_bytes = self.wants_bytes() && self.aside.is_none() && sockets.queued_bytes(id) < OWED_BYTES_MAX;
+        let must_pause = if wants_bytes && self.ending == Ending::Open && !self.is_closed {
+            !receiving.may_read(id, &mut self.received, now)
+        } else {
+            receiving.hinder(id, &mut self.received);
+            !wants_bytes
+        };
         if must_pause != self.is_paused {
             self.is_paused = must_pause;
             if must_pause {
@@ -211,12 +295,18 @@ impl Connection {
         }
     }
 
+    /// It is closed: takes itself out of what all connections have.
+    pub(crate) fn leave(&mut self, id: ConnectionId, receiving: &mut Receiving, owing: &mut Owing) {
+        receiving.forget(id, &mut self.received);
+        owing.set(&mut self.owed, 0);
+    }
+
     /// The turn has ended before all that may be there was taken in, and the next can go on.
     pub(crate) fn is_postponed(&self) -> bool {
         self.is_postponed
     }
 
-    /// Likewise, or no turn can go on before requests are answered: to be finished again in the next one there is.
+    /// Likewise, or no turn can go on before others' requests are answered and their replies sent: to be finished again in the next one there is.
     pub(crate) fn is_left_over(&self) -> bool {
         self.is_postponed || self.is_waiting
     }
@@ -226,30 +316,6 @@ impl Connection {
         if !std::mem::replace(&mut self.is_touched, true) {
             touched.push(id);
         }
-    }
-
-    /// Whether it has been silent for longer than it may be, or takes too long over what it says. Such a client is told
-    /// why, where its protocol can say so. The socket itself drops a client that does not take what is sent to it.
-    pub(crate) fn close_if_silent(&mut self, queued_bytes: usize, now: Instant) -> bool {
-        let is_its_turn = self.in_flight_count == 0 && queued_bytes == 0 && !self.is_paused && !self.is_left_over();
-        if !is_its_turn || self.ending > Ending::Open {
-            return false;
-        }
-        let (since, time_max) = match &self.protocol {
-            Protocol::Http(http) if http.is_idle() => (self.last_progress, IDLE_MAX),
-            Protocol::Http(http) if http.is_in_body() => (self.last_progress, WHOLE_REQUEST_MAX),
-            Protocol::Wire(decoder) if !decoder.is_open() => (self.begun, HANDSHAKE_MAX),
-            Protocol::Wire(decoder) if decoder.buffered_bytes() == 0 => (self.last_progress, IDLE_MAX),
-            Protocol::Wire(decoder) if decoder.buffered_bytes() >= HEADER_BYTES => {
-                (self.last_progress, WHOLE_REQUEST_MAX)
-            }
-            Protocol::Http(_) | Protocol::Wire(_) | Protocol::Admin(_) => (self.begun, WHOLE_REQUEST_MAX),
-        };
-        let is_silent = now.since(since) > time_max;
-        if is_silent {
-            self.say_goodbye(GoodbyeReason::IDLE, "nothing was heard for too long");
-        }
-        is_silent
     }
 
     /// Takes leave, in so far as the protocol has words for it; nothing is taken in or written afterwards.
@@ -281,7 +347,7 @@ impl Connection {
                 Ending::Open => false,
                 Ending::PeerFinished => is_answered && !self.is_holding_back,
                 Ending::Draining | Ending::Stopping => is_answered,
-                Ending::TakenLeave => true,
+                Ending::TakenLeave | Ending::Dropped => true,
             }
     }
 
@@ -292,17 +358,37 @@ impl Connection {
             Protocol::Wire(_) => self.in_flight_count >= WIRE_IN_FLIGHT_MAX as usize,
             Protocol::Admin(_) => false,
         };
-        is_full || self.out.len() + queued_bytes + self.expected_bytes >= OWED_BYTES_MAX
+        is_full || self.unsent_bytes(queued_bytes) + self.expected_bytes >= OWED_BYTES_MAX
+    }
+
+    fn count_owed(&mut self, queued_bytes: usize, owing: &mut Owing) {
+        let bytes = self.unsent_bytes(queued_bytes) + self.likely_bytes;
+        owing.set(&mut self.owed, bytes);
+    }
+
+    /// Bytes of replies that are not sent.
+    fn unsent_bytes(&self, queued_bytes: usize) -> usize {
+        let held_bytes = match &self.protocol {
+            Protocol::Http(http) => http.held_answer_bytes(),
+            Protocol::Wire(_) | Protocol::Admin(_) => 0,
+        };
+        self.out.len() + held_bytes + queued_bytes
     }
 
     fn wants_bytes(&self) -> bool {
-        let received_bytes = match &self.protocol {
-            Protocol::Http(http) if !http.wants_bytes() => return false,
+        match &self.protocol {
+            Protocol::Http(http) if !http.wants_bytes() => false,
+            _ => !self.is_holding_back || self.received_bytes() < SMALL_BYTES_MAX,
+        }
+    }
+
+    /// Bytes of requests that are not taken in yet.
+    fn received_bytes(&self) -> usize {
+        match &self.protocol {
             Protocol::Http(http) => http.received_bytes(),
             Protocol::Wire(decoder) => decoder.buffered_bytes(),
             Protocol::Admin(received) => received.len(),
-        };
-        !self.is_holding_back || received_bytes < HELD_BACK_BYTES_MAX
+        }
     }
 
     fn is_between_requests(&self) -> bool {
@@ -315,6 +401,10 @@ impl Connection {
 
     /// Takes in the next message. Returns whether there was one and more may follow.
     fn take_next(&mut self, id: ConnectionId, intake: &mut Intake<'_>) -> bool {
+        if let Some(decoded) = self.aside.take() {
+            self.begin(id, decoded, intake);
+            return true;
+        }
         match &mut self.protocol {
             Protocol::Http(http) => {
                 let call = http.next_call(&mut intake.speech.codec, &mut self.out);
@@ -347,7 +437,7 @@ impl Connection {
                 match admin::ask(received, intake.node) {
                     Some(Asked::Answer(answer)) => self.out.extend_from_slice(&answer),
                     Some(Asked::Rotate(rotation)) => {
-                        let kept = Kept { claim: Claim::Admin, expected_bytes: 0, request_bytes: 0 };
+                        let kept = Kept { claim: Claim::Admin, expected: Expected::default(), request_bytes: 0 };
                         let request = intake.speech.in_flight.keep(kept);
                         self.in_flight_count += 1;
                         intake.budget.note_taken(0);
@@ -402,10 +492,22 @@ impl Connection {
         request: Request,
         intake: &mut Intake<'_>,
     ) {
-        let expected_bytes = expected_bytes(&request);
-        let place = intake.speech.in_flight.keep(Kept { claim, expected_bytes, request_bytes });
+        let expected = intake.speech.reply_sizes.expect(&request);
+        let decoded = Decoded { request, kept: Kept { claim, expected, request_bytes } };
+        if intake.owing.admits(&self.owed, expected.likely_bytes) {
+            self.begin(id, decoded, intake);
+        } else {
+            self.aside = Some(decoded);
+        }
+    }
+
+    fn begin(&mut self, id: ConnectionId, Decoded { request, kept }: Decoded, intake: &mut Intake<'_>) {
+        let Expected { bytes: expected_bytes, likely_bytes, .. } = kept.expected;
+        let place = intake.speech.in_flight.keep(kept);
         self.in_flight_count += 1;
         self.expected_bytes += expected_bytes;
+        self.likely_bytes += likely_bytes;
+        intake.owing.add(&mut self.owed, likely_bytes);
         self.begun = intake.now;
         intake.budget.note_taken(expected_bytes);
         intake.engine.submit(ReplyToken { connection: id.0, request: place }, request);
@@ -426,14 +528,6 @@ impl Protocol {
     /// At the start of an admin connection.
     pub(crate) fn admin() -> Self {
         Self::Admin(BytesMut::new())
-    }
-}
-
-/// Bytes that the reply to a request may come to, where its size is not bounded by that of one item.
-fn expected_bytes(request: &Request) -> usize {
-    match request {
-        Request::Query(_) | Request::Scan(_) | Request::BatchGetItem(_) => PAGE_BYTES_MAX,
-        _ => 0,
     }
 }
 
@@ -459,90 +553,4 @@ fn describe_partitions(engine: &Engine, request_id: wire::RequestId, table_name:
 const _: () = assert!(size_of::<Request>() <= 256 && size_of::<Reply>() <= 128);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A client that says `bytes`, one after the other and each a second after the one before, from second `start` on.
-    fn say(connection: &mut Connection, bytes: &[u8], start: u64, step: u64) -> u64 {
-        let mut second = start;
-        for byte in bytes {
-            connection.receive(&[*byte], at(second));
-            second += step;
-        }
-        second
-    }
-
-    fn at(second: u64) -> Instant {
-        Instant(second * 1_000_000_000)
-    }
-
-    /// A byte now and then keeps no connection alive that never says what it wants.
-    #[test]
-    fn the_time_for_handshake_and_head_runs_from_their_first_byte() {
-        let mut wire = Connection::new(Protocol::wire(), at(0));
-        assert_eq!(say(&mut wire, &wire::PREFACE[..2], 0, 5), 10);
-        assert!(!wire.close_if_silent(0, at(10)));
-        assert!(wire.close_if_silent(0, at(11)));
-        let mut http = Connection::new(Protocol::http(), at(0));
-        assert!(!http.close_if_silent(0, at(500)), "it is idle");
-        assert_eq!(say(&mut http, b"POST / HT", 500, 7), 563);
-        assert!(!http.close_if_silent(0, at(560)));
-        assert!(http.close_if_silent(0, at(561)));
-    }
-
-    /// A client that is not read from, or that takes what is sent to it slowly, cannot be blamed for its silence.
-    #[test]
-    fn who_is_not_heard_is_not_silent() {
-        let mut connection = Connection::new(Protocol::http(), at(0));
-        connection.is_paused = true;
-        assert!(!connection.close_if_silent(0, at(10_000)));
-        connection.is_paused = false;
-        assert!(!connection.close_if_silent(1, at(10_000)));
-        connection.note_sent(at(10_000));
-        assert!(!connection.close_if_silent(0, at(10_600)));
-        assert!(connection.close_if_silent(0, at(10_601)));
-    }
-
-    /// A rest of it would keep all of it alive.
-    #[test]
-    fn a_great_reply_takes_its_buffer_along() {
-        let mut connection = Connection::new(Protocol::http(), at(0));
-        connection.out.resize(KEPT_BUFFER_BYTES_MAX + 1, 0);
-        assert!(connection.take_out().freeze().is_unique());
-        connection.out.extend_from_slice(&[0; 100]);
-        assert_eq!(connection.take_out().len(), 100);
-        assert!(connection.out.is_empty());
-    }
-
-    #[test]
-    fn a_stopping_node_hears_nothing_more() {
-        let mut connection = Connection::new(Protocol::wire(), at(0));
-        connection.stop();
-        connection.receive(&wire::PREFACE, at(0));
-        let Protocol::Wire(decoder) = &connection.protocol else { panic!("it speaks wire") };
-        assert_eq!(decoder.buffered_bytes(), 0);
-    }
-
-    #[test]
-    fn goodbye_is_said_once_and_last() {
-        let mut connection = Connection::new(Protocol::wire(), at(0));
-        connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
-        let said = connection.out.clone();
-        connection.say_goodbye(GoodbyeReason::IDLE, "nothing was heard");
-        assert!(connection.out == said && connection.has_nothing_left());
-    }
-
-    /// Requests that a limit had held back were lost when the client had finished and nothing was in flight.
-    #[test]
-    fn what_is_held_back_keeps_a_half_closed_connection() {
-        let mut connection = Connection::new(Protocol::wire(), at(0));
-        connection.finish();
-        assert!(connection.has_nothing_left());
-        connection.is_holding_back = true;
-        assert!(!connection.has_nothing_left());
-        connection.out.resize(OWED_BYTES_MAX / 2, 0);
-        connection.expected_bytes = OWED_BYTES_MAX / 4;
-        assert!(connection.is_at_limit(OWED_BYTES_MAX / 4));
-        assert!(!connection.is_at_limit(OWED_BYTES_MAX / 4 - 1));
-    }
-}
+mod tests;

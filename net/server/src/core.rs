@@ -6,6 +6,8 @@
 
 use crate::connection::{Connection, Intake, Protocol};
 use crate::metrics::Figure;
+use crate::owing::Owing;
+use crate::receiving::Receiving;
 use crate::serve::Node;
 use crate::speech::Speech;
 use crate::turn_budget::TurnBudget;
@@ -13,6 +15,7 @@ use engine::{Engine, Rotated};
 use runtime::{
     Activity, ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets,
 };
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
@@ -44,6 +47,10 @@ pub(crate) struct Core {
     /// What encoding and decoding need, for all connections.
     speech: Speech,
     connections: HashMap<ConnectionId, Connection>,
+    /// What of requests is on its way in.
+    receiving: Receiving,
+    /// What clients have not taken yet.
+    owing: Owing,
     /// Connections with bytes to send or requests to decode, each once.
     touched: Vec<ConnectionId>,
     /// Of this turn.
@@ -70,6 +77,8 @@ impl Core {
         };
         Ok(Self {
             speech: Speech::new(&node, number, runtime.chance()),
+            receiving: Receiving::new(node.request_bytes_max),
+            owing: Owing::new(node.request_bytes_max),
             runtime,
             sockets,
             engine,
@@ -115,8 +124,8 @@ impl Core {
     /// Connections for which the last turn was too short come before those that have something new.
     fn take_in_postponed(&mut self) {
         let now = self.runtime.now();
-        let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget, now };
+        let Self { sockets, engine, node, speech, connections, owing, touched, budget, .. } = self;
+        let mut intake = Intake { speech, engine, node, owing, budget, now };
         for id in touched {
             if let Some(connection) = connections.get_mut(id) {
                 connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
@@ -126,8 +135,21 @@ impl Core {
 
     fn handle_events(&mut self) {
         let now = self.runtime.now();
-        let Self { sockets, engine, node, doors, speech, connections, touched, budget, is_leaving, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget, now };
+        let Self {
+            sockets,
+            engine,
+            node,
+            doors,
+            speech,
+            connections,
+            receiving,
+            owing,
+            touched,
+            budget,
+            is_leaving,
+            ..
+        } = self;
+        let mut intake = Intake { speech, engine, node, owing, budget, now };
         sockets.drain(|event| match event {
             SocketEvent::Accepted { listener, connection, .. } => {
                 let protocol = if listener == doors.http {
@@ -159,13 +181,15 @@ impl Core {
             }
             SocketEvent::Sent { connection: id } => {
                 if let Some(connection) = connections.get_mut(&id) {
-                    connection.note_sent(now);
+                    connection.note_sent(sockets.queued_bytes(id), intake.owing, now);
                     connection.touch(id, touched);
                 }
             }
             SocketEvent::Closed { connection: id } => {
                 // What it has in flight is dropped when the engine has reached it.
-                connections.remove(&id);
+                if let Some(mut connection) = connections.remove(&id) {
+                    connection.leave(id, receiving, intake.owing);
+                }
             }
         });
     }
@@ -206,19 +230,26 @@ impl Core {
     fn finish_touched(&mut self) {
         let now = self.runtime.now();
         let taken_count = self.budget.taken_count();
-        let Self { sockets, engine, node, speech, connections, touched, budget, .. } = self;
-        let mut intake = Intake { speech, engine, node, budget, now };
+        let Self { sockets, engine, node, speech, connections, receiving, owing, touched, budget, .. } = self;
+        let mut intake = Intake { speech, engine, node, owing, budget, now };
+        let owed_bytes = intake.owing.bytes();
         let mut are_postponed = false;
         touched.retain(|id| {
             let Some(connection) = connections.get_mut(id) else { return false };
             connection.submit(*id, sockets.queued_bytes(*id), &mut intake);
-            connection.flush(*id, sockets, now);
+            connection.flush(*id, sockets, (receiving, intake.owing), now);
             are_postponed |= connection.is_postponed();
             connection.is_left_over()
         });
+        while let Some(id) = receiving.next() {
+            if let Some(connection) = connections.get_mut(&id) {
+                connection.receive_on(id, sockets, receiving, now);
+            }
+        }
+        let is_room_made = owing.bytes() < owed_bytes && !touched.is_empty();
         // The engine has had its turn: it needs another for what was submitted just now, as do those that only need a turn.
-        if self.budget.taken_count() > taken_count || are_postponed {
-            self.engine.signal().notify();
+        if budget.taken_count() > taken_count || are_postponed || is_room_made {
+            engine.signal().notify();
         }
         // None is the first, and takes all of a turn, for ever.
         if !self.touched.is_empty() {
@@ -226,11 +257,30 @@ impl Core {
         }
     }
 
+    /// Looks at how long clients take for what they do.
     fn close_silent(&mut self) {
         let now = self.runtime.now();
-        for (id, connection) in &mut self.connections {
-            if connection.close_if_silent(self.sockets.queued_bytes(*id), now) {
-                connection.touch(*id, &mut self.touched);
+        let Self { sockets, connections, receiving, owing, touched, .. } = self;
+        let is_short = owing.take_is_short();
+        let mut slow = Vec::new();
+        for (id, connection) in &mut *connections {
+            let queued_bytes = sockets.queued_bytes(*id);
+            connection.observe_taking(queued_bytes, owing, now);
+            if connection.close_if_silent(*id, queued_bytes, receiving, now) {
+                connection.touch(*id, touched);
+            } else if let Some(owed_bytes) = connection.slow_debt(is_short, receiving) {
+                slow.push((owed_bytes, *id));
+            }
+        }
+        // The largest debts first, for as long as there is too little room.
+        slow.sort_unstable_by_key(|(owed_bytes, _)| Reverse(*owed_bytes));
+        let mut excess_bytes = owing.excess_bytes().max(1);
+        for (owed_bytes, id) in slow {
+            if excess_bytes > 0
+                && let Some(connection) = connections.get_mut(&id)
+            {
+                connection.drop_socket(id, sockets);
+                excess_bytes = excess_bytes.saturating_sub(owed_bytes);
             }
         }
         self.finish_touched();
@@ -247,6 +297,8 @@ impl Core {
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
         metrics.set(Figure::RequestBytes, self.speech.in_flight.request_bytes() as u64);
+        metrics.set(Figure::ReceivedBytes, self.receiving.bytes() as u64);
+        metrics.set(Figure::OwedBytes, self.owing.bytes() as u64);
         let cache = self.engine.cache_usage();
         metrics.set(Figure::CacheHits, cache.hit_count);
         metrics.set(Figure::CacheMisses, cache.miss_count);
@@ -307,7 +359,7 @@ impl Core {
         let now = self.runtime.now();
         for (id, mut connection) in mem::take(&mut self.connections) {
             connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
-            connection.flush(id, &self.sockets, now);
+            connection.flush(id, &self.sockets, (&mut self.receiving, &mut self.owing), now);
         }
         self.engine.close().await;
     }

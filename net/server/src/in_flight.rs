@@ -1,5 +1,6 @@
 //! Requests of one core that wait for their reply: how each is to be answered.
 
+use crate::reply_sizes::Expected;
 use dynamodb::Ticket;
 use wire::RequestId;
 
@@ -18,8 +19,8 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) claim: Claim,
-    /// Bytes of the reply, where they may be many; else 0.
-    pub(crate) expected_bytes: usize,
+    /// What its reply may come to.
+    pub(crate) expected: Expected,
     /// Bytes that the request took on its way.
     pub(crate) request_bytes: usize,
 }
@@ -73,7 +74,7 @@ mod tests {
         let mut in_flight = InFlight::default();
         let kept = |number: u64, request_bytes| Kept {
             claim: Claim::Wire(RequestId(number)),
-            expected_bytes: 100,
+            expected: Expected::default(),
             request_bytes,
         };
         let number = |kept: Kept| match kept.claim {

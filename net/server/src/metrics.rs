@@ -18,6 +18,8 @@ pub(crate) enum Figure {
     Refused,
     InFlight,
     RequestBytes,
+    ReceivedBytes,
+    OwedBytes,
     Connections,
     MemoryBytes,
     CacheHits,
@@ -45,12 +47,14 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
         Self::InFlight,
         Self::RequestBytes,
+        Self::ReceivedBytes,
+        Self::OwedBytes,
         Self::Connections,
         Self::MemoryBytes,
         Self::CacheHits,
@@ -84,6 +88,13 @@ impl Figure {
             Self::Refused => ("refused", "Requests refused because a limit of the node was reached"),
             Self::InFlight => ("in_flight", "Requests that wait for their reply"),
             Self::RequestBytes => ("request_bytes", "Bytes of the requests that wait for their reply"),
+            Self::ReceivedBytes => {
+                ("received_bytes", "Bytes of requests on their way in, beyond the first 64 KiB of each connection")
+            }
+            Self::OwedBytes => (
+                "owed_bytes",
+                "Bytes of replies that are not sent yet, and that replies in flight are likely to come to",
+            ),
             Self::Connections => ("connections", "Open connections"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
             Self::CacheHits => {
@@ -148,6 +159,8 @@ impl Figure {
             | Self::StallMicroseconds => true,
             Self::InFlight
             | Self::RequestBytes
+            | Self::ReceivedBytes
+            | Self::OwedBytes
             | Self::Connections
             | Self::MemoryBytes
             | Self::JournalWaitingBytes

@@ -29,7 +29,8 @@ pub(crate) struct Node {
     /// Of each core; written by it, read by the admin address.
     pub(crate) metrics: Vec<CoreMetrics>,
     engine_options: EngineOptions,
-    /// Bytes of requests in flight above which a core takes in no further one.
+    /// Bytes of requests in flight above which a core takes in no further one; of requests on their way in, and of what clients are owed, from which on
+    /// they share.
     pub(crate) request_bytes_max: usize,
     ports: MeshPorts<Batch>,
     listening_count: AtomicUsize,
@@ -38,7 +39,7 @@ pub(crate) struct Node {
     notifiers: Mutex<Vec<Notifier>>,
 }
 
-/// The part of a worker's memory that requests in flight may take, of what is not data's.
+/// The part of a worker's memory that requests in flight may take, of what is not data's; and that those on their way in may, and replies.
 const REQUEST_SHARE: u64 = 16;
 /// Least budget of a worker: the buffers of its journal and its sockets, and memtables.
 const WORKER_MEMORY_BYTES_MIN: u64 = 32 << 20;
@@ -90,7 +91,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     Ok(())
 }
 
-/// What the requests in flight on one core may take together.
+/// What the requests in flight on one core may take together; and those on their way in, and replies.
 fn request_bytes_max(memory_bytes: u64, worker_count: usize) -> usize {
     usize::try_from(memory_bytes / worker_count as u64 / REQUEST_SHARE).unwrap_or(usize::MAX)
 }

@@ -1,6 +1,7 @@
 //! What a core needs to speak its protocols, shared by all of its connections. One a core.
 
 use crate::in_flight::InFlight;
+use crate::reply_sizes::ReplySizes;
 use crate::serve::Node;
 use dynamodb::{Codec, CredentialPolicy};
 use wire::{CoreEndpoint, Welcome};
@@ -18,6 +19,8 @@ pub(crate) struct Speech {
     pub(crate) welcome: Welcome,
     /// Who waits for the engine.
     pub(crate) in_flight: InFlight,
+    /// How large replies are.
+    pub(crate) reply_sizes: ReplySizes,
 }
 
 impl Speech {
@@ -38,6 +41,7 @@ impl Speech {
                 cores: cores.collect(),
             },
             in_flight: InFlight::default(),
+            reply_sizes: ReplySizes::default(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 /// Messages that are taken in: some 20 ms of decoding and submitting.
 const REQUEST_COUNT_MAX: usize = 4_096;
-/// Bytes that the large replies to requests taken in may come to.
+/// Bytes that the replies to requests taken in may come to.
 const EXPECTED_BYTES_MAX: usize = 64 << 20;
 /// Bytes of HTTP bodies that are looked at, as they are unpacked, refused requests' among them: some 50 ms.
 const EXAMINED_BYTES_MAX: usize = 16 << 20;

@@ -5,6 +5,7 @@ mod node;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::sync::mpsc;
 
 use bytes::BytesMut;
 use codecs::{Http, body_of_answer, post};
@@ -25,7 +26,10 @@ fn table(name: &str) -> String {
 
 /// A node with a table of many pages.
 fn node_with_pages(directory: &std::path::Path) -> Node {
-    let node = Node::start(directory);
+    with_pages(Node::start(directory))
+}
+
+fn with_pages(node: Node) -> Node {
     let mut http = node.http();
     http.call("CreateTable", &table("pages"));
     let value = "x".repeat(390_000);
@@ -145,4 +149,109 @@ fn answers_are_sent_before_the_node_stops() {
         other => panic!("{other:?}"),
     }
     assert!(wire.next_message_or_end().is_none());
+}
+
+/// Each client's replies waited in memory for as long as it did not read them.
+#[test]
+fn pages_of_all_clients_together_are_made_as_they_are_taken() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = node_with_pages(directory.path());
+    let mut clients: Vec<WireConnection> = (0..24).map(|_| node.wire()).collect();
+    let before = node.memory_bytes_peak();
+    clients.iter_mut().for_each(|client| send_scans(client, 16));
+    for client in &mut clients {
+        for number in 0..16 {
+            assert!(is_page(&client.next_message()), "reply {number}");
+        }
+    }
+    let grown_bytes = node.memory_bytes_peak() - before;
+    println!("grown by {grown_bytes} bytes");
+    assert!(grown_bytes < 150 << 20, "grown by {grown_bytes} bytes");
+}
+
+/// The memory for replies was theirs for as long as they were connected, or everybody's.
+#[test]
+fn who_does_not_read_is_dropped_when_others_wait_for_its_memory() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = with_pages(Node::start_with_memory(directory.path(), "64M"));
+    let mut idle: Vec<WireConnection> = (0..24).map(|_| node.wire()).collect();
+    idle.iter_mut().for_each(|client| send_scans(client, 16));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut reader = node.wire();
+            send_scans(&mut reader, 16);
+            scope.spawn(move || (0..16).for_each(|number| assert!(is_page(&reader.next_message()), "reply {number}")));
+        }
+        // Small replies do not wait for them.
+        for _ in 0..10 {
+            assert_eq!(node.http().call("ListTables", "{}"), r#"{"TableNames":["pages"]}"#);
+        }
+    });
+    let is_dropped = |client: &mut WireConnection| {
+        let mut messages = (0..16).map(|_| client.next_message_or_error());
+        messages.any(|message| !matches!(message, Ok(Some(_))))
+    };
+    let dropped_count = idle.iter_mut().filter_map(|client| is_dropped(client).then_some(())).count();
+    println!("{dropped_count} dropped, {} bytes at most", node.memory_bytes_peak());
+    assert!(dropped_count > 0);
+    assert!(node.memory_bytes_peak() < 160 << 20);
+}
+
+/// A request may be 16 MiB, and each client's was taken whatever the others had sent.
+#[test]
+fn large_requests_wait_for_each_other_and_all_are_answered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = Node::start(directory.path());
+    let request = post("ListTables", format!("{{{}}}", " ".repeat(4 << 20)).as_bytes());
+    let before = node.memory_bytes_peak();
+    let answers = send_at_once(&node, 40, &request);
+    assert!(answers.iter().all(|answer| answer == r#"{"TableNames":[]}"#));
+    let grown_bytes = node.memory_bytes_peak() - before;
+    println!("grown by {grown_bytes} bytes");
+    assert!(grown_bytes < 150 << 20, "grown by {grown_bytes} bytes");
+}
+
+/// The same where the engine has less room for requests than is received.
+#[test]
+fn large_writes_wait_for_each_other_and_all_are_answered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = Node::start_with_memory(directory.path(), "64M");
+    node.http().call("CreateTable", &table("written"));
+    let value = "x".repeat(390_000);
+    let put = |key: usize| format!(r#"{{"PutRequest":{{"Item":{{"k":{{"S":"{key}"}},"v":{{"S":"{value}"}}}}}}}}"#);
+    let puts: Vec<String> = (0..10).map(put).collect();
+    let body = format!(r#"{{"RequestItems":{{"written":[{}]}}}}"#, puts.join(","));
+    let answers = send_at_once(&node, 160, &post("BatchWriteItem", body.as_bytes()));
+    let done_count = answers.iter().filter(|answer| *answer == r#"{"UnprocessedItems":{}}"#).count();
+    println!("{done_count} done, {} bytes at most", node.memory_bytes_peak());
+    assert_eq!(done_count, answers.len());
+    assert!(node.memory_bytes_peak() < 300 << 20, "{} bytes", node.memory_bytes_peak());
+}
+
+/// The answers to one request of so many clients, each of which sends the last byte when others have sent what the node takes. Small requests
+/// are answered meanwhile.
+fn send_at_once(node: &Node, client_count: usize, request: &[u8]) -> Vec<String> {
+    let (beginning, end) = request.split_at(request.len() - 1);
+    std::thread::scope(|scope| {
+        let (mut ends, mut clients) = (Vec::new(), Vec::new());
+        for _ in 0..client_count {
+            let (send_end, end_is_due) = mpsc::channel::<()>();
+            ends.push(send_end);
+            let mut stream = node.http().stream;
+            clients.push(scope.spawn(move || {
+                stream.write_all(beginning).expect("the node listens, in its own time");
+                end_is_due.recv().expect("it is told");
+                stream.write_all(end).expect("the node listens");
+                let mut answer = [0; 1_000];
+                let count = stream.read(&mut answer).expect("the node answers");
+                let (body, _) = body_of_answer(&answer[..count]).expect("it is whole");
+                String::from_utf8(body.to_vec()).expect("a body of text")
+            }));
+        }
+        for _ in 0..200 {
+            node.http().call("ListTables", "{}");
+        }
+        ends.drain(..).for_each(|send_end| send_end.send(()).expect("each waits, or will"));
+        clients.into_iter().map(|client| client.join().expect("it is answered")).collect()
+    })
 }

@@ -193,6 +193,18 @@ impl FrameReader {
         self.received = BytesMut::new();
     }
 
+    /// Whether [`FrameReader::next_frame`] has something to say: a whole frame, or an error.
+    pub fn has_next(&self) -> bool {
+        if self.failure.is_some() || !self.preface_is_read {
+            return true;
+        }
+        match Header::parse(&self.received, self.payload_bytes_max) {
+            Ok(Some(header)) => self.received.len() >= HEADER_BYTES + header.payload_bytes,
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
     /// Bytes received and not yet returned as frames.
     pub fn buffered_bytes(&self) -> usize {
         self.received.len()

@@ -87,6 +87,11 @@ impl Decoder {
         }
     }
 
+    /// Whether what has been received may have a whole message in it.
+    pub fn may_have_message(&self) -> bool {
+        self.frames.has_next()
+    }
+
     /// Bytes received and not yet returned as messages.
     pub fn buffered_bytes(&self) -> usize {
         self.frames.buffered_bytes()

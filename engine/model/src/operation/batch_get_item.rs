@@ -17,6 +17,12 @@ pub struct BatchGetItem {
 }
 
 impl BatchGetItem {
+    /// How many items are asked for.
+    pub fn key_count(&self) -> usize {
+        let tables = self.request_items.iter().flatten();
+        tables.map(|(_, wanted)| wanted.keys.as_ref().map_or(0, Vec::len)).sum()
+    }
+
     /// Checks all that needs no table.
     pub fn validate(&self, evaluator: &mut Evaluator) -> Result<(), Error> {
         let tables = self.request_items.as_deref().unwrap_or_default();

@@ -28,6 +28,11 @@ enum Expected {
 }
 
 impl ChunkedBody {
+    /// What is there of the body.
+    pub(crate) fn gathered_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     /// Takes from `received` what belongs to the body; the body once it is complete.
     pub(crate) fn advance(&mut self, received: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
         loop {

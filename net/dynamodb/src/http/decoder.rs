@@ -77,7 +77,22 @@ impl RequestDecoder {
 
     /// Received bytes that belong to no request yet.
     pub(crate) fn received_bytes(&self) -> usize {
-        self.received.len()
+        let gathered_bytes = match &self.state {
+            State::Chunked(parts) => parts.2.gathered_bytes(),
+            State::Head { .. } | State::Body(_) | State::Refused(_) => 0,
+        };
+        self.received.len() + gathered_bytes
+    }
+
+    /// Whether a whole request may be there: of a counted body all has to be.
+    pub(crate) fn may_be_whole(&self) -> bool {
+        match &self.state {
+            State::Body(head) => match head.body_length {
+                BodyLength::Bytes(body_bytes) => self.received.len() >= head.len_bytes + body_bytes,
+                BodyLength::Chunked => true,
+            },
+            State::Head { .. } | State::Chunked(_) | State::Refused(_) => true,
+        }
     }
 
     /// The head of a request is there, its body on the way.

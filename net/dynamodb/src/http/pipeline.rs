@@ -41,6 +41,11 @@ impl Pipeline {
         self.slots.is_empty()
     }
 
+    /// Bytes of answers that wait for earlier ones.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// The next place in the order.
     pub(crate) fn enter(&mut self) -> Sequence {
         self.slots.push_back(Slot::Waiting);

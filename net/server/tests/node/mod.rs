@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs of this")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -27,8 +27,13 @@ pub struct Node {
 impl Node {
     /// Starts a node on free ports and waits until it is ready.
     pub fn start(data_directory: &Path) -> Node {
+        Node::start_with_memory(data_directory, "256M")
+    }
+
+    /// The same, with so much memory.
+    pub fn start_with_memory(data_directory: &Path, memory: &str) -> Node {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stator"))
-            .args(["serve", "--cores", "1", "--memory", "256M", "--segment-size", "4M", "--data-dir"])
+            .args(["serve", "--cores", "1", "--memory", memory, "--segment-size", "4M", "--data-dir"])
             .arg(data_directory)
             .args(["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"])
             .env("STATOR_LOG", "warn")
@@ -138,14 +143,19 @@ impl WireConnection {
 
     /// The next message, or none when the node has closed.
     pub fn next_message_or_end(&mut self) -> Option<Incoming> {
+        self.next_message_or_error().expect("the node answers or closes")
+    }
+
+    /// The same; an error when the node has dropped the connection.
+    pub fn next_message_or_error(&mut self) -> io::Result<Option<Incoming>> {
         let mut piece = [0; 16 << 10];
         loop {
             if let Some(message) = self.decoder.next_message().expect("the node speaks the protocol") {
-                return Some(message);
+                return Ok(Some(message));
             }
-            let count = self.stream.read(&mut piece).expect("the node answers or closes");
+            let count = self.stream.read(&mut piece)?;
             if count == 0 {
-                return None;
+                return Ok(None);
             }
             self.decoder.feed(&piece[..count]);
         }
