@@ -7,19 +7,26 @@ use std::process::Command;
 /// The allocator's functions that give memory, or more of it.
 const ALLOCATING: [&str; 5] = ["_rjem_malloc", "_rjem_mallocx", "_rjem_calloc", "_rjem_realloc", "_rjem_rallocx"];
 
-/// What a whole run took in user space.
+/// What was counted, in user space.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) instructions: u64,
     pub(crate) allocations: u64,
 }
 
-/// Counts a run of this binary with these arguments.
+/// Does what is to be counted. Callgrind knows it by its name, and forgets what it has counted before.
+#[inline(never)]
+pub(crate) fn counted(work: &mut dyn FnMut()) {
+    work();
+}
+
+/// Counts what a run of this binary with these arguments does from [`counted`] on.
 pub(crate) fn count(arguments: &[&str]) -> Result<Counts, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let out = std::env::temp_dir().join(format!("stator-instructions-{}", std::process::id()));
     let done = Command::new("valgrind")
-        .args(["--tool=callgrind", &format!("--callgrind-out-file={}", out.display())])
+        .args(["--tool=callgrind", "--zero-before=*callgrind::counted*"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(this)
         .args(arguments)
         .output()

@@ -8,8 +8,8 @@
 //! A part is the `whole` of an operation, or its `codec`: request decoded, nothing done with it, a reply encoded.
 //! An operation goes the product's own way: bytes, decoder, validation, engine, partition, reply, encoder, bytes. The sockets are
 //! left out, and the machine is the simulated one, so every run does the same and the disk of a write is a few of the
-//! simulator's own instructions. A figure is the difference of two counts divided by the difference of their operations: starting costs
-//! fall out. It holds for one compiler and profile: `cargo run --release -p bench --bin instructions`.
+//! simulator's own instructions. Only the operations are counted, not what comes before them. A figure
+//! holds for one compiler and profile: `cargo run --release -p bench --bin instructions`.
 //!
 //! Deliberately not here: time, and anything over a socket, which `perf` measures.
 
@@ -33,10 +33,9 @@ use std::process::{Command, ExitCode};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Operations of the shorter count; the longer has twice as many. What starting takes differs by 400,000 from run to run, with where memory is: so many
-/// operations that this is a hundredth of the cheapest.
+/// Operations that are counted.
 const COUNT: usize = 8_192;
-/// Operations of the shorter count of a Query, which takes a hundred times as long.
+/// Queries that are counted: one takes a hundred times as long.
 const QUERY_COUNT: usize = 512;
 /// How far instructions may be from their baseline, in percent.
 const DEVIATION_PERCENT_MAX: f64 = 2.0;
@@ -90,10 +89,8 @@ fn count_all() -> Result<Figures, String> {
             let name = format!("{}-{}", protocol.name(), part.name());
             for operation in Operation::ALL {
                 let count = if operation == Operation::Query { QUERY_COUNT } else { COUNT };
-                let run = |count: usize| {
-                    callgrind::count(&["run", protocol.name(), part.name(), operation.name(), &count.to_string()])
-                };
-                let figure = each(run(count)?, run(2 * count)?, count);
+                let arguments = ["run", protocol.name(), part.name(), operation.name(), &count.to_string()];
+                let figure = each(callgrind::count(&arguments)?, count);
                 let Figure { instructions, allocations } = figure;
                 println!(
                     "{name:<12} {:<12} {instructions:>9} instructions {allocations:>7} allocations",
@@ -106,13 +103,13 @@ fn count_all() -> Result<Figures, String> {
     Ok(figures)
 }
 
-/// What each of `count` operations takes, by which the second run had more.
+/// What each of `count` operations takes.
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn each(few: Counts, many: Counts, count: usize) -> Figure {
-    let each = |few: u64, many: u64| many.saturating_sub(few) as f64 / count as f64;
+fn each(counts: Counts, count: usize) -> Figure {
+    let each = |all: u64| all as f64 / count as f64;
     Figure {
-        instructions: each(few.instructions, many.instructions).round(),
-        allocations: (each(few.allocations, many.allocations) * 100.0).round() / 100.0,
+        instructions: each(counts.instructions).round(),
+        allocations: (each(counts.allocations) * 100.0).round() / 100.0,
     }
 }
 
@@ -200,9 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn what_starting_takes_is_not_an_operations() {
-        let counts = |instructions, allocations| Counts { instructions, allocations };
-        let figure = each(counts(10_000, 500), counts(14_000, 505), 4);
+    fn a_figure_is_of_one_operation() {
+        let figure = each(Counts { instructions: 4_000, allocations: 5 }, 4);
         assert_eq!(figure, Figure { instructions: 1_000.0, allocations: 1.25 });
     }
 }
