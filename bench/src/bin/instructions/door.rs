@@ -95,13 +95,15 @@ pub(crate) fn run_codec(protocol: Protocol, operation: Operation, count: usize) 
 
 /// A reply as the operation has it.
 fn reply_to(operation: Operation) -> Reply {
-    let Request::PutItem(put) = decode(&http_call("PutItem", &Operation::Put.body(0))) else {
-        panic!("a put is decoded as one")
+    let put = match operation {
+        Operation::GetSmall | Operation::PutSmall => Operation::PutSmall,
+        _ => Operation::Put,
     };
+    let Request::PutItem(put) = decode(&http_call("PutItem", &put.body(0))) else { panic!("a put is decoded as one") };
     let item = put.item.item().cloned();
     match operation {
-        Operation::Get => Reply::GetItem(GetItemReply { item, consumed: None }),
-        Operation::Put => Reply::PutItem(PutItemReply::default()),
+        Operation::Get | Operation::GetSmall => Reply::GetItem(GetItemReply { item, consumed: None }),
+        Operation::Put | Operation::PutSmall => Reply::PutItem(PutItemReply::default()),
         Operation::Update => Reply::UpdateItem(Box::default()),
         Operation::Query => Reply::Query(Box::new(Page {
             items: item.map(|item| vec![item; PAGE_ITEM_COUNT]),

@@ -2,7 +2,7 @@
 
 use crate::callgrind::counted;
 use crate::door::{Door, Protocol, batch};
-use crate::operation::{CREATE_TABLE, ITEM_COUNT, Operation};
+use crate::operation::{CREATE_TABLES, ITEM_COUNT, Operation};
 use bytes::BytesMut;
 use engine::{Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
 use model::Text;
@@ -46,8 +46,12 @@ async fn fill(runtime: Runtime, protocol: Protocol) -> Core {
         door: Door::open(protocol),
         out: BytesMut::new(),
     };
-    core.exchange(&protocol.call("CreateTable", CREATE_TABLE)).await;
-    core.exchange_all(batches(protocol, Operation::Put).iter()).await;
+    for table in CREATE_TABLES {
+        core.exchange(&protocol.call("CreateTable", table)).await;
+    }
+    for put in [Operation::Put, Operation::PutSmall] {
+        core.exchange_all(batches(protocol, put).iter()).await;
+    }
     core
 }
 

@@ -10,10 +10,15 @@ const COLLECTION_ITEM_COUNT: usize = 128;
 /// How many items a page of a Query has.
 pub(crate) const PAGE_ITEM_COUNT: usize = 100;
 
-/// The table that the operations are for.
-pub(crate) const CREATE_TABLE: &str = r#"{"TableName":"counted","BillingMode":"PAY_PER_REQUEST",
+/// The tables that the operations are for.
+pub(crate) const CREATE_TABLES: [&str; 2] = [
+    r#"{"TableName":"counted","BillingMode":"PAY_PER_REQUEST",
     "AttributeDefinitions":[{"AttributeName":"p","AttributeType":"S"},{"AttributeName":"s","AttributeType":"N"}],
-    "KeySchema":[{"AttributeName":"p","KeyType":"HASH"},{"AttributeName":"s","KeyType":"RANGE"}]}"#;
+    "KeySchema":[{"AttributeName":"p","KeyType":"HASH"},{"AttributeName":"s","KeyType":"RANGE"}]}"#,
+    r#"{"TableName":"small","BillingMode":"PAY_PER_REQUEST",
+    "AttributeDefinitions":[{"AttributeName":"key","AttributeType":"S"}],
+    "KeySchema":[{"AttributeName":"key","KeyType":"HASH"}]}"#,
+];
 
 /// An operation whose instructions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +31,31 @@ pub(crate) enum Operation {
     Update,
     /// A hundred items of one partition key.
     Query,
+    /// One item of a key and 100 bytes, found: what other stores' own loads read.
+    GetSmall,
+    /// The same item, written again.
+    PutSmall,
 }
 
 impl Operation {
     /// All of them.
-    pub(crate) const ALL: [Operation; 4] = [Operation::Get, Operation::Put, Operation::Update, Operation::Query];
+    pub(crate) const ALL: [Operation; 6] =
+        [Operation::Get, Operation::Put, Operation::Update, Operation::Query, Operation::GetSmall, Operation::PutSmall];
 
     /// As the baseline names it.
     pub(crate) fn name(self) -> &'static str {
-        self.target()
+        match self {
+            Operation::GetSmall => "GetItem-100B",
+            Operation::PutSmall => "PutItem-100B",
+            _ => self.target(),
+        }
     }
 
     /// As `X-Amz-Target` names it.
     pub(crate) fn target(self) -> &'static str {
         match self {
-            Operation::Get => "GetItem",
-            Operation::Put => "PutItem",
+            Operation::Get | Operation::GetSmall => "GetItem",
+            Operation::Put | Operation::PutSmall => "PutItem",
             Operation::Update => "UpdateItem",
             Operation::Query => "Query",
         }
@@ -67,6 +81,10 @@ impl Operation {
             Operation::Query => format!(
                 r#"{{"TableName":"counted","KeyConditionExpression":"p = :p","Limit":{PAGE_ITEM_COUNT},
                 "ExpressionAttributeValues":{{":p":{{"S":"customer#{collection:06}"}}}}}}"#
+            ),
+            Operation::GetSmall => format!(r#"{{"TableName":"small","Key":{{"key":{{"S":"key:{number:012}"}}}}}}"#),
+            Operation::PutSmall => format!(
+                r#"{{"TableName":"small","Item":{{"key":{{"S":"key:{number:012}"}},"value":{{"S":"{number:0100}"}}}}}}"#
             ),
         }
     }
