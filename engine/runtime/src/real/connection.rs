@@ -15,8 +15,8 @@ use crate::ConnectionId;
 
 /// Pieces that one send carries at most.
 const SEND_PIECE_COUNT_MAX: usize = 32;
-/// Bytes of one piece that one send carries at most; the rest follows.
-const SEND_PIECE_BYTES_MAX: usize = 1 << 30;
+/// Bytes that one send carries at most; the rest follows. A send completes when all of it is taken: so much is seen to be taken at a time.
+const SEND_BYTES_MAX: usize = 512 << 10;
 
 /// Where the multishot receive is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,7 +148,7 @@ impl Outgoing {
         self.is_in_flight = true;
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         let entry = if let [piece] = self.queue.make_contiguous() {
-            let length = u32::try_from(piece.len().min(SEND_PIECE_BYTES_MAX)).expect("at most 1 GiB");
+            let length = u32::try_from(piece.len().min(SEND_BYTES_MAX)).expect("at most 512 KiB");
             opcode::Send::new(descriptor, piece.as_ptr(), length).flags(flags).build()
         } else {
             let message = self.fill_vector();
@@ -194,12 +194,13 @@ impl Outgoing {
             // SAFETY: both are plain C structs of integers and pointers, for which zero bits are a valid value.
             Box::new(unsafe { std::mem::zeroed::<SendVector>() })
         });
-        let mut count = 0;
+        let (mut count, mut room) = (0, SEND_BYTES_MAX);
         for (place, piece) in vector.pieces.iter_mut().zip(&self.queue) {
             place.iov_base = piece.as_ptr().cast_mut().cast();
-            place.iov_len = piece.len().min(SEND_PIECE_BYTES_MAX);
+            place.iov_len = piece.len().min(room);
             count += 1;
-            if piece.len() > SEND_PIECE_BYTES_MAX {
+            room -= place.iov_len;
+            if room == 0 {
                 break;
             }
         }
