@@ -204,7 +204,7 @@ impl Connection {
         if matches!(self.protocol, Protocol::Admin(_)) {
             return false;
         }
-        let is_full = intake.speech.in_flight.request_bytes() >= intake.node.request_bytes_max;
+        let is_full = intake.speech.in_flight.request_bytes() >= intake.node.client_bytes_max;
         is_full
             || self
                 .aside

@@ -77,8 +77,8 @@ impl Core {
         };
         Ok(Self {
             speech: Speech::new(&node, number, runtime.chance()),
-            receiving: Receiving::new(node.request_bytes_max),
-            owing: Owing::new(node.request_bytes_max),
+            receiving: Receiving::new(node.client_bytes_max),
+            owing: Owing::new(node.client_bytes_max),
             runtime,
             sockets,
             engine,
@@ -261,7 +261,7 @@ impl Core {
     fn close_silent(&mut self) {
         let now = self.runtime.now();
         let Self { sockets, connections, receiving, owing, touched, .. } = self;
-        let is_short = owing.take_is_short();
+        let is_short = owing.take_is_short() && owing.excess_bytes() > 0;
         let mut slow = Vec::new();
         for (id, connection) in &mut *connections {
             let queued_bytes = sockets.queued_bytes(*id);
@@ -272,7 +272,7 @@ impl Core {
                 slow.push((owed_bytes, *id));
             }
         }
-        // The largest debts first, for as long as there is too little room.
+        // The largest debts first, for as long as there is too little room for replies; of those that keep others from sending, one at a time.
         slow.sort_unstable_by_key(|(owed_bytes, _)| Reverse(*owed_bytes));
         let mut excess_bytes = owing.excess_bytes().max(1);
         for (owed_bytes, id) in slow {

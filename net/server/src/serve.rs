@@ -29,9 +29,8 @@ pub(crate) struct Node {
     /// Of each core; written by it, read by the admin address.
     pub(crate) metrics: Vec<CoreMetrics>,
     engine_options: EngineOptions,
-    /// Bytes of requests in flight above which a core takes in no further one; of requests on their way in, and of what clients are owed, from which on
-    /// they share.
-    pub(crate) request_bytes_max: usize,
+    /// Bytes that clients may hold of a core's memory, of each kind: requests in flight, requests on their way in, replies.
+    pub(crate) client_bytes_max: usize,
     ports: MeshPorts<Batch>,
     listening_count: AtomicUsize,
     is_stopping: AtomicBool,
@@ -39,8 +38,8 @@ pub(crate) struct Node {
     notifiers: Mutex<Vec<Notifier>>,
 }
 
-/// The part of a worker's memory that requests in flight may take, of what is not data's; and that those on their way in may, and replies.
-const REQUEST_SHARE: u64 = 16;
+/// The part of a worker's memory that clients may hold of each kind, of what is not data's.
+const CLIENT_SHARE: u64 = 16;
 /// Least budget of a worker: the buffers of its journal and its sockets, and memtables.
 const WORKER_MEMORY_BYTES_MIN: u64 = 32 << 20;
 
@@ -71,7 +70,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         listeners,
         metrics: (0..worker_count).map(|_| CoreMetrics::new(engine_options.data_directories.len())).collect(),
         engine_options,
-        request_bytes_max: request_bytes_max(memory_bytes, worker_count),
+        client_bytes_max: client_bytes_max(memory_bytes, worker_count),
         ports: MeshPorts::new(worker_count, MESH_BATCH_COUNT_MAX),
         listening_count: AtomicUsize::new(0),
         is_stopping: AtomicBool::new(false),
@@ -91,9 +90,9 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
     Ok(())
 }
 
-/// What the requests in flight on one core may take together; and those on their way in, and replies.
-fn request_bytes_max(memory_bytes: u64, worker_count: usize) -> usize {
-    usize::try_from(memory_bytes / worker_count as u64 / REQUEST_SHARE).unwrap_or(usize::MAX)
+/// What all clients of one core may hold together of each kind.
+fn client_bytes_max(memory_bytes: u64, worker_count: usize) -> usize {
+    usize::try_from(memory_bytes / worker_count as u64 / CLIENT_SHARE).unwrap_or(usize::MAX)
 }
 
 /// Whether so many workers can live on the memory.
