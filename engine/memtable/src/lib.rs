@@ -10,6 +10,7 @@
 //! | `memtable.rs` | what both ends share, and the search |
 //! | `writer.rs` | inserting |
 //! | `key_index.rs` | the owner's point reads, by hash |
+//! | `read_ahead.rs` | asking for memory before it is looked at |
 //! | `range.rs` | iteration over a span of keys, either way |
 //! | `merge.rs` | several memtables as one ordered stream |
 //! | `set.rs` | the memtables of a partition, published to other cores, retired by epochs |
@@ -27,6 +28,7 @@ mod merge;
 mod node;
 mod position;
 mod range;
+mod read_ahead;
 mod set;
 mod spare;
 mod sync;
@@ -36,9 +38,10 @@ pub use key_index::KeyTag;
 pub use memtable::{Memtable, MemtableOptions, Reader};
 pub use merge::{Live, Merge, find_newest};
 pub use range::{Direction, Forward, KeySpan, Range, Reverse, Walk};
+pub use read_ahead::PrefetchStep;
 pub use set::{Pinned, SetPublisher, SetReader};
 pub use spare::SpareChunks;
-pub use writer::{InsertRefused, KEY_BYTES_MAX, PrefetchStep, Writer};
+pub use writer::{InsertRefused, KEY_BYTES_MAX, Writer};
 
 /// What a version of a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

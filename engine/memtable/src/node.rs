@@ -307,6 +307,12 @@ impl<'m> Node<'m> {
         LinkWord(self.link(level).load(Ordering::Relaxed))
     }
 
+    /// Asks for the link on `level`, and those below it.
+    #[inline(always)]
+    pub(crate) fn prefetch_link(self, level: usize) {
+        prefetch(NonNull::from(self.link(level)).cast());
+    }
+
     /// Makes the node at the end of `word` reachable on `level`. Only the writer does this.
     #[inline(always)]
     pub(crate) fn set_link(self, level: usize, word: LinkWord) {

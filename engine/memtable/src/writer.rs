@@ -10,21 +10,15 @@
 use crate::arena::{Place, Space, piece_bytes_max};
 use crate::key_index::{KeyIndex, KeyTag};
 use crate::memtable::{Memtable, Reader};
-use crate::node::{Chain, Draft, HEIGHT_MAX, LinkWord, Links, Node, VERSION_MAX, prefetch};
+use crate::node::{Chain, Draft, HEIGHT_MAX, LinkWord, Links, Node, VERSION_MAX};
 use crate::position::{Position, Verdict};
 use crate::sync::{Arc, Ordering};
 use crate::{Entry, Found};
 use std::fmt;
 use std::ops::Deref;
-use std::ptr::NonNull;
 
 /// The longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
-
-/// Bytes that the memory hands over at a time.
-const CACHE_LINE_BYTES: usize = 64;
-/// Lines of an entry that a prefetch asks for: its header, its key and the beginning of its value.
-const PREFETCH_LINE_COUNT: usize = 4;
 
 /// One node in `1 << BRANCHING_BITS` reaches the next level.
 const BRANCHING_BITS: u32 = 2;
@@ -53,30 +47,6 @@ impl fmt::Display for InsertRefused {
 
 impl std::error::Error for InsertRefused {}
 
-/// What a point read looks at, one after the other; each is where the one before says.
-#[derive(Clone, Copy, Debug)]
-pub enum PrefetchStep {
-    /// The key's slot in the index.
-    Slot,
-    /// The key's node.
-    Key,
-    /// The key's newest entry, unless that is its node.
-    Newest,
-}
-
-impl PrefetchStep {
-    /// All of them in order.
-    pub const ALL: [PrefetchStep; 3] = [PrefetchStep::Slot, PrefetchStep::Key, PrefetchStep::Newest];
-}
-
-/// Asks for the lines that the header, the key and the beginning of the value of a node are in.
-#[inline]
-fn prefetch_lines(node: NonNull<u8>) {
-    for line in 0..PREFETCH_LINE_COUNT {
-        prefetch(NonNull::new(node.as_ptr().wrapping_add(line * CACHE_LINE_BYTES)).unwrap_or(node));
-    }
-}
-
 /// The end that inserts: one per memtable, on the owning core. Not to be cloned: one writer is what makes
 /// plain stores enough.
 ///
@@ -95,7 +65,7 @@ pub struct Writer {
     /// State of a xorshift generator; never 0.
     chance: u64,
     /// The node of each key that is linked, and no others.
-    keys: KeyIndex,
+    pub(crate) keys: KeyIndex,
 }
 
 impl Writer {
@@ -123,22 +93,6 @@ impl Writer {
     #[inline]
     pub fn tag_of(&self, key: &[u8]) -> KeyTag {
         KeyTag::of(key, self.seed)
-    }
-
-    /// Asks for memory that [`Writer::find_newest`] will look at. Whoever has several reads to do takes each step for all of them
-    /// before the next, and finds what it reads in the cache.
-    #[inline]
-    pub fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
-        // Some node with the tag: almost always the one that is meant, and a cache is only asked.
-        let node = || self.keys.find(tag, |_| true);
-        let place = match step {
-            PrefetchStep::Slot => return self.keys.prefetch(tag),
-            PrefetchStep::Key => node(),
-            PrefetchStep::Newest => node().and_then(|place| self.node_at(place).newest()),
-        };
-        if let Some(place) = place {
-            prefetch_lines(self.chunks().resolve(place));
-        }
     }
 
     #[inline]

@@ -105,6 +105,11 @@ impl InFlight {
         self.waiting.front_mut().filter(|waiting| waiting.index == index)?.proposed.take()
     }
 
+    /// The keys of the proposals that are applied next, in order.
+    pub(crate) fn proposed_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.waiting.iter().filter_map(|waiting| waiting.proposed.as_ref()).map(|proposed| &*proposed.key)
+    }
+
     /// The entry at `index`, a write to `key`, is applied: forgets it.
     pub(crate) fn settle(&mut self, index: LogIndex, key: &[u8]) {
         // Most keys are not written again so soon: then one search is enough.

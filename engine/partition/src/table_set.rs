@@ -32,6 +32,9 @@ pub(crate) const NEWEST: u64 = u64::MAX;
 /// Runs whose memory is asked for together: enough for their cache misses to overlap, and of more than these a key is often in one of the first.
 const RUN_GROUP_COUNT: usize = 16;
 
+/// Inserts whose memory is asked for together: enough for their cache misses to overlap, and the nearest cache holds it until they are done.
+pub(crate) const PREFETCH_INSERTS_MAX: usize = 32;
+
 /// The index page of a file that a key can be in.
 struct PageOfFile<'r> {
     file: &'r Rc<Table>,
@@ -215,9 +218,21 @@ impl TableSet {
         self.active.tag_of(key)
     }
 
-    /// Asks for the memory that a read of the key looks at, one step of it.
+    /// Asks for the memory that a read of the key looks at, one step of it: in the newest memtable that has the key.
     pub(crate) fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
-        self.active.prefetch(tag, step);
+        let _is_found = self.active.prefetch(tag, step) || self.frozen.iter().any(|table| table.prefetch(tag, step));
+    }
+
+    /// Asks for the memory that inserts of these keys look at, of the first [`PREFETCH_INSERTS_MAX`].
+    pub(crate) fn prefetch_inserts<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut expected = [None; PREFETCH_INSERTS_MAX];
+        for (expected, key) in expected.iter_mut().zip(keys) {
+            *expected = Some((self.tag_of(key), key));
+        }
+        for step in PrefetchStep::ALL {
+            expected.iter().flatten().for_each(|(tag, _)| self.prefetch(*tag, step));
+        }
+        self.active.prefetch_new(expected);
     }
 
     /// Inserts the newest version of a key.
