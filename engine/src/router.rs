@@ -3,7 +3,7 @@
 //! One a worker. It holds the tables whose partitions every core has opened, so whoever finds a
 //! table here finds its owners ready.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use control::{Placement, TableEntry};
 use model::operation::{Attributes, WriteRequest, check_index_entries, resolve_table_name};
 use model::table::TableStatus;
@@ -11,16 +11,12 @@ use model::{EncodedKey, Error, ItemRef, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes that the buffer of encoded keys grows by when it is used up.
-const KEY_BUFFER_BYTES: usize = 64 << 10;
-
 /// The tables that may be used, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
     tables: BTreeMap<Bytes, Arc<TableEntry>>,
-    /// Where a key is encoded, and where it goes to be shared.
+    /// Where a key is encoded.
     key: Vec<u8>,
-    keys: BytesMut,
 }
 
 impl Router {
@@ -52,7 +48,7 @@ impl Router {
         let name = name.expect("validated: the table is named");
         let serves = |table: &&Arc<TableEntry>| table.definition.status != TableStatus::Creating;
         // No name is an ARN: what is found needs not be resolved.
-        if let Some(table) = self.tables.get(&name.bytes()[..]).filter(serves) {
+        if let Some(table) = self.tables.get(name.bytes()).filter(serves) {
             return Ok(table);
         }
         let name = resolve_table_name(name)?;
@@ -101,13 +97,9 @@ impl Router {
         Ok(self.place(table))
     }
 
-    /// Shares the key that was just encoded, and finds its owner.
-    fn place(&mut self, table: &TableEntry) -> (Placement, EncodedKey) {
-        if self.keys.capacity() < self.key.len() {
-            self.keys.reserve(KEY_BUFFER_BYTES.max(self.key.len()));
-        }
-        self.keys.extend_from_slice(&self.key);
-        let key = EncodedKey::new(self.keys.split());
+    /// The key that was just encoded, and its owner.
+    fn place(&self, table: &TableEntry) -> (Placement, EncodedKey) {
+        let key = EncodedKey::new(&self.key);
         (table.placement(key.hash()), key)
     }
 }

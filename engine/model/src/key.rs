@@ -15,9 +15,12 @@ use crate::error::Error;
 use crate::item::{Item, ItemEncoder, ItemRef, TAG_BYTES, encoded_type, split_name};
 use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::number::Number;
+use crate::short_bytes::ShortBytes;
 use crate::value::AttributeType;
-use bytes::Bytes;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -60,11 +63,14 @@ pub const KEY_HASH_BYTES: usize = 8;
 /// No encoded key is longer: the hash, each byte of the partition key escaped, its end, the sort key.
 pub const ENCODED_KEY_BYTES_MAX: usize = KEY_HASH_BYTES + 2 * PARTITION_KEY_BYTES_MAX + 2 + SORT_KEY_BYTES_MAX;
 
-/// The ordered bytes of a primary key: hash of the partition key, partition key, sort key. Cloning shares the bytes.
+/// Keys of so many bytes lie in the value itself: a UUID as text does.
+const KEY_BYTES_IN_PLACE: usize = 46;
+
+/// The ordered bytes of a primary key: hash of the partition key, partition key, sort key. Cloning copies a short key, and shares a long one.
 ///
 /// Within one partition key the bytes sort as the sort keys do.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EncodedKey(Bytes);
+#[derive(Clone)]
+pub struct EncodedKey(ShortBytes<KEY_BYTES_IN_PLACE>);
 
 /// How a key that does not fit the table is answered: operations differ.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,27 +124,23 @@ impl KeyHash {
 }
 
 impl EncodedKey {
-    /// Takes bytes that `KeySchema` has encoded. Panics when they are shorter than the hash.
-    pub fn new(bytes: impl Into<Bytes>) -> EncodedKey {
-        let bytes = bytes.into();
+    /// Copies bytes that `KeySchema` has encoded. Panics when they are shorter than the hash.
+    #[inline]
+    pub fn new(bytes: &[u8]) -> EncodedKey {
         assert!(bytes.len() >= KEY_HASH_BYTES, "an encoded key begins with its hash: {} bytes", bytes.len());
-        EncodedKey(bytes)
+        EncodedKey(ShortBytes::copy_of(bytes))
     }
 
     /// The place of the partition key on the ring.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of_encoded_key(&self.0).expect("checked when it was made")
     }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &Bytes {
-        &self.0
-    }
 }
 
 impl Deref for EncodedKey {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         &self.0
     }
@@ -147,6 +149,39 @@ impl Deref for EncodedKey {
 impl AsRef<[u8]> for EncodedKey {
     fn as_ref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl Borrow<[u8]> for EncodedKey {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for EncodedKey {
+    fn eq(&self, other: &EncodedKey) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for EncodedKey {}
+
+impl PartialOrd for EncodedKey {
+    fn partial_cmp(&self, other: &EncodedKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for EncodedKey {
+    fn cmp(&self, other: &EncodedKey) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+/// As its bytes hash, so that a map is searched with them.
+impl Hash for EncodedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 

@@ -8,6 +8,7 @@ pub mod key;
 pub mod limits;
 pub mod number;
 pub mod operation;
+mod short_bytes;
 pub mod table;
 pub mod text;
 mod throughput_bucket;

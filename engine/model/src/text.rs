@@ -1,8 +1,8 @@
-//! A string that shares memory with the frame it came in.
+//! A string as requests have them: a name in the value itself, or an expression that shares memory with the frame it came in.
 //!
-//! Requests carry their table names and expressions as `Text`: a slice of the received bytes, cheap to clone and
-//! to send to another core. Not for building strings: that is `String`.
+//! Cheap to clone and to send to another core. Not for building strings: that is `String`.
 
+use crate::short_bytes::ShortBytes;
 use bytes::Bytes;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -11,25 +11,35 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::str::Utf8Error;
 
-/// UTF-8 text backed by reference-counted bytes.
+/// Texts of so many bytes lie in the value itself, as names do.
+const TEXT_BYTES_IN_PLACE: usize = 38;
+
+/// UTF-8 text: a short one in the value itself, a long one in reference-counted bytes.
 ///
 /// Invariant: the bytes are valid UTF-8, checked when it is made. Reading it as `&str` checks again (no `unsafe` in
 /// this crate, a nanosecond for a name): bind long texts to a `&str` once.
-#[derive(Clone, Default)]
-pub struct Text(Bytes);
+#[derive(Clone)]
+pub struct Text(ShortBytes<TEXT_BYTES_IN_PLACE>);
 
 impl Text {
-    /// Takes over bytes that must be UTF-8.
-    pub fn from_utf8(bytes: Bytes) -> Result<Text, Utf8Error> {
-        if !is_ascii(&bytes) {
-            std::str::from_utf8(&bytes)?;
+    /// A part of a received frame that must be UTF-8. A long one goes on sharing the frame's memory.
+    #[inline]
+    pub fn from_utf8(frame: &Bytes, part: &[u8]) -> Result<Text, Utf8Error> {
+        if !is_ascii(part) {
+            std::str::from_utf8(part)?;
         }
-        Ok(Text(bytes))
+        Ok(Text(ShortBytes::part_of(frame, part)))
+    }
+
+    /// A text that is part of a received frame. A long one goes on sharing the frame's memory.
+    #[inline]
+    pub fn part_of(frame: &Bytes, part: &str) -> Text {
+        Text(ShortBytes::part_of(frame, part.as_bytes()))
     }
 
     /// A literal; nothing is copied.
     pub const fn from_static(text: &'static str) -> Text {
-        Text(Bytes::from_static(text.as_bytes()))
+        Text(ShortBytes::Shared(Bytes::from_static(text.as_bytes())))
     }
 
     /// The text.
@@ -38,13 +48,15 @@ impl Text {
     }
 
     /// The bytes behind it.
-    pub fn bytes(&self) -> &Bytes {
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
 
-    /// Gives the bytes up.
-    pub fn into_bytes(self) -> Bytes {
-        self.0
+impl Default for Text {
+    fn default() -> Text {
+        Text::from_static("")
     }
 }
 
@@ -91,19 +103,19 @@ impl Borrow<str> for Text {
 /// Copies the text.
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
-        Text(Bytes::copy_from_slice(text.as_bytes()))
+        Text(ShortBytes::copy_of(text.as_bytes()))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Text {
-        Text(Bytes::from(text))
+        Text(Bytes::from(text).into())
     }
 }
 
 impl PartialEq for Text {
     fn eq(&self, other: &Text) -> bool {
-        self.0 == other.0
+        *self.0 == *other.0
     }
 }
 
@@ -111,13 +123,13 @@ impl Eq for Text {}
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other.as_bytes()
+        *self.0 == *other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.0 == other.as_bytes()
+        *self.0 == *other.as_bytes()
     }
 }
 
@@ -129,7 +141,7 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Text) -> Ordering {
-        self.0.cmp(&other.0)
+        (*self.0).cmp(&*other.0)
     }
 }
 
@@ -159,11 +171,13 @@ mod tests {
 
     #[test]
     fn shares_the_frame_and_refuses_what_is_not_utf8() {
-        let frame = Bytes::from_static(b"xxTableyy\xff");
-        let text = Text::from_utf8(frame.slice(2..7)).unwrap();
+        let frame = Bytes::from_static(b"xxTableyyattribute_not_exists(some_attribute_with_a_name)\xff");
+        let text = Text::from_utf8(&frame, &frame[2..7]).unwrap();
         assert_eq!(text, "Table");
-        assert_eq!(text.bytes().as_ptr(), frame[2..].as_ptr());
-        assert!(Text::from_utf8(frame.slice(7..)).is_err());
+        let long = Text::from_utf8(&frame, &frame[9..57]).unwrap();
+        assert_eq!(long, "attribute_not_exists(some_attribute_with_a_name)");
+        assert_eq!(long.bytes().as_ptr(), frame[9..].as_ptr());
+        assert!(Text::from_utf8(&frame, &frame[50..]).is_err() && Text::from_utf8(&frame, &frame[9..]).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::write::{Halt, Replaced, Write};
 use crate::{Cause, Context, Missing, Partition};
-use bytes::Bytes;
+use model::EncodedKey;
 use model::operation::CapacityUnits;
 
 /// Items that the pass over all items reads in one turn.
@@ -98,7 +98,7 @@ impl Partition {
         let old_bytes = Some(old.size_bytes());
         let replaced = Replaced { old_bytes, collection, units: CapacityUnits::ZERO, record: None };
         drop(found);
-        let write = Write { key: &Bytes::copy_from_slice(key), image: None, replaced, cause: Cause::Expiry };
+        let write = Write { key: &EncodedKey::new(key), image: None, replaced, cause: Cause::Expiry };
         self.try_propose(context, &write, None)?;
         Ok(true)
     }

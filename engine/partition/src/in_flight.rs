@@ -6,6 +6,7 @@
 use crate::{Outcome, Ticket};
 use bytes::Bytes;
 use journal::LogIndex;
+use model::EncodedKey;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -23,7 +24,7 @@ const WAITING_COUNT_MAX: usize = 64 << 10;
 /// 5. What is committed at a proposal's index is that proposal: a partition's group has one voter, so nobody else's entry can take its place.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    newest: HashMap<Bytes, NewestImage, KeyHashing>,
+    newest: HashMap<EncodedKey, NewestImage, KeyHashing>,
     waiting: VecDeque<Waiting>,
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct NewItem {
 #[derive(Debug)]
 pub(crate) struct Proposed {
     /// The encoded key.
-    pub(crate) key: Bytes,
+    pub(crate) key: EncodedKey,
     /// The size of the item that the write makes, as DynamoDB counts it; `None` for a delete.
     pub(crate) item_bytes: Option<u32>,
 }
@@ -75,7 +76,12 @@ impl InFlight {
     }
 
     /// Remembers the write that was proposed at `index`, and the answer it will have, if anybody waits for one.
-    pub(crate) fn add(&mut self, index: LogIndex, write: (Bytes, Option<NewItem>), answer: Option<(Ticket, Outcome)>) {
+    pub(crate) fn add(
+        &mut self,
+        index: LogIndex,
+        write: (EncodedKey, Option<NewItem>),
+        answer: Option<(Ticket, Outcome)>,
+    ) {
         if let Some(last) = self.waiting.back() {
             assert!(last.index < index, "proposals have ascending indices: {:?} then {index:?}", last.index);
         }

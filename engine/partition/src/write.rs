@@ -11,17 +11,16 @@ use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, ChangeKey, ChangeView, Context, Outcome, Partition, Ticket};
-use bytes::Bytes;
 use journal::Location;
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
-use model::{Access, Error, ErrorKind, Item, ItemRef};
+use model::{Access, EncodedKey, Error, ErrorKind, Item, ItemRef};
 use replication::ProposeError;
 
 /// A write that was decided: what the log shall carry.
 pub(crate) struct Write<'a> {
     /// The encoded key.
-    pub(crate) key: &'a Bytes,
+    pub(crate) key: &'a EncodedKey,
     /// `None`: delete.
     pub(crate) image: Option<&'a Item>,
     pub(crate) replaced: Replaced,

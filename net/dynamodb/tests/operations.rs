@@ -375,10 +375,10 @@ fn requests_that_change_tables() {
 }
 
 #[test]
-fn texts_share_the_memory_of_the_request() {
+fn long_texts_share_the_memory_of_the_request() {
     let mut door = Door::new(CredentialPolicy::Ignored);
-    let stream =
-        [post("DescribeTable", r#"{"TableName":"abc"}"#), post("DescribeTable", r#"{"TableName":"def"}"#)].concat();
+    let describe = |letter: &str| post("DescribeTable", format!(r#"{{"TableName":"{}"}}"#, letter.repeat(100)));
+    let stream = [describe("a"), describe("b")].concat();
     let calls = door.receive(&stream);
     let address = |index: usize| match &calls[index].request {
         Request::DescribeTable(request) => request.table_name.as_ref().expect("a name").bytes().as_ptr().addr(),

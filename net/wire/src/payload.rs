@@ -65,17 +65,17 @@ impl<'a> Payload<'a> {
         self.bytes.slice_ref(part)
     }
 
-    /// A text, sharing memory.
+    /// A text.
     pub(crate) fn text(self, text: &'a str) -> Text {
-        Text::from_utf8(self.share(text.as_bytes())).expect("a &str is UTF-8")
+        Text::part_of(self.bytes, text)
     }
 
-    /// A text of a frequent message, sharing memory.
+    /// A text of a frequent message.
     pub(crate) fn text_in(self, table: TableReader<'a>, field: VOffsetT) -> Result<Option<Text>, ProtocolError> {
         let Some(bytes) = self.intact(table.text_bytes(field))? else {
             return Ok(None);
         };
-        self.intact(Text::from_utf8(self.share(bytes)).map(Some).map_err(|_| Broken))
+        self.intact(Text::from_utf8(self.bytes, bytes).map(Some).map_err(|_| Broken))
     }
 
     /// A text that may be absent.

@@ -84,7 +84,7 @@ impl<'a> Substitutions<'a> {
             return Substitutions { names: Names::Given(names), values };
         }
         let mut sorted: Vec<(&[u8], &[u8])> =
-            names.iter().map(|(placeholder, name)| (&placeholder.bytes()[..], &name.bytes()[..])).collect();
+            names.iter().map(|(placeholder, name)| (placeholder.bytes(), name.bytes())).collect();
         sorted.sort_unstable();
         Substitutions { names: Names::Sorted(sorted), values }
     }
@@ -106,7 +106,7 @@ impl<'a> Substitutions<'a> {
     pub(super) fn attribute_name(&self, placeholder: &[u8]) -> Option<&'a [u8]> {
         match &self.names {
             Names::Given(names) => {
-                names.iter().find(|(given, _)| given.bytes() == placeholder).map(|(_, name)| &name.bytes()[..])
+                names.iter().find(|(given, _)| given.bytes() == placeholder).map(|(_, name)| name.bytes())
             }
             Names::Sorted(names) => {
                 let found = names.binary_search_by_key(&placeholder, |(given, _)| given).ok()?;
@@ -167,9 +167,10 @@ impl<'a> Substitutions<'a> {
         let repeated = match &self.names {
             Names::Given(names) => {
                 let placeholder = |position: usize| names[position].0.bytes();
-                (1..names.len()).map(placeholder).enumerate().find_map(|(before, own)| {
-                    (0..=before).any(|earlier| placeholder(earlier) == own).then_some(&own[..])
-                })
+                (1..names.len())
+                    .map(placeholder)
+                    .enumerate()
+                    .find_map(|(before, own)| (0..=before).any(|earlier| placeholder(earlier) == own).then_some(own))
             }
             Names::Sorted(names) => names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0),
         };
@@ -192,7 +193,7 @@ impl<'a> Substitutions<'a> {
     /// The placeholders of names.
     fn names(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.name_count()).map(|position| match &self.names {
-            Names::Given(names) => &names[position].0.bytes()[..],
+            Names::Given(names) => names[position].0.bytes(),
             Names::Sorted(names) => names[position].0,
         })
     }

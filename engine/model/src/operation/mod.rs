@@ -291,4 +291,4 @@ pub enum Reply {
 }
 
 // A reply is moved through inboxes in batches.
-const _: () = assert!(size_of::<Reply>() <= 104);
+const _: () = assert!(size_of::<Reply>() <= 112);

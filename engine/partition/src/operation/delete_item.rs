@@ -18,7 +18,7 @@ impl Partition {
             Ok((replaced, reply)) => {
                 let answer = Answer::Reply(Reply::DeleteItem(reply));
                 if replaced.old_bytes.is_some() {
-                    let write = Write { key: key.bytes(), image: None, replaced, cause: Cause::Caller };
+                    let write = Write { key, image: None, replaced, cause: Cause::Caller };
                     self.propose(context, &write, ticket, answer);
                 } else {
                     self.pay_for_write(&replaced);

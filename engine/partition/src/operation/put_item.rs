@@ -17,7 +17,7 @@ impl Partition {
         let item = request.item.item().expect("validated: the item is given and valid");
         match self.decide_put(context, key, request, item) {
             Ok((replaced, reply)) => {
-                let write = Write { key: key.bytes(), image: Some(item), replaced, cause: Cause::Caller };
+                let write = Write { key, image: Some(item), replaced, cause: Cause::Caller };
                 self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
             }
             Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),

@@ -19,7 +19,7 @@ impl Partition {
             Ok((updated, replaced, reply)) => {
                 let answer = Answer::Reply(Reply::UpdateItem(Box::new(reply)));
                 if let Some(item) = &updated.item {
-                    let write = Write { key: key.bytes(), image: Some(item), replaced, cause: Cause::Caller };
+                    let write = Write { key, image: Some(item), replaced, cause: Cause::Caller };
                     self.propose(context, &write, ticket, answer);
                 } else {
                     self.pay_for_write(&replaced);

@@ -367,7 +367,7 @@ impl Owner {
     pub(crate) fn key_of(&self, item: &Item) -> EncodedKey {
         let mut encoded = Vec::new();
         self.partition.table().key_schema.encode_item_key(item.as_ref(), &mut encoded).unwrap();
-        EncodedKey::new(encoded)
+        EncodedKey::new(&encoded)
     }
 }
 

@@ -46,12 +46,10 @@ impl<'b> Reading<'b> {
         self.kept_element_count <= KEPT_ELEMENT_COUNT_MAX
     }
 
-    /// The text as a slice of the body where it stands there as it is, else as a copy.
+    /// The text as a part of the body where it stands there as it is, else as a copy.
     pub(crate) fn text(&self, text: Letters<'_, '_>) -> Text {
         match text {
-            Letters::OfBody(text) => {
-                Text::from_utf8(self.body.slice_ref(text.as_bytes())).expect("a part of a text between characters")
-            }
+            Letters::OfBody(text) => Text::part_of(self.body, text),
             Letters::Unescaped(text) => Text::from(text),
         }
     }

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use fastrand::Rng;
 use model::operation::*;
 use model::table::{
@@ -536,7 +535,7 @@ fn name(random: &mut Rng) -> String {
 }
 
 fn text(random: &mut Rng) -> Text {
-    Text::from_utf8(Bytes::from(string(random).into_bytes())).expect("a string is UTF-8")
+    Text::from(string(random))
 }
 
 fn key_attribute(random: &mut Rng) -> KeyAttribute {
