@@ -35,6 +35,7 @@ class Stator:
         if not ready:
             self.process.wait()
             raise ServerFailure(f"the server did not start:\n{self._log_text()}")
+        self.addresses = dict(zip(("http", "wire", "admin"), ready.groups()))
         self.http = f"http://{ready[1]}"
         return self
 

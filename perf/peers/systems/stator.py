@@ -1,6 +1,6 @@
 """Stator: over its binary protocol beside Redis and etcd, over HTTP beside other DynamoDB servers, and on one core beside two."""
 
-from side_by_side import LOAD_CORE, SERVER_CORE, output, perf_load
+from side_by_side import LOAD_CORE, SERVER_CORE, Failure, output, perf_load
 from system import DURABLE, Side, System
 
 BOTH_CORES = f"{SERVER_CORE},{LOAD_CORE}"
@@ -12,17 +12,39 @@ class Stator(System):
     wire_address, http_address = "127.0.0.1:8001", "127.0.0.1:8000"
 
     @classmethod
+    def binary(cls, given):
+        return given.binaries / "stator"
+
+    @classmethod
     def version(cls, given):
-        return output(str(given.binaries / "stator"), "--version")
+        return output(str(cls.binary(given)), "--version")
 
     def command(self, directory):
-        return [str(self.given.binaries / "stator"), "serve", "--data-dir", directory, "--cores", self.cores,
+        return [str(self.binary(self.given)), "serve", "--data-dir", directory, "--cores", self.cores,
                 "--http-address", self.http_address, "--wire-address", self.wire_address]
 
 
+class StatorByProfile(Stator):
+    title = "Stator, perf/pgo"
+    settings = "the same, built by a profile of itself at work"
+
+    @classmethod
+    def binary(cls, given):
+        return given.binaries.parent / "pgo" / "release" / "stator"
+
+    @classmethod
+    def install(cls, given):
+        if not cls.binary(given).exists():
+            raise Failure("perf/pgo builds it")
+
+
+# Ratios are to the first of a workload.
 SIDES = [
+    Side("get", "Stator, perf/pgo", StatorByProfile, perf_load("--driver", "wire"), ""),
     Side("get", "Stator", Stator, perf_load("--driver", "wire"), ""),
+    Side("put", "Stator, perf/pgo", StatorByProfile, perf_load("--driver", "wire"), DURABLE),
     Side("put", "Stator", Stator, perf_load("--driver", "wire"), DURABLE),
+    Side("http", "Stator, HTTP, perf/pgo", StatorByProfile, perf_load("--driver", "http"), DURABLE),
     Side("http", "Stator, HTTP", Stator, perf_load("--driver", "http"), DURABLE),
     Side("http", "Stator, binary protocol", Stator, perf_load("--driver", "wire"), DURABLE),
     # Two cores: server and load share both, so the rates say how much work a request is, not what two free cores reach.
