@@ -42,7 +42,7 @@ fn collection(count: usize) -> Vec<Key> {
 fn build_memtable(keys: &[Key]) -> Reader {
     let (mut writer, reader) = Memtable::new(MemtableOptions { bytes_max: 256 << 20, seed: SEED });
     for (version, key) in keys.iter().enumerate() {
-        writer.insert(key, version as u64, Entry::Put(&VALUE)).expect("room for a million keys");
+        writer.insert(writer.tagged(key), version as u64, Entry::Put(&VALUE)).expect("room for a million keys");
     }
     reader
 }

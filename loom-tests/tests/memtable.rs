@@ -43,7 +43,7 @@ fn memtable(seed: u64) -> (Writer, Reader) {
 const SEEDS: [u64; 2] = [1, 2];
 
 fn put(writer: &mut Writer, key: &[u8], version: u64) {
-    writer.insert(key, version, Entry::Put(key)).expect("room for a few entries");
+    writer.insert(writer.tagged(key), version, Entry::Put(key)).expect("room for a few entries");
 }
 
 fn check_whole(found: Found<'_>) {

@@ -56,12 +56,27 @@ const _: () = assert!(size_of::<Slot>() == 8);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyTag(u32);
 
+/// A key and its tag, which is made once for a decision and all that follows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct TaggedKey<'k> {
+    /// The key.
+    pub bytes: &'k [u8],
+    /// Its tag in the memtables that it is for.
+    pub tag: KeyTag,
+}
+
 impl KeyTag {
     /// The tag of a key in the memtables of that seed.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the low half of the hash is what is wanted")]
     pub(crate) fn of(key: &[u8], seed: u64) -> KeyTag {
         KeyTag(xxh3_64_with_seed(key, seed) as u32)
+    }
+
+    /// A hash for a table of the owner's own. Tables take a place from the low end of the word and a mark from the high end: the tag is in both.
+    #[inline]
+    pub fn hash(self) -> u64 {
+        u64::from(self.0) << u32::BITS | u64::from(self.0)
     }
 
     #[inline]

@@ -34,7 +34,7 @@ mod spare;
 mod sync;
 mod writer;
 
-pub use key_index::KeyTag;
+pub use key_index::{KeyTag, TaggedKey};
 pub use memtable::{Memtable, MemtableOptions, Reader};
 pub use merge::{Live, Merge, find_newest};
 pub use range::{Direction, Forward, KeySpan, Range, Reverse, Walk};

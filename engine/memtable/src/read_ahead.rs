@@ -6,7 +6,7 @@
 //! Not here: reading and inserting, which find in the cache what was asked for, and are right without.
 
 use crate::arena::Place;
-use crate::key_index::KeyTag;
+use crate::key_index::{KeyTag, TaggedKey};
 use crate::memtable::Memtable;
 use crate::node::{Node, prefetch};
 use crate::position::{Position, Verdict};
@@ -54,14 +54,14 @@ impl Writer {
     }
 
     /// Asks for memory that inserts of those of these keys will look at that are not here yet.
-    pub fn prefetch_new<const COUNT: usize>(&self, keys: [Option<(KeyTag, &[u8])>; COUNT]) {
-        let is_here = |tag: KeyTag| self.place_of(tag).is_some();
-        if keys.iter().flatten().all(|(tag, _)| is_here(*tag)) {
+    pub fn prefetch_new<const COUNT: usize>(&self, keys: [Option<TaggedKey<'_>>; COUNT]) {
+        let is_here = |key: &TaggedKey<'_>| self.place_of(key.tag).is_some();
+        if keys.iter().flatten().all(is_here) {
             return;
         }
         let mut searches = keys.map(|key| {
-            let (_, key) = key.filter(|(tag, _)| !is_here(*tag))?;
-            Some(Search::new(self, key))
+            let key = key.filter(|key| !is_here(key))?;
+            Some(Search::new(self, key.bytes))
         });
         while searches.iter().any(Option::is_some) {
             for search in &mut searches {

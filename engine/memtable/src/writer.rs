@@ -8,7 +8,7 @@
 //! Not here: reading, which a writer does as any reader (it derefs to `Memtable`).
 
 use crate::arena::{Place, Space, piece_bytes_max};
-use crate::key_index::{KeyIndex, KeyTag};
+use crate::key_index::{KeyIndex, KeyTag, TaggedKey};
 use crate::memtable::{Memtable, Reader};
 use crate::node::{Chain, Draft, HEIGHT_MAX, LinkWord, Links, Node, VERSION_MAX};
 use crate::position::{Position, Verdict};
@@ -85,20 +85,21 @@ impl Writer {
 
     /// The newest entry of `key`, found by its hash and not by a search: for the owner's own reads.
     #[inline]
-    pub fn find_newest(&self, key: &[u8]) -> Option<Found<'_>> {
-        self.visible(self.node_of(self.tag_of(key), key)?, u64::MAX)
+    pub fn find_newest(&self, key: TaggedKey<'_>) -> Option<Found<'_>> {
+        self.visible(self.node_at(self.first_of(key)?), u64::MAX)
     }
 
-    /// What to ask for the memory of a key with.
+    /// The key as this memtable finds it, and every other of the same seed.
     #[inline]
-    pub fn tag_of(&self, key: &[u8]) -> KeyTag {
-        KeyTag::of(key, self.seed)
+    pub fn tagged<'k>(&self, key: &'k [u8]) -> TaggedKey<'k> {
+        TaggedKey { bytes: key, tag: KeyTag::of(key, self.seed) }
     }
 
+    /// The place of a key's first entry.
     #[inline]
-    fn node_of(&self, tag: KeyTag, key: &[u8]) -> Option<Node<'_>> {
-        let place = self.keys.find(tag, |place| self.node_at(place).key() == key)?;
-        Some(self.node_at(place))
+    fn first_of(&self, key: TaggedKey<'_>) -> Option<Place> {
+        debug_assert_eq!(key.tag, KeyTag::of(key.bytes, self.seed), "tagged for memtables of another seed");
+        self.keys.find(key.tag, |place| self.node_at(place).key() == key.bytes)
     }
 
     /// Bytes that the index of keys holds, beside the memtable's own.
@@ -117,15 +118,19 @@ impl Writer {
     /// # Errors
     /// [`InsertRefused`]; nothing has changed then.
     #[inline]
-    pub fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Result<Option<Found<'_>>, InsertRefused> {
-        if key.len() > KEY_BYTES_MAX || version > VERSION_MAX {
+    pub fn insert(
+        &mut self,
+        key: TaggedKey<'_>,
+        version: u64,
+        entry: Entry<'_>,
+    ) -> Result<Option<Found<'_>>, InsertRefused> {
+        let TaggedKey { bytes, tag } = key;
+        if bytes.len() > KEY_BYTES_MAX || version > VERSION_MAX {
             return Err(InsertRefused::TooLarge);
         }
-        let tag = self.tag_of(key);
-        let known = self.keys.find(tag, |place| self.node_at(place).key() == key);
-        match known {
+        match self.first_of(key) {
             Some(first) => self.supersede(first, version, entry).map(Some),
-            None => self.begin(tag, Draft { key, version, entry, links: Links::Tower(&[]) }).map(|()| None),
+            None => self.begin(tag, Draft { key: bytes, version, entry, links: Links::Tower(&[]) }).map(|()| None),
         }
     }
 

@@ -110,7 +110,7 @@ fn readers_see_only_whole_entries_in_order_and_never_fewer() {
             for version in 0..ENTRY_COUNT {
                 let value = value(version);
                 let entry = if version.is_multiple_of(16) { Entry::Tombstone } else { Entry::Put(&value) };
-                writer.insert(&key(number(version), is_hashed), version, entry).unwrap();
+                writer.insert(writer.tagged(&key(number(version), is_hashed)), version, entry).unwrap();
                 // Release: pairs with the Acquire of the reading threads.
                 done.store(version + 1, Ordering::Release);
             }

@@ -17,7 +17,7 @@ fn a_key_of_24_bytes_takes_64_bytes_at_most_in_a_full_memtable() {
         let mut key = [0; KEY_BYTES];
         for version in 1.. {
             random.fill(&mut key);
-            match writer.insert(&key, version, Entry::Put(&[])) {
+            match writer.insert(writer.tagged(&key), version, Entry::Put(&[])) {
                 Ok(_) => {}
                 Err(InsertRefused::Full) => break,
                 Err(error) => panic!("{error}"),

@@ -51,7 +51,7 @@ fn fill(writer: &mut Writer, key_bytes: usize) -> usize {
     for version in 0.. {
         let mut key = vec![0; key_bytes];
         key[..8].copy_from_slice(&version_hash(version).to_be_bytes());
-        match writer.insert(&key, version, Entry::Put(&[])) {
+        match writer.insert(writer.tagged(&key), version, Entry::Put(&[])) {
             Ok(_) => {}
             Err(refused) => {
                 assert_eq!(refused, InsertRefused::Full);
@@ -81,7 +81,7 @@ fn an_almost_empty_memtable_is_small() {
     let before = held_bytes();
     let (mut writer, _reader) = Memtable::new(options(16 << 20));
     assert!(writer.bytes() < 1 << 10, "{} bytes when empty", writer.bytes());
-    writer.insert(b"key", 1, Entry::Put(b"value")).unwrap();
+    writer.insert(writer.tagged(b"key"), 1, Entry::Put(b"value")).unwrap();
     assert!(writer.bytes() < 5 << 10, "{} bytes with one entry", writer.bytes());
     let told = writer.bytes() + writer.index_bytes();
     assert!(told.abs_diff(held_bytes() - before) < NOISE_BYTES_MAX, "what it tells is what it holds");
@@ -110,12 +110,15 @@ fn the_overhead_of_a_key_is_at_most_40_bytes_and_64_with_the_index() {
 fn what_never_fits_is_told_from_what_does_not_fit_now() {
     let _alone = alone();
     let (mut writer, reader) = Memtable::new(options(64 << 10));
-    assert_eq!(writer.insert(b"key", 1, Entry::Put(&vec![0; 64 << 10])), Err(InsertRefused::TooLarge));
-    assert_eq!(writer.insert(&vec![0; KEY_BYTES_MAX + 1], 1, Entry::Tombstone), Err(InsertRefused::TooLarge));
+    assert_eq!(writer.insert(writer.tagged(b"key"), 1, Entry::Put(&vec![0; 64 << 10])), Err(InsertRefused::TooLarge));
+    assert_eq!(
+        writer.insert(writer.tagged(&vec![0; KEY_BYTES_MAX + 1]), 1, Entry::Tombstone),
+        Err(InsertRefused::TooLarge)
+    );
     assert!(reader.is_empty());
     let large = vec![7; 20 << 10];
-    writer.insert(b"a", 1, Entry::Put(&large)).unwrap();
-    assert_eq!(writer.insert(b"b", 2, Entry::Put(&large)), Err(InsertRefused::Full));
+    writer.insert(writer.tagged(b"a"), 1, Entry::Put(&large)).unwrap();
+    assert_eq!(writer.insert(writer.tagged(b"b"), 2, Entry::Put(&large)), Err(InsertRefused::Full));
     assert_eq!(reader.get(b"a", 1), Some(Entry::Put(&large)));
     assert_eq!(reader.get(b"b", 2), None);
 
@@ -123,7 +126,7 @@ fn what_never_fits_is_told_from_what_does_not_fit_now() {
     let (mut writer, reader) = Memtable::new(options(4 << 20));
     let item = vec![9; 410 << 10];
     for version in 0..6 {
-        writer.insert(b"large", version, Entry::Put(&item)).unwrap();
+        writer.insert(writer.tagged(b"large"), version, Entry::Put(&item)).unwrap();
     }
     assert_eq!(reader.get(b"large", 3), Some(Entry::Put(&item)));
 }

@@ -108,7 +108,7 @@ fn insert_random(writer: &mut Writer, oracle: &mut Oracle, (keys, version): (Key
     let key = random_key(keys, random);
     let value = (random.u8(..5) > 0).then(|| (0..random.usize(..40)).map(|_| random.u8(..)).collect::<Vec<u8>>());
     let entry = value.as_deref().map_or(Entry::Tombstone, Entry::Put);
-    let result = writer.insert(&key, version, entry).map(|superseded| superseded.map(flat));
+    let result = writer.insert(writer.tagged(&key), version, entry).map(|superseded| superseded.map(flat));
     let exact = KeySpan { lower: Bound::Included(&key), upper: Bound::Included(&key) };
     let newest = expected(oracle, exact, u64::MAX).pop();
     if newest.as_ref().is_some_and(|(_, newest, _)| *newest >= version) {
@@ -203,7 +203,7 @@ fn check_merge(readers: &[memtable::Reader], oracle: &Oracle, keys: Keys, random
 fn every_version_of_a_key_is_found_as_of_any_time() {
     let (mut writer, reader) = Memtable::new(MemtableOptions { bytes_max: 1 << 20, seed: 1 });
     for number in 1..=1000_u64 {
-        writer.insert(b"key", number * 2, Entry::Put(&number.to_be_bytes())).unwrap();
+        writer.insert(writer.tagged(b"key"), number * 2, Entry::Put(&number.to_be_bytes())).unwrap();
     }
     assert_eq!(reader.find(b"key", 1), None);
     for at in 2..=2001 {
@@ -218,7 +218,7 @@ fn the_same_seed_gives_the_same_structure() {
         let (mut writer, _) = Memtable::new(MemtableOptions { bytes_max: 1 << 20, seed });
         let mut random = fastrand::Rng::with_seed(7);
         let mut version = 0;
-        while writer.insert(&random_key(Keys::Hashed, &mut random), version, Entry::Tombstone).is_ok() {
+        while writer.insert(writer.tagged(&random_key(Keys::Hashed, &mut random)), version, Entry::Tombstone).is_ok() {
             version += 1;
         }
         writer.len()

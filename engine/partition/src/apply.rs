@@ -1,6 +1,7 @@
 //! Applying committed changes: to the memtables, to the sets that follow, to the figures, to those who wait.
 
 use crate::effect::{Effects, SetId};
+use crate::in_flight::Proposed;
 use crate::statistics::ChangeSizes;
 use crate::table_set::PREFETCH_INSERTS_MAX;
 use crate::{ChangeView, Context, Partition};
@@ -31,17 +32,16 @@ impl Partition {
         let key = match &proposed {
             Some(proposed) => {
                 debug_assert_eq!(change.key(&mut context.key), Ok(&*proposed.key), "a start finds the same key");
-                &proposed.key
+                proposed.tagged_key()
             }
-            None => change.key(&mut context.key).expect("only `propose` writes to this log"),
+            None => self.tagged(change.key(&mut context.key).expect("only `propose` writes to this log")),
         };
-        let item_bytes = proposed.as_ref().and_then(|proposed| proposed.item_bytes);
+        let item_bytes = proposed.as_ref().and_then(Proposed::item_bytes);
         let sizes = ChangeSizes::of_counted(&change, item_bytes);
         let superseded = self.items.insert(key, entry.index, sizes.image(entry.location, change.image));
         superseded.inspect(|location| journal.note_superseded(*location));
-        context.reads.forget_item(self.id(), key);
+        context.reads.forget_item(self.id(), key.bytes);
         self.statistics.apply(sizes, change.effects);
-        self.in_flight.settle(entry.index, key);
         while let Some((ticket, outcome)) = self.in_flight.take_answer(entry.index) {
             context.answer(ticket, outcome);
         }

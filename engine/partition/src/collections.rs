@@ -96,7 +96,7 @@ impl Collections {
             return Ok(decided.bytes);
         }
         let key = hash.0.to_be_bytes();
-        if let Some(found) = self.applied.find_in_memory(&key) {
+        if let Some(found) = self.applied.find_in_memory(self.applied.tagged(&key)) {
             return Ok(match found.entry {
                 Entry::Put(value) => figure(value),
                 Entry::Tombstone => 0,

@@ -155,7 +155,8 @@ impl DueTimes {
 
     /// Enters the time of an item that the pass has read, unless the item's own change has done so.
     fn enter(&mut self, entry: &[u8], version: u64) {
-        let is_entered = self.entries.find_in_memory(entry).is_some_and(|found| found.version >= version);
+        let newest = self.entries.find_in_memory(self.entries.tagged(entry));
+        let is_entered = newest.is_some_and(|found| found.version >= version);
         if !is_entered {
             self.entries.insert(entry, version, Entry::Put(&[]));
             self.look_again_at(entry);

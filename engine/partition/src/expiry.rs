@@ -80,7 +80,7 @@ impl Partition {
     fn look_ahead(&self, context: &mut Context, entries: &[Vec<u8>]) {
         for entry in entries.iter().take(ITEMS_AHEAD) {
             // Missing or not: what is decided about it is decided when its turn comes.
-            let _ = self.newest_to_replace(&mut context.reads, item_key(entry));
+            let _ = self.newest_to_replace(&mut context.reads, self.tagged(item_key(entry)));
         }
     }
 
@@ -88,7 +88,8 @@ impl Partition {
     fn expire_item(&mut self, context: &mut Context, range: DueRange, key: &[u8]) -> Result<bool, Halt> {
         let Context { reads, effects, .. } = context;
         let due_times = self.due_times.as_ref().expect("asked by whoever has it");
-        let found = self.newest_to_replace(reads, key)?;
+        let sought = self.tagged(key);
+        let found = self.newest_to_replace(reads, sought)?;
         let old = found.as_ref().map(ItemBytes::item);
         let old = old.filter(|item| range.contains(*item, due_times.attribute_name()));
         let Some(old) = old else { return Ok(false) };
@@ -98,7 +99,8 @@ impl Partition {
         let old_bytes = Some(old.size_bytes());
         let replaced = Replaced { old_bytes, collection, units: CapacityUnits::ZERO, record: None };
         drop(found);
-        let write = Write { key: &EncodedKey::new(key), image: None, replaced, cause: Cause::Expiry };
+        let key = &EncodedKey::new(key);
+        let write = Write { key, tag: sought.tag, image: None, replaced, cause: Cause::Expiry };
         self.try_propose(context, &write, None)?;
         Ok(true)
     }

@@ -10,7 +10,7 @@ use crate::table_set::{Content, FileValue, MemtablesOptions, TableSet, place_of}
 use crate::walk::{WalkEntry, WalkValue};
 use bytes::Bytes;
 use journal::{Location, LogIndex, SegmentId};
-use memtable::Entry;
+use memtable::{Entry, TaggedKey};
 use model::ItemRef;
 use model::table::PartitionId;
 
@@ -85,10 +85,15 @@ impl Items {
     }
 
     /// The newest image of the key; `None` if there is no such item.
-    pub(crate) fn find<'a>(&'a self, key: &[u8], reads: &mut Reads) -> Result<Option<ItemBytes<'a>>, Missing> {
-        if let Some(found) = self.set.find_in_memory(key) {
+    pub(crate) fn find<'a>(
+        &'a self,
+        sought: TaggedKey<'_>,
+        reads: &mut Reads,
+    ) -> Result<Option<ItemBytes<'a>>, Missing> {
+        if let Some(found) = self.set.find_in_memory(sought) {
             return Ok(image_of(found).into_item());
         }
+        let key = sought.bytes;
         if self.set.runs().is_empty() {
             return Ok(None);
         }
@@ -106,12 +111,13 @@ impl Items {
     }
 
     /// What a write would take the place of: known without the item.
-    pub(crate) fn find_size(&self, key: &[u8], reads: &mut Reads) -> Result<Option<ImageSize>, Missing> {
+    pub(crate) fn find_size(&self, sought: TaggedKey<'_>, reads: &mut Reads) -> Result<Option<ImageSize>, Missing> {
         let of_item = |item: &[u8]| ImageSize::in_memory(ItemRef::from_trusted(item).size_bytes());
-        if let Some(found) = self.set.find_in_memory(key) {
+        if let Some(found) = self.set.find_in_memory(sought) {
             let image = image_of(found);
             return Ok(image.item.map(|_| ImageSize::in_memory(image.item_bytes as usize)));
         }
+        let key = sought.bytes;
         if self.set.runs().is_empty() {
             return Ok(None);
         }
@@ -170,7 +176,7 @@ impl Items {
     }
 
     /// Inserts the newest version of a key. The record of the version before it, if a file is about to name that.
-    pub(crate) fn insert(&mut self, key: &[u8], index: LogIndex, image: Image<'_>) -> Option<Location> {
+    pub(crate) fn insert(&mut self, key: TaggedKey<'_>, index: LogIndex, image: Image<'_>) -> Option<Location> {
         self.unflushed_floor.get_or_insert(image.location.segment);
         image.encode(&mut self.value);
         self.set.supersede(key, index.0, Entry::Put(&self.value))

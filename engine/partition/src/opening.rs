@@ -165,7 +165,7 @@ impl Opening {
         }
         let key = change.key(&mut self.key)?;
         let sizes = ChangeSizes::of(&change);
-        self.items.insert(key, index, sizes.image(location, change.image));
+        self.items.insert(self.items.set().tagged(key), index, sizes.image(location, change.image));
         self.deltas.push_back(Delta { index, sizes, effects: change.effects.bytes().into() });
         for (set, effect) in change.effects.iter() {
             match set {

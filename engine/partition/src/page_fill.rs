@@ -113,7 +113,7 @@ fn item_of<'a>(
     let index = &partition.definition.local_indexes[number];
     let mut key = Vec::with_capacity(entry.key.len());
     partition.definition.key_schema.item_key_of_entry(index, entry.key, &mut key);
-    Ok(partition.applied(reads, &key)?.expect("an entry of an index leads to an item"))
+    Ok(partition.applied(reads, partition.tagged(&key))?.expect("an entry of an index leads to an item"))
 }
 
 /// The part of a span that is left behind an entry.

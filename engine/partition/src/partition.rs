@@ -16,7 +16,7 @@ use crate::table_set::TableSet;
 use crate::throughput::Throughput;
 use crate::{MemtablesOptions, Opening, PartitionError, Statistics};
 use journal::{GroupId, Journal, SegmentId};
-use memtable::{KeyTag, PrefetchStep};
+use memtable::{KeyTag, PrefetchStep, TaggedKey};
 use model::table::{HashRange, PartitionId};
 use model::{Access, TableDefinition};
 use replication::{CommittedEntry, Group, Progress};
@@ -115,7 +115,7 @@ impl Partition {
         let Contents { items, mut local_indexes, collections, due_times, statistics, files } = contents;
         local_indexes.make(definition.local_indexes.len());
         let throughput = Throughput::new(range, &definition);
-        let in_flight = InFlight::new(options.memtables.seed);
+        let in_flight = InFlight::default();
         let mut partition = Self {
             id,
             definition,
@@ -224,7 +224,12 @@ impl Partition {
 
     /// What to ask for the memory of an item with, by its key.
     pub fn tag_of(&self, key: &[u8]) -> KeyTag {
-        self.items.set().tag_of(key)
+        self.tagged(key).tag
+    }
+
+    /// A key as the memtables of the items find it, and what is in flight.
+    pub(crate) fn tagged<'k>(&self, key: &'k [u8]) -> TaggedKey<'k> {
+        self.items.set().tagged(key)
     }
 
     /// Asks for the memory that an operation on the key with this tag looks at. Whoever has several of them takes each step for all,
@@ -416,12 +421,20 @@ impl Partition {
     }
 
     /// The item as of the last applied change.
-    pub(crate) fn applied<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
+    pub(crate) fn applied<'a>(
+        &'a self,
+        reads: &mut Reads,
+        key: TaggedKey<'_>,
+    ) -> Result<Option<ItemBytes<'a>>, Missing> {
         self.items.find(key, reads)
     }
 
     /// The item as it will be once everything in flight is applied.
-    pub(crate) fn newest<'a>(&'a self, reads: &mut Reads, key: &[u8]) -> Result<Option<ItemBytes<'a>>, Missing> {
+    pub(crate) fn newest<'a>(
+        &'a self,
+        reads: &mut Reads,
+        key: TaggedKey<'_>,
+    ) -> Result<Option<ItemBytes<'a>>, Missing> {
         match self.in_flight.newest(key) {
             Some(image) => Ok(image.map(|image| ItemBytes::Memory(&image.bytes, image.item_bytes))),
             None => self.applied(reads, key),
@@ -432,18 +445,18 @@ impl Partition {
     pub(crate) fn newest_to_replace<'a>(
         &'a self,
         reads: &mut Reads,
-        key: &[u8],
+        key: TaggedKey<'_>,
     ) -> Result<Option<ItemBytes<'a>>, Missing> {
         let found = self.newest(reads, key);
         if found.is_err() {
             // Missing or not: it is looked at when the item is there.
-            let _ = self.collection_after(key, (None, None), reads);
+            let _ = self.collection_after(key.bytes, (None, None), reads);
         }
         found
     }
 
     /// The size of the item as it will be once everything in flight is applied.
-    pub(crate) fn newest_size(&self, reads: &mut Reads, key: &[u8]) -> Result<Option<ImageSize>, Missing> {
+    pub(crate) fn newest_size(&self, reads: &mut Reads, key: TaggedKey<'_>) -> Result<Option<ImageSize>, Missing> {
         match self.in_flight.newest(key) {
             Some(image) => Ok(image.map(|image| ImageSize::in_memory(image.item_bytes as usize))),
             None => self.items.find_size(key, reads),

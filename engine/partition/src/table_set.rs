@@ -17,7 +17,7 @@ use crate::walk::Walk;
 use journal::{Location, SegmentId};
 use memtable::{
     Direction, Entry, Found, InsertRefused, KeySpan, KeyTag, Memtable, MemtableOptions, Merge, PrefetchStep, Reader,
-    SpareChunks, Writer,
+    SpareChunks, TaggedKey, Writer,
 };
 use model::table::PartitionId;
 use runtime::Instant;
@@ -171,7 +171,7 @@ impl TableSet {
     }
 
     /// The newest version of the key in memory, a deletion too; `None` if no memtable has one: then the files may.
-    pub(crate) fn find_in_memory(&self, key: &[u8]) -> Option<Found<'_>> {
+    pub(crate) fn find_in_memory(&self, key: TaggedKey<'_>) -> Option<Found<'_>> {
         let found = self.active.find_newest(key);
         found.or_else(|| self.frozen.iter().find_map(|table| table.find_newest(key)))
     }
@@ -213,9 +213,9 @@ impl TableSet {
         reads.keep_progress(files, key, Progress::Found(found));
     }
 
-    /// What to ask for the memory of a key with.
-    pub(crate) fn tag_of(&self, key: &[u8]) -> KeyTag {
-        self.active.tag_of(key)
+    /// The key as the memtables find it.
+    pub(crate) fn tagged<'k>(&self, key: &'k [u8]) -> TaggedKey<'k> {
+        self.active.tagged(key)
     }
 
     /// Asks for the memory that a read of the key looks at, one step of it: in the newest memtable that has the key.
@@ -224,25 +224,25 @@ impl TableSet {
     }
 
     /// Asks for the memory that inserts of these keys look at, of the first [`PREFETCH_INSERTS_MAX`].
-    pub(crate) fn prefetch_inserts<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+    pub(crate) fn prefetch_inserts<'k>(&self, keys: impl Iterator<Item = TaggedKey<'k>>) {
         let mut expected = [None; PREFETCH_INSERTS_MAX];
         for (expected, key) in expected.iter_mut().zip(keys) {
-            *expected = Some((self.tag_of(key), key));
+            *expected = Some(key);
         }
         for step in PrefetchStep::ALL {
-            expected.iter().flatten().for_each(|(tag, _)| self.prefetch(*tag, step));
+            expected.iter().flatten().for_each(|key| self.prefetch(key.tag, step));
         }
         self.active.prefetch_new(expected);
     }
 
     /// Inserts the newest version of a key.
     pub(crate) fn insert(&mut self, key: &[u8], version: u64, entry: Entry<'_>) {
-        self.supersede(key, version, entry);
+        self.supersede(self.tagged(key), version, entry);
     }
 
     /// The same; tells the record of the version before it, if that is among what is being flushed and a file will name it: only a merge can leave it
     /// behind.
-    pub(crate) fn supersede(&mut self, key: &[u8], version: u64, entry: Entry<'_>) -> Option<Location> {
+    pub(crate) fn supersede(&mut self, key: TaggedKey<'_>, version: u64, entry: Entry<'_>) -> Option<Location> {
         let is_superseding = loop {
             match self.active.insert(key, version, entry) {
                 Ok(superseded) => {
@@ -258,7 +258,7 @@ impl TableSet {
     }
 
     /// Notes the version of a key that a frozen memtable has, now that the active one has a newer. Its record, if a file will name it.
-    fn note_superseded_in_frozen(&mut self, key: &[u8]) -> Option<Location> {
+    fn note_superseded_in_frozen(&mut self, key: TaggedKey<'_>) -> Option<Location> {
         let newest = self.frozen.iter().enumerate().find_map(|(place, table)| Some((place, table.find_newest(key)?)));
         let (place, older) = newest?;
         let image = image_of(older);
@@ -334,7 +334,8 @@ impl TableSet {
         let (waiting, flushing) = self.frozen.split_at(self.frozen.len() - self.flushing_count);
         let newer = || waiting.iter().chain([&self.active]);
         for older in newest_of(flushing) {
-            if newer().any(|table| table.find_newest(older.key).is_some()) {
+            let key = self.tagged(older.key);
+            if newer().any(|table| table.find_newest(key).is_some()) {
                 self.superseded.add_record(image_of(older).location);
             }
         }
@@ -523,7 +524,7 @@ mod tests {
             let location = Location { segment: SegmentId(1), offset, len: 8 };
             let mut value = Vec::new();
             Image { location, item: Some(item), item_bytes: 1 }.encode(&mut value);
-            set.supersede(b"key", u64::from(offset), Entry::Put(&value)).map(|location| location.offset)
+            set.supersede(set.tagged(b"key"), u64::from(offset), Entry::Put(&value)).map(|location| location.offset)
         };
         let (small, large) = ([0; INLINE_BYTES_MAX], [0; INLINE_BYTES_MAX + 1]);
         assert_eq!(insert(&mut set, 1, &large), None);

@@ -6,12 +6,13 @@
 use crate::collections::{CollectionChange, CollectionSize, hash_of};
 use crate::context::reserve;
 use crate::effect::{EffectsBuilder, SetId};
-use crate::in_flight::NewItem;
+use crate::in_flight::{NewItem, Proposed};
 use crate::items::ItemBytes;
 use crate::local_indexes::ItemChange;
 use crate::reads::{Missing, Reads};
 use crate::{Answer, Cause, ChangeKey, ChangeView, Context, Outcome, Partition, Ticket};
 use journal::Location;
+use memtable::{KeyTag, TaggedKey};
 use model::error::THROTTLED;
 use model::operation::{CapacityUnits, Reply, WriteEffect, collection_share_bytes, write_units};
 use model::{Access, EncodedKey, Error, ErrorKind, Item, ItemRef};
@@ -21,6 +22,8 @@ use replication::ProposeError;
 pub(crate) struct Write<'a> {
     /// The encoded key.
     pub(crate) key: &'a EncodedKey,
+    /// Its tag in the memtables of the items.
+    pub(crate) tag: KeyTag,
     /// `None`: delete.
     pub(crate) image: Option<&'a Item>,
     pub(crate) replaced: Replaced,
@@ -113,7 +116,7 @@ impl Partition {
     pub(crate) fn weigh_by_size<'a>(
         &self,
         (effects, reads): (&mut EffectsBuilder, &mut Reads),
-        key: &[u8],
+        key: TaggedKey<'_>,
         new: Option<ItemRef<'a>>,
     ) -> Result<(Replaced, WriteEffect<'a>), Missing> {
         let old = self.newest_size(reads, key)?;
@@ -204,7 +207,8 @@ impl Partition {
             debug_assert_eq!(bytes, item.bytes());
             NewItem { bytes, item_bytes: u32::try_from(item.size_bytes()).expect("an item has at most 400 KB") }
         });
-        self.in_flight.add(index, (write.key.clone(), image), answer);
+        let proposed = Proposed { key: write.key.clone(), tag: write.tag, image };
+        self.in_flight.add(index, proposed, answer);
         self.pay_for_write(&write.replaced);
         context.reads.note_superseded(write.replaced.record);
         if let Some(collection) = write.replaced.collection {
@@ -215,7 +219,13 @@ impl Partition {
 
     /// Answers a decision about `key` that writes nothing: refused, or nothing to do. If it saw a write that is still in
     /// flight it is told when that is durable, for it tells of it.
-    pub(crate) fn answer_unwritten(&mut self, context: &mut Context, ticket: Ticket, key: &[u8], outcome: Outcome) {
+    pub(crate) fn answer_unwritten(
+        &mut self,
+        context: &mut Context,
+        ticket: Ticket,
+        key: TaggedKey<'_>,
+        outcome: Outcome,
+    ) {
         if self.in_flight.newest(key).is_none() && !tells_of_collection(&outcome) {
             context.answer(ticket, outcome);
         } else {

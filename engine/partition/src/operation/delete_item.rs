@@ -3,6 +3,7 @@
 use crate::items::ItemBytes;
 use crate::write::{Halt, Replaced, Write};
 use crate::{Answer, Cause, Context, Missing, Partition, Ticket};
+use memtable::TaggedKey;
 use model::EncodedKey;
 use model::operation::{DeleteItem, DeleteItemReply, Reply};
 
@@ -14,18 +15,19 @@ impl Partition {
         ticket: Ticket,
         (key, request): (&EncodedKey, &DeleteItem),
     ) -> Result<(), Missing> {
-        match self.decide_delete(context, key, request) {
+        let sought = self.tagged(key);
+        match self.decide_delete(context, sought, request) {
             Ok((replaced, reply)) => {
                 let answer = Answer::Reply(Reply::DeleteItem(reply));
                 if replaced.old_bytes.is_some() {
-                    let write = Write { key, image: None, replaced, cause: Cause::Caller };
+                    let write = Write { key, tag: sought.tag, image: None, replaced, cause: Cause::Caller };
                     self.propose(context, &write, ticket, answer);
                 } else {
                     self.pay_for_write(&replaced);
-                    self.answer_unwritten(context, ticket, key, Ok(answer));
+                    self.answer_unwritten(context, ticket, sought, Ok(answer));
                 }
             }
-            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, sought, Err(error)),
             Err(Halt::Missing) => return Err(Missing),
         }
         Ok(())
@@ -34,22 +36,22 @@ impl Partition {
     fn decide_delete(
         &mut self,
         context: &mut Context,
-        key: &EncodedKey,
+        sought: TaggedKey<'_>,
         request: &DeleteItem,
     ) -> Result<(Replaced, DeleteItemReply), Halt> {
         let Context { evaluator, reads, effects, .. } = context;
         if self.needs_sizes_alone() && !request.needs_old_item() {
-            let (replaced, effect) = self.weigh_by_size((effects, reads), key, None)?;
+            let (replaced, effect) = self.weigh_by_size((effects, reads), sought, None)?;
             return Ok((replaced, request.reply(evaluator, &self.definition, effect)));
         }
-        let found = self.newest_to_replace(reads, key)?;
+        let found = self.newest_to_replace(reads, sought)?;
         let old = found.as_ref().map(ItemBytes::item);
         if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
             let units = self.refusal_units(old, &error);
             drop(found);
             return Err(self.charge_refusal(units, error).into());
         }
-        let (replaced, effect) = self.weigh((effects, reads), key, found.as_ref(), None)?;
+        let (replaced, effect) = self.weigh((effects, reads), sought.bytes, found.as_ref(), None)?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }

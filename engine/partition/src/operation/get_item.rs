@@ -14,7 +14,7 @@ impl Partition {
         key: &EncodedKey,
         request: &GetItem,
     ) -> Result<Reply, Missing> {
-        let found = self.items.find(key, &mut context.reads)?;
+        let found = self.items.find(self.tagged(key), &mut context.reads)?;
         let item = found.as_ref().map(ItemBytes::item);
         if self.throughput.is_bounded(Access::Read) {
             self.throughput.take(Access::Read, request.units(item));

@@ -3,6 +3,7 @@
 use crate::items::ItemBytes;
 use crate::write::{Halt, Replaced, Write};
 use crate::{Answer, Cause, Context, Missing, Partition, Ticket};
+use memtable::TaggedKey;
 use model::operation::{PutItem, PutItemReply, Reply};
 use model::{EncodedKey, Item};
 
@@ -15,12 +16,13 @@ impl Partition {
         (key, request): (&EncodedKey, &PutItem),
     ) -> Result<(), Missing> {
         let item = request.item.item().expect("validated: the item is given and valid");
-        match self.decide_put(context, key, request, item) {
+        let sought = self.tagged(key);
+        match self.decide_put(context, sought, request, item) {
             Ok((replaced, reply)) => {
-                let write = Write { key, image: Some(item), replaced, cause: Cause::Caller };
+                let write = Write { key, tag: sought.tag, image: Some(item), replaced, cause: Cause::Caller };
                 self.propose(context, &write, ticket, Answer::Reply(Reply::PutItem(reply)));
             }
-            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, key, Err(error)),
+            Err(Halt::Refused(error)) => self.answer_unwritten(context, ticket, sought, Err(error)),
             Err(Halt::Missing) => return Err(Missing),
         }
         Ok(())
@@ -29,23 +31,23 @@ impl Partition {
     fn decide_put(
         &mut self,
         context: &mut Context,
-        key: &EncodedKey,
+        sought: TaggedKey<'_>,
         request: &PutItem,
         item: &Item,
     ) -> Result<(Replaced, PutItemReply), Halt> {
         let Context { evaluator, reads, effects, .. } = context;
         if self.needs_sizes_alone() && !request.needs_old_item() {
-            let (replaced, effect) = self.weigh_by_size((effects, reads), key, Some(item.as_ref()))?;
+            let (replaced, effect) = self.weigh_by_size((effects, reads), sought, Some(item.as_ref()))?;
             return Ok((replaced, request.reply(evaluator, &self.definition, effect)));
         }
-        let found = self.newest_to_replace(reads, key)?;
+        let found = self.newest_to_replace(reads, sought)?;
         let old = found.as_ref().map(ItemBytes::item);
         if let Err(error) = request.check_condition(evaluator, &self.definition, old) {
             let units = self.refusal_units(old, &error);
             drop(found);
             return Err(self.charge_refusal(units, error).into());
         }
-        let (replaced, effect) = self.weigh((effects, reads), key, found.as_ref(), Some(item.as_ref()))?;
+        let (replaced, effect) = self.weigh((effects, reads), sought.bytes, found.as_ref(), Some(item.as_ref()))?;
         let reply = request.reply(evaluator, &self.definition, effect);
         Ok((replaced, reply))
     }
