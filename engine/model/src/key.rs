@@ -17,10 +17,7 @@ use crate::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 use crate::number::Number;
 use crate::short_bytes::ShortBytes;
 use crate::value::AttributeType;
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -69,7 +66,7 @@ const KEY_BYTES_IN_PLACE: usize = 46;
 /// The ordered bytes of a primary key: hash of the partition key, partition key, sort key. Cloning copies a short key, and shares a long one.
 ///
 /// Within one partition key the bytes sort as the sort keys do.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EncodedKey(ShortBytes<KEY_BYTES_IN_PLACE>);
 
 /// How a key that does not fit the table is answered: operations differ.
@@ -149,39 +146,6 @@ impl Deref for EncodedKey {
 impl AsRef<[u8]> for EncodedKey {
     fn as_ref(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl Borrow<[u8]> for EncodedKey {
-    fn borrow(&self) -> &[u8] {
-        self
-    }
-}
-
-impl PartialEq for EncodedKey {
-    fn eq(&self, other: &EncodedKey) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for EncodedKey {}
-
-impl PartialOrd for EncodedKey {
-    fn partial_cmp(&self, other: &EncodedKey) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for EncodedKey {
-    fn cmp(&self, other: &EncodedKey) -> Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-/// As its bytes hash, so that a map is searched with them.
-impl Hash for EncodedKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
     }
 }
 

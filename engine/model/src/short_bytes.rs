@@ -4,9 +4,10 @@
 //! Not for items and frames: those are `Bytes`.
 
 use bytes::Bytes;
+use std::cmp::Ordering;
 use std::ops::Deref;
 
-/// Immutable bytes: up to `IN_PLACE` of them in place.
+/// Immutable bytes: up to `IN_PLACE` of them in place. They compare as the slice does, wherever they lie.
 ///
 /// Invariant: `length` is at most `IN_PLACE`; what follows in `bytes` is zero.
 #[derive(Clone)]
@@ -54,6 +55,27 @@ impl<const IN_PLACE: usize> Deref for ShortBytes<IN_PLACE> {
 impl<const IN_PLACE: usize> From<Bytes> for ShortBytes<IN_PLACE> {
     fn from(bytes: Bytes) -> Self {
         Self::in_place(&bytes).unwrap_or(Self::Shared(bytes))
+    }
+}
+
+impl<const IN_PLACE: usize> PartialEq for ShortBytes<IN_PLACE> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<const IN_PLACE: usize> Eq for ShortBytes<IN_PLACE> {}
+
+impl<const IN_PLACE: usize> PartialOrd for ShortBytes<IN_PLACE> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<const IN_PLACE: usize> Ord for ShortBytes<IN_PLACE> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
     }
 }
 

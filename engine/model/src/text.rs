@@ -5,7 +5,6 @@
 use crate::short_bytes::ShortBytes;
 use bytes::Bytes;
 use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -18,7 +17,7 @@ const TEXT_BYTES_IN_PLACE: usize = 38;
 ///
 /// Invariant: the bytes are valid UTF-8, checked when it is made. Reading it as `&str` checks again (no `unsafe` in
 /// this crate, a nanosecond for a name): bind long texts to a `&str` once.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(ShortBytes<TEXT_BYTES_IN_PLACE>);
 
 impl Text {
@@ -113,14 +112,6 @@ impl From<String> for Text {
     }
 }
 
-impl PartialEq for Text {
-    fn eq(&self, other: &Text) -> bool {
-        *self.0 == *other.0
-    }
-}
-
-impl Eq for Text {}
-
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
         *self.0 == *other.as_bytes()
@@ -130,18 +121,6 @@ impl PartialEq<str> for Text {
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
         *self.0 == *other.as_bytes()
-    }
-}
-
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Text) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Text {
-    fn cmp(&self, other: &Text) -> Ordering {
-        (*self.0).cmp(&*other.0)
     }
 }
 
