@@ -101,7 +101,7 @@ def write(given, rows, systems, left_out, notes):
     rounds = max(len(row["turns"]) for row in rows)
     table = [markdown_row(row, row is group[0]) for group in by_workload(rows) for row in group]
     lines = ["# Stator beside its peers", "",
-             f"{rounds} interleaved rounds of {given.seconds:g} s; medians. Server on core 0, load on core 1, loopback, cubic. Ratios are "
+             f"{rounds} interleaved rounds of {given.seconds:g} s; medians. Server on core 0, load on core 1, loopback, {machine['congestion control']}. Ratios are "
              "medians of the same round's: read these, for absolute figures are of one machine on one day.", "",
              *[f"![{name}](peers-{name}.svg)" for name in drawn], "",
              f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|", *table,
