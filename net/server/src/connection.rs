@@ -205,11 +205,14 @@ impl Connection {
             return false;
         }
         let is_full = intake.speech.in_flight.request_bytes() >= intake.node.client_bytes_max;
-        is_full
-            || self
-                .aside
-                .as_ref()
-                .is_some_and(|decoded| !intake.owing.admits(&self.owed, decoded.kept.expected.likely_bytes))
+        is_full || self.aside.as_ref().is_some_and(|decoded| !self.may_begin(decoded.kept.expected, intake))
+    }
+
+    /// Whether there is room for such a reply.
+    fn may_begin(&self, expected: Expected, intake: &mut Intake<'_>) -> bool {
+        let in_flight_bytes_max = intake.speech.in_flight.reply_bytes_max();
+        !intake.owing.is_overcommitted(in_flight_bytes_max, expected.bytes_max)
+            && intake.owing.admits(&self.owed, expected.likely_bytes)
     }
 
     /// Encodes the reply to the request behind a claim. Returns how many bytes that were, before they were packed.
@@ -494,7 +497,7 @@ impl Connection {
     ) {
         let expected = intake.speech.reply_sizes.expect(&request);
         let decoded = Decoded { request, kept: Kept { claim, expected, request_bytes } };
-        if intake.owing.admits(&self.owed, expected.likely_bytes) {
+        if self.may_begin(expected, intake) {
             self.begin(id, decoded, intake);
         } else {
             self.aside = Some(decoded);

@@ -31,12 +31,14 @@ pub(crate) struct InFlight {
     claims: Vec<Option<Kept>>,
     free: Vec<usize>,
     request_bytes: usize,
+    reply_bytes_max: usize,
 }
 
 impl InFlight {
     /// Keeps a claim; returns its place.
     pub(crate) fn keep(&mut self, kept: Kept) -> u64 {
         self.request_bytes += kept.request_bytes;
+        self.reply_bytes_max += kept.expected.bytes_max;
         let place = self.free.pop().unwrap_or_else(|| {
             self.claims.push(None);
             self.claims.len() - 1
@@ -51,12 +53,18 @@ impl InFlight {
         self.free.push(place);
         let kept = self.claims[place].take().expect("each request is replied to once");
         self.request_bytes -= kept.request_bytes;
+        self.reply_bytes_max -= kept.expected.bytes_max;
         kept
     }
 
     /// Bytes that all requests together took on their way: what they take in memory is of that order.
     pub(crate) fn request_bytes(&self) -> usize {
         self.request_bytes
+    }
+
+    /// What the sizes of the items in all their replies come to at most.
+    pub(crate) fn reply_bytes_max(&self) -> usize {
+        self.reply_bytes_max
     }
 
     /// How many requests wait.
@@ -74,7 +82,7 @@ mod tests {
         let mut in_flight = InFlight::default();
         let kept = |number: u64, request_bytes| Kept {
             claim: Claim::Wire(RequestId(number)),
-            expected: Expected::default(),
+            expected: Expected { bytes_max: 1_000, ..Expected::default() },
             request_bytes,
         };
         let number = |kept: Kept| match kept.claim {
@@ -83,12 +91,12 @@ mod tests {
         };
         let first = in_flight.keep(kept(7, 70));
         let second = in_flight.keep(kept(8, 80));
-        assert_eq!((in_flight.len(), in_flight.request_bytes()), (2, 150));
-        assert_eq!(number(in_flight.take(first)), 7);
+        assert_eq!((in_flight.len(), in_flight.request_bytes(), in_flight.reply_bytes_max()), (2, 150, 2_000));
+        assert_eq!((number(in_flight.take(first)), in_flight.reply_bytes_max()), (7, 1_000));
         assert_eq!(in_flight.keep(kept(9, 90)), first);
         assert_eq!(in_flight.request_bytes(), 170);
         assert_eq!(number(in_flight.take(second)), 8);
         assert_eq!(number(in_flight.take(first)), 9);
-        assert_eq!((in_flight.len(), in_flight.request_bytes()), (0, 0));
+        assert_eq!((in_flight.len(), in_flight.request_bytes(), in_flight.reply_bytes_max()), (0, 0, 0));
     }
 }

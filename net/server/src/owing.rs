@@ -3,6 +3,9 @@
 //! Each client may be owed some MiB, and thousands may take their replies slowly or not at all. Past the limit each has its share, and
 //! nothing more is taken in of who is owed more than that. Past four times the limit requests wait whose replies may be large, and while they do
 //! those are closed that take slowly what they are owed (`connection/patience.rs`). Small replies to who is owed little are always made.
+//!
+//! What is likely may be wrong, for items differ. So a request for items waits, as well, while the replies that are being made could come to twice the limit
+//! with it.
 
 use model::limits::PAGE_BYTES_MAX;
 
@@ -10,6 +13,8 @@ use model::limits::PAGE_BYTES_MAX;
 const SMALL_BYTES: usize = 64 << 10;
 /// What is owed may exceed the limit by this factor, as each client may have one more reply than its share.
 const EXCESS_FACTOR: usize = 4;
+/// What all replies in flight could come to may exceed it by this one.
+const OVERCOMMIT_FACTOR: usize = 2;
 
 /// One a core. The sum of what is counted of each connection.
 #[derive(Debug)]
@@ -54,6 +59,12 @@ impl Owing {
         }
         self.is_short = true;
         false
+    }
+
+    /// Whether there would be too little room, should all replies in flight be as large as they can be, and one more. One alone is never too much.
+    pub(crate) fn is_overcommitted(&self, in_flight_bytes_max: usize, reply_bytes_max: usize) -> bool {
+        let is_alone = in_flight_bytes_max == 0 || reply_bytes_max == 0;
+        !is_alone && in_flight_bytes_max + reply_bytes_max > self.bytes_max * OVERCOMMIT_FACTOR
     }
 
     /// Whether a request has waited for room since this was last asked, or small replies have come to more than there is room for.
@@ -127,6 +138,15 @@ mod tests {
         clients.iter_mut().for_each(|client| owing.set(client, SMALL_BYTES / 2));
         assert!(owing.bytes() > LIMIT && owing.exceeds_share(&Owed { bytes: LIMIT + 1 }));
         assert!(clients.iter().all(|client| !owing.exceeds_share(client)));
+    }
+
+    #[test]
+    fn no_more_is_in_flight_than_there_is_room_for_whatever_is_likely() {
+        let owing = Owing::new(LIMIT);
+        assert!(!owing.is_overcommitted(0, 16 * PAGE_BYTES_MAX * 16), "it is alone");
+        assert!(!owing.is_overcommitted(2 * LIMIT - PAGE_BYTES_MAX, PAGE_BYTES_MAX));
+        assert!(owing.is_overcommitted(2 * LIMIT - PAGE_BYTES_MAX + 1, PAGE_BYTES_MAX));
+        assert!(!owing.is_overcommitted(8 * LIMIT, 0), "it asks for no items");
     }
 
     #[test]

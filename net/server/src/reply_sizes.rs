@@ -1,9 +1,9 @@
 //! What a reply may come to, told before it is there: of items by the largest of late; of pages what they may be at most, and are likely to be by the
-//! largest of late.
+//! largest of late. Whatever was seen of late, the sizes of the items in it have a limit.
 //!
 //! One a core, for all of its connections: clients of the same tables meet the same items.
 
-use model::limits::{BATCH_GET_BYTES_MAX, BATCH_GET_KEY_COUNT_MAX, PAGE_BYTES_MAX};
+use model::limits::{BATCH_GET_BYTES_MAX, BATCH_GET_KEY_COUNT_MAX, ITEM_SIZE_BYTES_MAX, PAGE_BYTES_MAX};
 use model::operation::{
     Choice, ConditionalWrite, Request, ReturnValues, ReturnValuesOnConditionCheckFailure as ReturnValuesOnFailure,
 };
@@ -25,10 +25,12 @@ pub(crate) struct ReplySizes {
 /// What is expected of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// Bytes that it may come to.
+    /// Bytes that count against the limit of its connection.
     pub(crate) bytes: usize,
     /// Bytes that it is likely to come to at most.
     pub(crate) likely_bytes: usize,
+    /// What the sizes of its items come to at most, whatever others had. JSON may be longer.
+    pub(crate) bytes_max: usize,
     pub(crate) tells: Tells,
 }
 
@@ -58,9 +60,12 @@ impl ReplySizes {
             Request::DeleteItem(delete) => self.expect_of_write(&delete.return_values, delete.conditional.as_deref()),
             Request::UpdateItem(update) => self.expect_of_write(&update.return_values, Some(&update.conditional)),
             Request::BatchGetItem(batch) => self.expect_items(batch.key_count().min(BATCH_GET_KEY_COUNT_MAX)),
-            Request::Query(_) | Request::Scan(_) => {
-                Expected { bytes: PAGE_BYTES_MAX, likely_bytes: self.page_bytes, tells: Tells::Pages }
-            }
+            Request::Query(_) | Request::Scan(_) => Expected {
+                bytes: PAGE_BYTES_MAX,
+                likely_bytes: self.page_bytes,
+                bytes_max: PAGE_BYTES_MAX,
+                tells: Tells::Pages,
+            },
             _ => Expected::default(),
         }
     }
@@ -80,7 +85,8 @@ impl ReplySizes {
 
     fn expect_items(&self, count: usize) -> Expected {
         let bytes = BATCH_GET_BYTES_MAX.min(count * self.item_bytes);
-        Expected { bytes, likely_bytes: bytes, tells: Tells::Items(count) }
+        let bytes_max = BATCH_GET_BYTES_MAX.min(count * ITEM_SIZE_BYTES_MAX.max(self.item_bytes));
+        Expected { bytes, likely_bytes: bytes, bytes_max, tells: Tells::Items(count) }
     }
 
     /// A write answers with an item if that is asked for, or if its condition fails and that is asked for.
@@ -116,7 +122,7 @@ mod tests {
         for _ in 0..1_000 {
             sizes.note(sizes.expect(&get), 100);
         }
-        assert_eq!(sizes.expect(&get).bytes, 100);
+        assert_eq!((sizes.expect(&get).bytes, sizes.expect(&get).bytes_max), (100, ITEM_SIZE_BYTES_MAX));
         sizes.note(sizes.expect(&get), 10 * ITEM_BYTES_MAX);
         assert_eq!(sizes.expect(&get).bytes, ITEM_BYTES_MAX);
     }

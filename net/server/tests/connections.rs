@@ -76,6 +76,33 @@ fn pages_are_made_as_they_are_taken() {
     assert!(grown_bytes < 100 << 20, "grown by {grown_bytes} bytes");
 }
 
+/// Items had been small: the replies to one client that then asked for thousands of large ones were made in one turn.
+#[test]
+fn large_items_are_read_as_they_are_taken_where_small_ones_were_expected() {
+    const COUNT: u64 = 3_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    let node = node_with_pages(directory.path());
+    assert_eq!(node.http().call("PutItem", r#"{"TableName":"pages","Item":{"k":{"S":"small"}}}"#), "{}");
+    let get = |key: &str| {
+        let body = format!(r#"{{"TableName":"pages","Key":{{"k":{{"S":"{key}"}}}}}}"#);
+        Http::new().decode("GetItem", body.as_bytes()).expect("a request")
+    };
+    let mut wire = node.wire();
+    let mut ask = |count: u64, key: &str| {
+        let request = get(key);
+        wire.send(&(0..count).flat_map(|number| encoded(number, &request)).collect::<Vec<u8>>());
+        for number in 0..count {
+            assert!(is_page(&wire.next_message()), "reply {number}");
+        }
+    };
+    ask(COUNT, "small");
+    let before = node.memory_bytes_peak();
+    ask(COUNT, &KEYS.start.to_string());
+    let grown_bytes = node.memory_bytes_peak() - before;
+    println!("grown by {grown_bytes} bytes");
+    assert!(grown_bytes < 150 << 20, "grown by {grown_bytes} bytes");
+}
+
 /// Many times as many requests as a pipeline holds, of a client that has said all it has to say: none is lost.
 #[test]
 fn all_that_a_half_closed_client_has_asked_is_answered() {
