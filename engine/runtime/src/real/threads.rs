@@ -11,8 +11,20 @@ use super::ring::io_start_error;
 use crate::{Notifier, Signal, StartError};
 
 fn spawn_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(|| {
+        roam();
+        work();
+    });
     spawned.map(drop).map_err(|error| io_start_error("start of a thread", &error))
+}
+
+/// Lets this thread run wherever the process may: one that a core has started would have that core's CPU alone, and keep the core from turning.
+fn roam() {
+    let process = rustix::process::getpid();
+    if let Ok(cpus) = rustix::thread::sched_getaffinity(Some(process)) {
+        // Refused: it is where it was, which is a matter of speed alone.
+        let _ = rustix::thread::sched_setaffinity(None, &cpus);
+    }
 }
 
 /// Does `work` on a thread of its own and waits for what it gives.

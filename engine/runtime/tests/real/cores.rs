@@ -204,6 +204,17 @@ fn the_core_goes_on_while_a_call_on_a_thread_blocks() {
     assert_eq!(answer.as_deref(), Some("a-clerk"));
 }
 
+/// It had the CPU of the core that had started it, and the core waited for it after all.
+#[test]
+fn a_call_on_a_thread_runs_wherever_the_process_may() {
+    let cpu_count = || rustix::thread::sched_getaffinity(None).unwrap().count();
+    let all = cpu_count();
+    let (of_core, of_call) = on_one_core(move |runtime| async move {
+        (cpu_count(), runtime.call_on_thread("a-clerk", cpu_count).await.unwrap())
+    });
+    assert_eq!((of_core, of_call), (1, all));
+}
+
 #[test]
 fn sigterm_is_heard_on_the_runtime() {
     on_one_core(|runtime| async move {
