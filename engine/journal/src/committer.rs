@@ -4,17 +4,20 @@
 //! that (`FORMAT.md`, "Writing"). Preparing runs in the background class, so that no append waits for a file to be made.
 
 use crate::directory::{Filling, NewSpare};
+use crate::flush_figures::FlushFigures;
 use crate::journal::Shared;
 use crate::state::{CommitStep, PrepareStep};
-use runtime::{ShareClass, StopReason};
+use runtime::{Instant, ShareClass, StopReason};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// How long to wait before a segment is tried again that could not be prepared.
 const PREPARE_RETRY_MS: u64 = 1000;
-/// A log that uses up a segment in less than this time gets its next one reserved instead of zeroed: zeros would double all that is written, and nobody
-/// waits for such a log's single flushes. For others a flush into reserved space costs too much, for it has to note in the file system what is written.
+/// A log that uses up a segment in less than this time, ...
 const FAST_SEGMENT: Duration = Duration::from_secs(4);
+/// ... by flushes of so many bytes in the mean, gets its next one reserved instead of zeroed: zeros would double all that is written. For others a flush into
+/// reserved space costs too much: it has the file system write down what is written, a block of its own and a further wait, which takes half as long again.
+const LARGE_FLUSH_BYTES: u64 = 16 << 10;
 
 /// How long spares that are too many are kept: those that were not used meanwhile are removed.
 const RETIRE_DELAY: Duration = Duration::from_secs(4);
@@ -58,6 +61,23 @@ async fn commit(shared: Rc<Shared>) {
     }
 }
 
+/// When a segment is created, and the flushes until then.
+#[derive(Clone, Copy)]
+struct Creation {
+    at: Instant,
+    flushes: FlushFigures,
+}
+
+impl Creation {
+    /// How the segment is filled, by what came since the last one.
+    fn filling(&self, last: Self) -> Filling {
+        let is_fast = self.at.since(last.at) < FAST_SEGMENT;
+        let count = self.flushes.count - last.flushes.count;
+        let are_large = self.flushes.bytes - last.flushes.bytes >= count.max(1) * LARGE_FLUSH_BYTES;
+        if is_fast && are_large { Filling::Reserved } else { Filling::Zeros }
+    }
+}
+
 async fn prepare(shared: Rc<Shared>) {
     let mut last_created = None;
     loop {
@@ -70,10 +90,9 @@ async fn prepare(shared: Rc<Shared>) {
             }
             PrepareStep::RetireLater => retire_later(&shared),
             PrepareStep::Create(number) => {
-                let now = shared.runtime.now();
-                let age = last_created.replace(now).map(|last| now.since(last));
-                let is_fast = age.is_some_and(|age| age < FAST_SEGMENT);
-                create(&shared, number, if is_fast { Filling::Reserved } else { Filling::Zeros }).await;
+                let creation = Creation { at: shared.runtime.now(), flushes: shared.flush_figures.get() };
+                let filling = last_created.replace(creation).map_or(Filling::Zeros, |last| creation.filling(last));
+                create(&shared, number, filling).await;
             }
         }
     }
@@ -106,5 +125,26 @@ async fn create(shared: &Shared, number: u32, filling: Filling) {
         shared.announce_work();
     } else {
         shared.runtime.sleep(Duration::from_millis(PREPARE_RETRY_MS)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_reserved_for_a_log_that_grows_fast_by_large_flushes_alone() {
+        let at = |seconds: u64, count: u64, bytes: u64| Creation {
+            at: Instant(seconds * 1_000_000_000),
+            flushes: FlushFigures { count, bytes, ..FlushFigures::default() },
+        };
+        let last = at(1, 1_000, 64 << 20);
+        let filling = |seconds: u64, flush_count: u64, flush_bytes: u64| {
+            at(1 + seconds, 1_000 + flush_count, (64 << 20) + flush_count * flush_bytes).filling(last)
+        };
+        assert!(matches!(filling(3, 2_000, 16 << 10), Filling::Reserved));
+        assert!(matches!(filling(3, 2_000, (16 << 10) - 1), Filling::Zeros), "single flushes count");
+        assert!(matches!(filling(4, 2_000, 16 << 10), Filling::Zeros), "it grows slowly");
+        assert!(matches!(filling(0, 0, 0), Filling::Zeros), "at the start nothing is known");
     }
 }
