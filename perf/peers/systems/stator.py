@@ -26,7 +26,7 @@ class Stator(System):
 
 class StatorByProfile(Stator):
     title = "Stator, perf/pgo"
-    settings = "the same, built by a profile of itself at work"
+    settings = f"{Stator.settings}; built by a profile of itself at work"
 
     @classmethod
     def binary(cls, given):
