@@ -298,6 +298,7 @@ impl Engine {
     pub(crate) fn name_files(&mut self, id: PartitionId) {
         let partition = self.partitions.get_mut(&id).expect("it has just got them");
         partition.advance_files(&self.journal);
+        self.is_blocked |= partition.is_blocked();
         if let Some(checkpoint_bytes) = partition.take_oversized() {
             tracing::error!(
                 partition = id.0,

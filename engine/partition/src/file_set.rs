@@ -53,6 +53,8 @@ pub(crate) struct FileSet {
     checkpoint: Option<Location>,
     queued: VecDeque<FileChange>,
     appended: Option<Appended>,
+    /// The journal had no room for the checkpoint that is next.
+    pub(crate) is_refused: bool,
     last_run: u64,
     pub(crate) is_flushing: bool,
     /// Files of sets that are gone: the next checkpoint does not name them.
@@ -138,6 +140,7 @@ impl Partition {
     /// whether something was appended.
     pub fn advance_files(&mut self, journal: &Journal) -> bool {
         self.finish_file_change(journal);
+        self.files.is_refused = false;
         if self.files.appended.is_some() {
             return false;
         }
@@ -148,10 +151,12 @@ impl Partition {
                 self.files.appended = Some(Appended { position: journal.appended(), location, change, obsolete });
                 true
             }
-            // It is tried again after the next flush of the journal.
+            // It is tried again after the next flush of the journal, and when that has room again: writes may be held until it is named, so that no
+            // flush comes.
             Err(refused) => {
-                if let AppendRefused::TooLarge { payload_bytes } = refused {
-                    self.files.oversized_bytes = Some(payload_bytes);
+                match refused {
+                    AppendRefused::TooLarge { payload_bytes } => self.files.oversized_bytes = Some(payload_bytes),
+                    _ => self.files.is_refused = true,
                 }
                 self.files.queued.push_front(change);
                 false

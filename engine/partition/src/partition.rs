@@ -243,9 +243,9 @@ impl Partition {
         self.is_blocked = self.group.collect(journal) == Progress::Blocked;
     }
 
-    /// Whether the journal had no room for what was proposed.
+    /// Whether the journal had no room for what was proposed, or for what names new files.
     pub fn is_blocked(&self) -> bool {
-        self.is_blocked
+        self.is_blocked || self.files.is_refused
     }
 
     /// The first segment of the log in which there is something that a start needs: of the group, of the files' checkpoint, of changes that
