@@ -61,10 +61,11 @@ impl Owing {
         false
     }
 
-    /// Whether there would be too little room, should all replies in flight be as large as they can be, and one more. One alone is never too much.
+    /// Whether there would be too little room, should all replies in flight be as large as they can be, and one more. One alone is never too much, nor is one
+    /// without items.
     pub(crate) fn is_overcommitted(&self, in_flight_bytes_max: usize, reply_bytes_max: usize) -> bool {
-        let is_alone = in_flight_bytes_max == 0 || reply_bytes_max == 0;
-        !is_alone && in_flight_bytes_max + reply_bytes_max > self.bytes_max * OVERCOMMIT_FACTOR
+        let (is_alone, has_items) = (in_flight_bytes_max == 0, reply_bytes_max > 0);
+        has_items && !is_alone && in_flight_bytes_max + reply_bytes_max > self.bytes_max * OVERCOMMIT_FACTOR
     }
 
     /// Whether a request has waited for room since this was last asked, or small replies have come to more than there is room for.
