@@ -156,7 +156,9 @@ impl Partition {
             Err(refused) => {
                 match refused {
                     AppendRefused::TooLarge { payload_bytes } => self.files.oversized_bytes = Some(payload_bytes),
-                    _ => self.files.is_refused = true,
+                    AppendRefused::Busy | AppendRefused::NoSpace => self.files.is_refused = true,
+                    // The journal is being closed, or the partition is gone: nothing makes room for that.
+                    AppendRefused::Closed | AppendRefused::NoKey => {}
                 }
                 self.files.queued.push_front(change);
                 false
