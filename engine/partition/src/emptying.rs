@@ -173,8 +173,7 @@ impl<'w> Emptying<'w> {
             self.slice.step().await;
             let sought = SoughtKey::new(key);
             for (place, run) in runs[..candidate.run].iter().enumerate() {
-                let Some(table) = run.file_of(key) else { continue };
-                let Some(page) = table.page_number_of(key) else { continue };
+                let Some((table, page)) = run.page_of(&sought) else { continue };
                 let page = self.page(place, table, page).await?;
                 if let Some(block) = page.probe(&sought) {
                     suspects.push(Suspect { table: Rc::clone(table), block, candidate: number });

@@ -20,6 +20,7 @@ mod due_times;
 mod effect;
 mod emptying;
 mod expiry;
+mod fences;
 mod file_set;
 mod flush;
 mod image;

@@ -2,10 +2,11 @@
 //!
 //! A flush makes one, a merge makes one out of several. In a set the newest run comes first.
 
+use crate::fences::{Fences, Place};
 use crate::record_sums::RecordSums;
 use journal::{RecordSum, SegmentId};
 use runtime::Instant;
-use sstable::{SegmentUse, Table, TableError};
+use sstable::{SegmentUse, SoughtKey, Table, TableError};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -45,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) id: RunId,
     /// At least one.
     pub(crate) files: Vec<Rc<Table>>,
+    /// Of these.
+    fences: Fences,
     /// Records that they name, by segment, without those in `emptied`.
     pub(crate) named: Rc<RecordSums>,
     /// The sum of these.
@@ -64,8 +67,17 @@ impl Run {
     pub(crate) fn new(id: RunId, files: RunFiles) -> Self {
         let RunFiles { tables, named } = files;
         let named_sum = named.total();
-        let (named, emptied) = (Rc::new(named), BTreeSet::new());
-        Self { id, files: tables, named, named_sum, emptied_count: 0, emptied, is_merging: false, spoiled_until: None }
+        Self {
+            id,
+            fences: Fences::of(&tables),
+            files: tables,
+            named: Rc::new(named),
+            named_sum,
+            emptied_count: 0,
+            emptied: BTreeSet::new(),
+            is_merging: false,
+            spoiled_until: None,
+        }
     }
 
     /// The same of a run of which segments were emptied.
@@ -104,10 +116,18 @@ impl Run {
         self.files.iter().map(|file| file.record().file_bytes()).sum()
     }
 
-    /// The file that the key can be in.
-    pub(crate) fn file_of(&self, key: &[u8]) -> Option<&Rc<Table>> {
-        let after = self.files.partition_point(|file| file.record().first_key.as_slice() <= key);
-        after.checked_sub(1).map(|place| &self.files[place])
+    /// The file that the key can be in, and the number of its index page that has to be asked.
+    pub(crate) fn page_of(&self, sought: &SoughtKey<'_>) -> Option<(&Rc<Table>, usize)> {
+        match self.fences.place_of(sought.leading_number()) {
+            Place::Before => None,
+            Place::Page { file, number } => Some((&self.files[file], number)),
+            Place::Untold => {
+                let key = sought.bytes();
+                let after = self.files.partition_point(|file| file.record().first_key.as_slice() <= key);
+                let file = &self.files[after.checked_sub(1)?];
+                Some((file, file.page_number_of(key)?))
+            }
+        }
     }
 
     /// The files that can hold keys between two bounds, in the order of their keys.
@@ -144,6 +164,6 @@ impl Run {
     pub(crate) fn memory_bytes(&self) -> usize {
         let named = self.named.segment_count() * size_of::<(SegmentId, RecordSum)>()
             + self.emptied.len() * size_of::<SegmentId>();
-        named + self.files.iter().map(|file| file.memory_bytes()).sum::<usize>()
+        named + self.fences.memory_bytes() + self.files.iter().map(|file| file.memory_bytes()).sum::<usize>()
     }
 }

@@ -429,11 +429,11 @@ fn newest_of(tables: &[Writer]) -> impl Iterator<Item = Found<'_>> {
 fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> impl Iterator<Item = Option<PageOfFile<'r>>> + use<'r> {
     let mut pages = [const { None }; RUN_GROUP_COUNT];
     for (page, run) in pages.iter_mut().zip(runs) {
-        let Some(file) = run.file_of(sought.bytes()) else { continue };
-        let Some(number) = file.page_number_of(sought.bytes()) else { continue };
-        file.prefetch_page(number);
-        *page = Some(PageOfFile { file, number, resident: None });
+        *page = run.page_of(sought).map(|(file, number)| PageOfFile { file, number, resident: None });
+        page.iter().for_each(|page| page.file.prefetch());
     }
+    pages.iter().flatten().for_each(|page| page.file.prefetch_place(page.number));
+    pages.iter().flatten().for_each(|page| page.file.prefetch_page(page.number));
     for page in pages.iter_mut().flatten() {
         page.resident = page.file.resident_page(page.number).inspect(|resident| resident.prefetch(sought));
     }

@@ -20,3 +20,13 @@ pub(crate) fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
 pub(crate) fn to_u32(number: usize) -> u32 {
     u32::try_from(number).expect("lengths inside a block fit four bytes")
 }
+
+/// The first eight bytes of a key as a number; a shorter one as if zeros followed. Of two keys the lesser has no greater one.
+pub(crate) fn leading_number(key: &[u8]) -> u64 {
+    if let Some(bytes) = key.first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
+    let mut bytes = [0; 8];
+    bytes[..key.len()].copy_from_slice(key);
+    u64::from_be_bytes(bytes)
+}

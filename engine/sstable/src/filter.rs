@@ -3,7 +3,7 @@
 //! Says of a key that it is not there, or that it may be: wrongly once in 256. Three bytes are looked at. Built once from
 //! all keys of a group. Pure; source: Graf and Lemire, "Binary Fuse Filters", 2022.
 
-use crate::bytes::to_u32;
+use crate::bytes::{leading_number, to_u32};
 use runtime::prefetch;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,6 +26,11 @@ impl<'k> SoughtKey<'k> {
     /// The key.
     pub fn bytes(&self) -> &'k [u8] {
         self.bytes
+    }
+
+    /// Its first eight bytes as a number.
+    pub fn leading_number(&self) -> u64 {
+        leading_number(self.bytes)
     }
 
     pub(crate) fn hash(&self) -> u64 {

@@ -3,7 +3,7 @@
 //! Read in place, as it lies in the file: references, separators and filter of one group of blocks, or of all index pages
 //! (the root, which has no filter). Checked when it is made; after that nothing fails and nothing is allocated.
 
-use crate::bytes::{u32_at, u64_at};
+use crate::bytes::{leading_number, u32_at, u64_at};
 use crate::filter::{FilterShape, SoughtKey};
 use crate::seal::{BlockRef, REF_BYTES};
 use std::cell::Cell;
@@ -156,19 +156,14 @@ impl IndexPage {
         &self.bytes[self.separators_start + start..self.separators_start + self.separator_end(number)]
     }
 
+    /// The first eight bytes of each separator as a number.
+    pub(crate) fn leading_numbers(&self) -> impl Iterator<Item = u64> {
+        (0..self.count).map(|number| leading_number(self.separator(number)))
+    }
+
     fn separator_end(&self, number: usize) -> usize {
         u32_at(&self.bytes, HEADER_BYTES + self.count * REF_BYTES + number * END_BYTES) as usize
     }
-}
-
-/// The first eight bytes of a key as a number; a shorter one as if zeros followed. Of two keys the lesser has no greater one.
-fn leading_number(key: &[u8]) -> u64 {
-    if let Some(bytes) = key.first_chunk() {
-        return u64::from_be_bytes(*bytes);
-    }
-    let mut bytes = [0; 8];
-    bytes[..key.len()].copy_from_slice(key);
-    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! here: keeping what was read (`cache.rs`), and reading twice what two ask for (the engine sees to that).
 
 use crate::block::Block;
+use crate::bytes::leading_number;
 use crate::error::{Damage, DamageKind, TableError};
 use crate::footer::Footer;
 use crate::index_page::IndexPage;
@@ -121,7 +122,24 @@ impl Table {
         self.resident.borrow()[number].upgrade()
     }
 
-    /// Asks for the memory of the index page of a number itself, two cache lines, if it is in memory: the first step to its filter.
+    /// Where its index pages begin: the first eight bytes of their first keys, or of what separates them from the page before, as numbers. A key with a lesser
+    /// number is before the page, one with a greater is not.
+    pub fn page_begins(&self) -> impl Iterator<Item = u64> {
+        let first = leading_number(&self.record.first_key);
+        std::iter::once(first).chain(self.root.leading_numbers().skip(1))
+    }
+
+    /// Asks for the memory that says where its index pages are: the first step to a filter.
+    pub fn prefetch(&self) {
+        prefetch(&raw const self.resident);
+    }
+
+    /// Asks for the memory that says where the index page of a number is: the second step.
+    pub fn prefetch_place(&self, number: usize) {
+        prefetch(&raw const self.resident.borrow()[number]);
+    }
+
+    /// Asks for the memory of the index page of a number itself, two cache lines, if it is in memory: the third step.
     pub fn prefetch_page(&self, number: usize) {
         let page = self.resident.borrow()[number].as_ptr();
         prefetch(page);
