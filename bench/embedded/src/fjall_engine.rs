@@ -20,9 +20,10 @@ pub(crate) fn measure(options: &Options) -> Result<Figures, Box<dyn Error>> {
     let window = Window::new(options);
     let mut all = Figures::new(window);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..options.writers)
+        let count = usize::from(options.writers);
+        let threads: Vec<_> = (0..count)
             .map(|number| {
-                let load = Load::new(options, u64::from(number));
+                let load = Load::new(options, window, (number, count));
                 let (database, items) = (&database, &items);
                 scope.spawn(move || work(database, items, (options.phase, window), load))
             })
@@ -32,6 +33,7 @@ pub(crate) fn measure(options: &Options) -> Result<Figures, Box<dyn Error>> {
         }
         Ok::<(), fjall::Error>(())
     })?;
+    database.persist(PersistMode::SyncData)?;
     Ok(all)
 }
 
@@ -42,13 +44,13 @@ fn work(
     mut load: Load,
 ) -> Result<Figures, fjall::Error> {
     let mut figures = Figures::new(window);
-    loop {
+    while let Some(key) = load.next_key() {
         let begin = Instant::now();
-        if begin >= window.end {
-            return Ok(figures);
-        }
-        let key = load.key();
         let is_found = match phase {
+            Phase::Fill => {
+                items.insert(key, load.value())?;
+                true
+            }
             Phase::Put => {
                 items.insert(key, load.value())?;
                 // fdatasync, as RocksDB's.
@@ -59,4 +61,5 @@ fn work(
         };
         figures.record(begin, is_found);
     }
+    Ok(figures)
 }

@@ -15,9 +15,21 @@ const RANDOM_BYTES: usize = 1 << 20;
 /// Keys and values of one thread.
 pub(crate) struct Load {
     chance: Rng,
-    key_count: u64,
+    keys: Keys,
+    /// When the phase is over, if it is not by its keys.
+    end: Instant,
     random: Vec<u8>,
     value_bytes: usize,
+}
+
+/// What numbers a thread takes.
+enum Keys {
+    /// Each once: from the first on, so many apart, as many threads as there are.
+    Each { next: u64, step: usize, count: u64 },
+    /// Any below, again and again.
+    Any(u64),
+    /// Any of these.
+    Of(Vec<u64>),
 }
 
 /// When what counts begins and ends.
@@ -37,20 +49,46 @@ pub(crate) struct Figures {
 }
 
 impl Load {
-    pub(crate) fn new(options: &Options, seed: u64) -> Load {
-        let mut chance = Rng::with_seed(seed);
+    /// The load of the thread `number` of `count`.
+    pub(crate) fn new(options: &Options, window: Window, (number, count): (usize, usize)) -> Load {
+        let mut chance = Rng::with_seed(number as u64);
         let random = std::iter::repeat_with(|| chance.u8(..)).take(RANDOM_BYTES + options.value_bytes).collect();
-        Load { chance, key_count: options.keys, random, value_bytes: options.value_bytes }
+        let keys = match options.phase {
+            Phase::Fill => Keys::Each { next: number as u64, step: count, count: options.keys },
+            Phase::Put | Phase::Read => Keys::Any(options.keys),
+        };
+        Load { chance, keys, end: window.end, random, value_bytes: options.value_bytes }
     }
 
-    pub(crate) fn key(&mut self) -> String {
-        format!("{:0KEY_DIGITS$}", self.chance.u64(0..self.key_count))
+    /// Draws from now on among the keys alone that `is_wanted` says.
+    pub(crate) fn narrow(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        if let Keys::Any(count) = self.keys {
+            self.keys = Keys::Of((0..count).filter(|number| is_wanted(&key(*number))).collect());
+        }
+    }
+
+    /// The key of the next operation; none when the phase is over.
+    pub(crate) fn next_key(&mut self) -> Option<String> {
+        let number = match &mut self.keys {
+            Keys::Each { next, step, count } => {
+                let number = *next;
+                *next += *step as u64;
+                return (number < *count).then(|| key(number));
+            }
+            Keys::Any(count) => self.chance.u64(0..*count),
+            Keys::Of(numbers) => numbers[self.chance.usize(0..numbers.len())],
+        };
+        (Instant::now() < self.end).then(|| key(number))
     }
 
     pub(crate) fn value(&mut self) -> &[u8] {
         let start = self.chance.usize(0..RANDOM_BYTES);
         &self.random[start..start + self.value_bytes]
     }
+}
+
+fn key(number: u64) -> String {
+    format!("{number:0KEY_DIGITS$}")
 }
 
 impl Window {

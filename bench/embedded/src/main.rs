@@ -32,6 +32,8 @@ enum EngineName {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Phase {
+    /// Each key put once, however fast; not durable one by one where an engine can be asked for that.
+    Fill,
     /// Puts of random keys, each durable when it is counted.
     Put,
     /// Reads of random keys: for `seconds` to warm up, then for `seconds`.
@@ -61,9 +63,12 @@ pub(crate) struct Options {
     /// Bytes of memory: Stator's budget, fjall's cache
     #[arg(long, default_value_t = 1 << 30)]
     memory_bytes: u64,
-    /// The CPU of Stator's core
-    #[arg(long, default_value_t = 0)]
-    cpu: usize,
+    /// The CPUs of Stator's cores
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    cpus: Vec<usize>,
+    /// Stator: each core asks for any key, also for those of other cores
+    #[arg(long)]
+    any_keys: bool,
 }
 
 fn main() -> ExitCode {
