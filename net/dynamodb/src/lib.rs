@@ -8,6 +8,7 @@
 //! socket, reads no clock. Where it differs from DynamoDB on purpose or for now: DIFFERENCES.md.
 #![forbid(unsafe_code)]
 
+pub mod calendar;
 mod checks;
 mod codec;
 mod connection;

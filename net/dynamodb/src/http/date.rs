@@ -2,6 +2,8 @@
 //!
 //! The clock is the caller's: this file only turns seconds into text.
 
+use crate::calendar::{LAST_SECOND, civil};
+
 /// Length of `Sun, 06 Nov 1994 08:49:37 GMT`.
 const DATE_BYTES: usize = 29;
 
@@ -15,7 +17,6 @@ pub(crate) struct HttpDate {
 impl HttpDate {
     /// The date `epoch_s` seconds after 1970 began, in UTC. Years past 9999 show as 9999's last second.
     pub(crate) fn new(epoch_s: u64) -> HttpDate {
-        const LAST_SECOND: u64 = 253_402_300_799;
         HttpDate { epoch_s, text: render(epoch_s.min(LAST_SECOND)) }
     }
 
@@ -45,22 +46,6 @@ fn render(epoch_s: u64) -> [u8; DATE_BYTES] {
     put_digits(&mut text[20..22], second_of_day / 60 % 60);
     put_digits(&mut text[23..25], second_of_day % 60);
     text
-}
-
-/// Year, month and day of the month of a day since 1970 began: years are counted from March, so that the leap day is
-/// a year's last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    const DAYS_OF_400_YEARS: u64 = 146_097;
-    let days = days + 719_468; // from 1 March of year 0
-    let era = days / DAYS_OF_400_YEARS;
-    let day_of_era = days % DAYS_OF_400_YEARS;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }
 
 fn place(small: u64) -> usize {

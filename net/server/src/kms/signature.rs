@@ -6,6 +6,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Tag};
+use dynamodb::calendar::{LAST_SECOND, civil};
 use std::fmt;
 use std::fmt::Write;
 use zeroize::Zeroizing;
@@ -74,24 +75,10 @@ pub(crate) fn authorization(credentials: &Credentials, scope: Scope<'_>, post: &
 
 /// The time as signatures have it: `20150830T123600Z`. Years past 9999 show as 9999's last second.
 pub(crate) fn time_text(now_ms: u64) -> String {
-    const LAST_SECOND: u64 = 253_402_300_799;
     let second = (now_ms / 1_000).min(LAST_SECOND);
     let (year, month, day) = civil(second / 86_400);
     let second = second % 86_400;
     format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", second / 3_600, second / 60 % 60, second % 60)
-}
-
-/// Year, month and day of a day since 1970 began: years are counted from March, so that the leap day is a year's last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    const DAYS_OF_400_YEARS: u64 = 146_097;
-    let days = days + 719_468; // from 1 March of year 0
-    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day_of_year - (153 * month_from_march + 2) / 5 + 1)
 }
 
 fn hmac(key: &[u8], text: &str) -> Tag {
