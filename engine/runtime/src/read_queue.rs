@@ -1,7 +1,7 @@
 //! Reads of files whose outcomes are taken together: for a loop that has many in flight, without a task for each of them.
 //!
 //! ```text
-//! begin, begin, begin -> one system call of the core's turn -> outcomes gather, the signal is notified -> drain
+//! begin, begin, begin -> a system call for a few of them -> outcomes gather, the signal is notified -> drain
 //! ```
 //!
 //! In the way of a request it brings what is in no cache. On the core that made it, like everything of a [`Runtime`](crate::Runtime).

@@ -1,4 +1,4 @@
-//! The second io_uring ring of a core: entries go in, completions come out, one system call per turn for both.
+//! The second io_uring ring of a core: entries go in, completions come out, one system call per turn for both; reads of files may go in before.
 //!
 //! Owned by the core's `Core`; only the core's thread touches it (the kernel enforces that: single issuer). Completions
 //! are made only inside `enter` (deferred task work), so nothing changes behind the back of the core while it computes.
@@ -172,12 +172,23 @@ impl Ring {
 
     /// Submits what is queued and lets the kernel make completions; waits for `wait_count` of them.
     pub(crate) fn enter(&mut self, wait_count: u32) {
+        self.call(wait_count, EnterFlags::GETEVENTS);
+    }
+
+    /// Submits what is queued if that is so many entries or more, and has no completion made.
+    pub(crate) fn submit_early(&mut self, count_min: usize) {
+        if self.ring.submission().len() >= count_min {
+            self.call(0, EnterFlags::empty());
+        }
+    }
+
+    fn call(&mut self, wait_count: u32, flags: EnterFlags) {
         self.refill();
         let length = self.ring.submission().len();
         let to_submit = u32::try_from(length).expect("at most SUBMISSION_COUNT entries");
-        let flags = EnterFlags::GETEVENTS.bits();
         // SAFETY: there is no argument for the kernel to read, and the entries are covered by `push`.
-        let outcome = unsafe { self.ring.submitter().enter::<libc::sigset_t>(to_submit, wait_count, flags, None) };
+        let outcome =
+            unsafe { self.ring.submitter().enter::<libc::sigset_t>(to_submit, wait_count, flags.bits(), None) };
         if let Err(error) = outcome {
             // Interrupted; or the completions have to be taken first. What was not submitted is still in the queue.
             let is_passing = matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY));
