@@ -256,6 +256,7 @@ fn io_uring_disabled() -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
 
     #[test]
     fn tags_survive_the_kernel() {
@@ -265,6 +266,19 @@ mod tests {
             }
         }
         assert_eq!(Tag::from_user_data(Tag::Forgotten.to_user_data()), Tag::Forgotten);
+    }
+
+    #[test]
+    fn entries_go_early_once_they_are_enough() {
+        let doorbell = rustix::event::eventfd(0, rustix::event::EventfdFlags::empty()).unwrap();
+        let mut ring = Ring::new(doorbell.as_fd()).unwrap();
+        let waiting = (1..=6).map(|_| {
+            // SAFETY: the entry holds no address.
+            unsafe { ring.push(opcode::Nop::new().build(), Tag::Forgotten) };
+            ring.submit_early(3);
+            ring.ring.submission().len()
+        });
+        assert_eq!(waiting.collect::<Vec<_>>(), [1, 2, 0, 1, 2, 0]);
     }
 
     #[test]
