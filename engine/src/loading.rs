@@ -4,7 +4,7 @@
 //! owner says what is missing -> parked; each need read once, whoever asks -> brought -> the owner goes on with the operation
 //! ```
 //!
-//! One a worker. All reads that a turn begins go to the kernel together, and those that have ended are opened together in a later turn. So many are
+//! One a worker. Reads go to the kernel a few at a time, and those that have ended are opened together in a later turn. So many are
 //! in flight at a time; others queue. What lies close together is read as one (`joining.rs`). A read that fails fails the operations that wait for
 //! it, and no other. Deliberately not here: what is needed, and the cache (`partition`).
 
