@@ -142,7 +142,7 @@ async fn drive(runtime: &Runtime, engine: &mut Engine, options: &Options) -> Res
     let signal = engine.signal().clone();
     let mut figures = Figures::new(window);
     // By operation in flight: when it was submitted.
-    let mut begun = vec![window.start; usize::from(options.writers) / runtime.core_count()];
+    let mut begun = vec![window.start; usize::from(options.writers).div_ceil(runtime.core_count())];
     let mut free: Vec<usize> = (0..begun.len()).collect();
     loop {
         while let Some(&place) = free.last()
