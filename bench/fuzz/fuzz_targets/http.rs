@@ -7,11 +7,13 @@
 
 #![no_main]
 
+use auth::{AccessKeys, Verifier};
 use bytes::BytesMut;
-use dynamodb::{Codec, Connection, CredentialPolicy};
+use dynamodb::{Codec, Connection};
 use libfuzzer_sys::fuzz_target;
 use model::Error;
 use model::operation::Request;
+use std::sync::Arc;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&piece_bytes, stream)) = bytes.split_first() else { return };
@@ -27,7 +29,10 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Everything that the connection made of the stream: calls, answers, whether it is done.
 fn talk(stream: &[u8], piece_bytes: usize) -> (Vec<Request>, Vec<u8>, bool) {
     let mut connection = Connection::new();
-    let mut codec = Codec::new(CredentialPolicy::Required, 42);
+    let keys = AccessKeys::parse("[a]\naws_access_key_id = a\naws_secret_access_key = b\n").expect("one key");
+    let mut codec = Codec::new(Verifier::new(Arc::new(keys)), 42);
+    // The time of the dictionary.
+    codec.set_time(1_440_938_160);
     let mut out = BytesMut::new();
     let mut requests = Vec::new();
     let refusal = Error::validation("no");

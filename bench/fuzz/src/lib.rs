@@ -9,8 +9,9 @@ pub mod seeds;
 
 pub use placeholders::placeholders_of;
 
+use auth::Verifier;
 use bytes::{Bytes, BytesMut};
-use dynamodb::{Codec, Connection, CredentialPolicy};
+use dynamodb::{Codec, Connection};
 use model::operation::Request;
 use model::{Item, ItemRef, Number, ValueRef};
 use wire::{Hello, RequestId, VERSION, client, server};
@@ -53,7 +54,7 @@ pub fn post(operation: &str, body: &[u8]) -> Vec<u8> {
 /// What a body decodes to as a call of an operation; `None` when it was answered at once, which it then must have been.
 pub fn decode_http(operation: &str, body: &[u8]) -> Option<Request> {
     let mut connection = Connection::new();
-    let mut codec = Codec::new(CredentialPolicy::Ignored, 42);
+    let mut codec = Codec::new(Verifier::open(), 42);
     let mut out = BytesMut::new();
     connection.receive(&post(operation, body));
     let call = connection.next_call(&mut codec, &mut out);

@@ -25,9 +25,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("engine/tidy", &[]),
     ("net/wire", &["model"]),
-    ("net/dynamodb", &["model"]),
-    ("net/server", &["engine", "model", "runtime", "wire", "dynamodb"]),
-    ("net/client", &["model", "wire"]),
+    ("net/auth", &["model"]),
+    // Who calls is asked between two checks of a request's form.
+    ("net/dynamodb", &["auth", "model"]),
+    ("net/server", &["engine", "model", "runtime", "wire", "auth", "dynamodb"]),
+    // It proves who it is.
+    ("net/client", &["auth", "model", "wire"]),
     (
         "bench",
         &[
@@ -42,12 +45,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "control",
             "engine",
             "wire",
+            "auth",
             "dynamodb",
         ],
     ),
     ("loom-tests", &["memtable"]),
-    // The load generator speaks the protocols itself, so it knows the messages beside the client.
-    ("perf", &["client", "wire", "model"]),
+    // The load generator speaks the protocols itself, so it knows the messages and signatures beside the client.
+    ("perf", &["client", "auth", "wire", "model"]),
 ];
 
 /// Crates that these rooms alone may name.
@@ -55,8 +59,8 @@ const KEPT: &[(&str, &[&str])] = &[
     ("glommio", &["engine/runtime"]),
     ("io-uring", &["engine/runtime"]),
     ("raft", &["engine/replication"]),
-    // The server signs what it asks of a key service, with the library that seals.
-    ("aws-lc-rs", &["engine/security", "net/server"]),
+    // Signatures are made with the library that seals; the tests of the server make them anew.
+    ("aws-lc-rs", &["engine/security", "net/auth", "net/server"]),
     ("rustls", &["net/server"]),
     ("ureq", &["net/server"]),
 ];

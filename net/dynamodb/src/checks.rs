@@ -11,7 +11,6 @@ use model::operation::Request;
 use model::{Error, ErrorKind};
 
 use crate::codec::Codec;
-use crate::credentials::{self, Presented};
 use crate::http::compression::{self, UnpackError};
 use crate::http::decoder::HttpRequest;
 use crate::http::head::Method;
@@ -91,7 +90,7 @@ pub(crate) fn content_type(request: &HttpRequest) -> Option<ContentType> {
     }
 }
 
-fn check_call(request: &HttpRequest, target: Target, codec: &Codec) -> Result<operation::Operation, Error> {
+fn check_call(request: &HttpRequest, target: Target, codec: &mut Codec) -> Result<operation::Operation, Error> {
     match target {
         Target::Unknown => Err(Error::new(ErrorKind::UnknownOperation, "")),
         Target::Built(operation) => check_credentials(request, codec).map(|()| operation),
@@ -102,12 +101,13 @@ fn check_call(request: &HttpRequest, target: Target, codec: &Codec) -> Result<op
     }
 }
 
-fn check_credentials(request: &HttpRequest, codec: &Codec) -> Result<(), Error> {
-    let path = request.value(request.head.path);
-    let query = path.iter().position(|byte| *byte == b'?').map_or(&[][..], |mark| &path[mark + 1..]);
-    let authorization = request.value(request.head.authorization);
-    let presented = Presented { authorization, query, has_date: request.head.has_date };
-    credentials::check_credentials(codec.credential_policy(), presented)
+fn check_credentials(request: &HttpRequest, codec: &mut Codec) -> Result<(), Error> {
+    codec.verify(&auth::Message {
+        method: "POST",
+        target: request.value(request.head.path),
+        headers: request.header_lines(),
+        body: &request.body,
+    })
 }
 
 fn is_json_or_empty(body: &Bytes) -> bool {

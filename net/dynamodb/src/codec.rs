@@ -1,12 +1,12 @@
-//! What one core needs to translate for all of its connections: reused buffers, the credential policy, the date, chance.
+//! What one core needs to translate for all of its connections: reused buffers, who may call, the date, chance.
 //!
 //! One per core, owned by its server loop, lent to a [`crate::Connection`] for each call.
 
+use auth::Verifier;
 use bytes::BytesMut;
 use model::operation::Reply;
 use model::{Error, ItemEncoder};
 
-use crate::credentials::CredentialPolicy;
 use crate::http::date::HttpDate;
 use crate::http::request_id::{RequestId, next_chance};
 use crate::http::response::{self, Manner, Status};
@@ -16,7 +16,7 @@ use crate::operation;
 /// The translator of one core.
 #[derive(Debug)]
 pub struct Codec {
-    credential_policy: CredentialPolicy,
+    verifier: Verifier,
     /// State of the sequence that request ids are drawn from.
     chance: u64,
     date: Option<HttpDate>,
@@ -26,19 +26,21 @@ pub struct Codec {
 
 impl Codec {
     /// A codec whose request ids follow from `seed`: equal seeds give equal ids, so cores need different ones.
-    pub fn new(credential_policy: CredentialPolicy, seed: u64) -> Codec {
-        Codec { credential_policy, chance: seed, date: None, encoder: ItemEncoder::new(), scratch: Vec::new() }
+    pub fn new(verifier: Verifier, seed: u64) -> Codec {
+        Codec { verifier, chance: seed, date: None, encoder: ItemEncoder::new(), scratch: Vec::new() }
     }
 
-    /// Sets the clock of the `Date` header; until then answers have none. Cheap when the second is the same.
+    /// Sets the clock, of the `Date` header and of signatures; until then answers have none, and signatures are not good. Cheap when
+    /// the second is the same.
     pub fn set_time(&mut self, epoch_s: u64) {
         if self.date.is_none_or(|date| date.epoch_s() != epoch_s) {
             self.date = Some(HttpDate::new(epoch_s));
         }
     }
 
-    pub(crate) fn credential_policy(&self) -> CredentialPolicy {
-        self.credential_policy
+    /// Checks who sends a request.
+    pub(crate) fn verify(&mut self, message: &auth::Message<'_>) -> Result<(), Error> {
+        self.verifier.verify(message, self.date.map_or(0, |date| date.epoch_s()))
     }
 
     pub(crate) fn next_request_id(&mut self) -> RequestId {

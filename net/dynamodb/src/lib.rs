@@ -8,11 +8,9 @@
 //! socket, reads no clock. Where it differs from DynamoDB on purpose or for now: DIFFERENCES.md.
 #![forbid(unsafe_code)]
 
-pub mod calendar;
 mod checks;
 mod codec;
 mod connection;
-mod credentials;
 mod http;
 mod json;
 pub mod limits;
@@ -20,5 +18,4 @@ mod operation;
 
 pub use codec::Codec;
 pub use connection::{Call, Connection, Ticket};
-pub use credentials::{CredentialPolicy, Presented, check_credentials};
 pub use http::request_id::RequestId;

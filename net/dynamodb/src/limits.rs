@@ -40,5 +40,7 @@ pub(crate) const BODY_RESERVE_BYTES_MAX: usize = 1024 * 1024;
 /// Smallest answer worth compressing.
 pub(crate) const COMPRESS_BYTES_MIN: usize = 4096;
 
+// A signature may cover them all.
+const _: () = assert!(HEADER_COUNT_MAX == auth::HEADER_COUNT_MAX);
 // A span inside the head is two u16.
 const _: () = assert!(HEAD_BYTES_MAX <= u16::MAX as usize);

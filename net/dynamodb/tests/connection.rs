@@ -2,14 +2,15 @@
 
 mod door;
 
+use auth::Verifier;
 use door::{Door, parse_answers, post};
+use dynamodb::RequestId;
 use dynamodb::limits::PIPELINE_COUNT_MAX;
-use dynamodb::{CredentialPolicy, RequestId};
 use model::Error;
 use model::operation::{ListTablesReply, Reply};
 
 fn door() -> Door {
-    Door::new(CredentialPolicy::Ignored)
+    Door::new(Verifier::open())
 }
 
 #[test]

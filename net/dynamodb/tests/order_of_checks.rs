@@ -4,12 +4,13 @@ mod door;
 
 use std::io::Write;
 
+use auth::{Credentials, Message, Scope, Signer, Verifier, time_text};
 use door::{Answer, Door, post, serialization};
-use dynamodb::CredentialPolicy;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use model::operation::Request;
 
+const NOW_S: u64 = 1_440_938_160;
 const TABLE: &str = r#"{"TableName":"abc"}"#;
 const NOT_FOUND: &str = "<UnknownOperationException/>\n";
 const UNKNOWN_OPERATION: &str = r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
@@ -23,9 +24,10 @@ fn request(method: &str, lines: &str, body: &str) -> Vec<u8> {
 }
 
 /// Sends a request in one piece, byte by byte, and in two pieces split anywhere: always the same one answer.
-fn answer(policy: CredentialPolicy, bytes: &[u8]) -> Answer {
+fn answer(verifier: impl Fn() -> Verifier, bytes: &[u8]) -> Answer {
     let run = |pieces: &[&[u8]]| {
-        let mut door = Door::new(policy);
+        let mut door = Door::new(verifier());
+        door.codec.set_time(NOW_S);
         for piece in pieces {
             for call in door.receive(piece) {
                 door.answer(call);
@@ -44,7 +46,7 @@ fn answer(policy: CredentialPolicy, bytes: &[u8]) -> Answer {
 }
 
 fn check(method: &str, lines: &str, body: &str, expect: (u16, &str)) -> Answer {
-    let got = answer(CredentialPolicy::Ignored, &request(method, lines, body));
+    let got = answer(Verifier::open, &request(method, lines, body));
     assert_eq!((got.status, got.text()), expect, "{method} {lines:?} {body:?}");
     let id = got.header("x-amzn-RequestId").expect("an id on every answer");
     assert!(id.len() == 52 && id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()), "{id}");
@@ -79,7 +81,7 @@ fn methods_and_content_types() {
 
 #[test]
 fn a_head_request_gets_a_head_only() {
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     assert!(door.receive(&request("HEAD", "", "")).is_empty());
     let out = String::from_utf8(door.out.to_vec()).expect("text");
     assert!(out.starts_with("HTTP/1.1 404 Not Found\r\n") && out.ends_with("\r\n\r\n"), "{out}");
@@ -172,7 +174,7 @@ fn targets() {
 #[test]
 fn credentials_come_after_the_target_and_before_the_types() {
     let check = |lines: &str, body: &str, expect: (u16, &str)| {
-        let got = answer(CredentialPolicy::Required, &request("POST", &format!("{AMZ_JSON}{lines}"), body));
+        let got = answer(door::verifier, &request("POST", &format!("{AMZ_JSON}{lines}"), body));
         assert_eq!((got.status, got.text()), expect, "{lines:?} {body:?}");
     };
     check("", "{}", (400, UNKNOWN_OPERATION));
@@ -180,11 +182,25 @@ fn credentials_come_after_the_target_and_before_the_types() {
     check(target, "{", (400, &serialization("")));
     check(target, "", (400, MISSING_TOKEN));
     check(target, r#"{"Limit":"x"}"#, (400, MISSING_TOKEN));
-    let signed =
-        format!("{target}Authorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=c\r\nDate: d\r\n");
-    check(&signed, r#"{"Limit":"x"}"#, (400, &serialization("STRING_VALUE cannot be converted to Integer")));
+    let wrong_types = r#"{"Limit":"x"}"#;
+    let signed = signed(target, wrong_types);
+    check(&signed, wrong_types, (400, &serialization("STRING_VALUE cannot be converted to Integer")));
+    let got = answer(door::verifier, &request("POST", &format!("{AMZ_JSON}{signed}"), r#"{"Limit":"y"}"#));
+    let refusal =
+        r#"{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"The request signature we"#;
+    assert!(got.status == 400 && got.text().starts_with(refusal), "{}", got.text());
     let not_built = "X-Amz-Target: DynamoDB_20120810.TransactWriteItems\r\n";
     check(not_built, "{}", (400, MISSING_TOKEN));
+}
+
+/// A call's lines with those that sign it.
+fn signed(target: &str, body: &str) -> String {
+    let time = time_text(NOW_S);
+    let lines = format!("Host: localhost\r\n{target}X-Amz-Date: {time}\r\n");
+    let message = Message { method: "POST", target: b"/", headers: lines.as_bytes(), body: body.as_bytes() };
+    let scope = Scope { region: "us-east-1", service: "dynamodb" };
+    let mut signer = Signer::new(&Credentials::new("AKID", "secret"), scope, &time);
+    format!("{lines}Authorization: {}\r\n", signer.authorization(&message))
 }
 
 fn packed(encoding: &str, body: &[u8]) -> Vec<u8> {
@@ -211,15 +227,15 @@ fn packed_bodies() {
         packed("gzip", &in_two),
         packed("deflate", &deflate.finish().expect("memory")),
     ] {
-        let mut door = Door::new(CredentialPolicy::Ignored);
+        let mut door = Door::new(Verifier::open());
         let calls = door.receive(&bytes);
         assert!(matches!(&calls[0].request, Request::DescribeTable(request) if
             request.table_name.as_deref() == Some("abc")));
     }
-    let got = answer(CredentialPolicy::Ignored, &packed("gzip", TABLE.as_bytes()));
+    let got = answer(Verifier::open, &packed("gzip", TABLE.as_bytes()));
     assert_eq!(got.status, 500);
     assert!(got.text().starts_with(r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError""#));
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     let bomb = gzip(&vec![b' '; 16 * 1024 * 1024 + 1]);
     assert!(door.receive(&packed("gzip", &bomb)).is_empty());
     assert_eq!(door.answers()[0].status, 413);
@@ -228,7 +244,7 @@ fn packed_bodies() {
 
 #[test]
 fn a_body_too_large_closes_the_connection() {
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     door.receive(b"POST / HTTP/1.1\r\nContent-Length: 16777217\r\n\r\n");
     let answers = door.answers();
     assert_eq!((answers[0].status, answers[0].header("Transfer-Encoding")), (413, Some("chunked")));
@@ -237,6 +253,6 @@ fn a_body_too_large_closes_the_connection() {
     assert!(door.receive(&post("ListTables", "{}")).is_empty());
     // The largest that is allowed.
     let body = [b"{\"TableName\":\"abc\"}".as_slice(), &vec![b' '; 16 * 1024 * 1024 - 19]].concat();
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     assert_eq!(door.receive(&post("DescribeTable", &body)).len(), 1);
 }

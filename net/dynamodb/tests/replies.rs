@@ -2,8 +2,8 @@
 
 mod door;
 
+use auth::Verifier;
 use door::{Door, item, key, post};
-use dynamodb::CredentialPolicy;
 use model::operation::*;
 use model::table::{
     AttributeDefinition, BillingMode, IndexProjection, LocalIndex, ProvisionedThroughput, TableClass, TableHistory,
@@ -20,7 +20,7 @@ fn check_reply(reply: Reply, expect: &str) {
 }
 
 fn body(outcome: Result<&Reply, &Error>) -> String {
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     let call = door.receive(&post("ListTables", "{}")).pop().expect("a call");
     door.connection.answer(call.ticket, outcome, &mut door.codec, &mut door.out);
     door.answers()[0].text().to_owned()

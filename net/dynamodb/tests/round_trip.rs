@@ -4,8 +4,8 @@ mod door;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use auth::Verifier;
 use door::{Door, call, post};
-use dynamodb::CredentialPolicy;
 use fastrand::Rng;
 use model::operation::{Attributes, GetItemReply, PutItem, Reply, Request};
 use model::{Item, Number, Value};
@@ -48,7 +48,7 @@ fn map(random: &mut Rng, depth: usize) -> BTreeMap<String, Value> {
 
 /// The JSON of an item, as a reply holds it.
 fn json(item: &Item) -> String {
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     let call = door.receive(&post("GetItem", "{}")).pop().expect("a call");
     let reply = Reply::GetItem(GetItemReply { item: Some(item.clone()), consumed: None });
     door.connection.answer(call.ticket, Ok(&reply), &mut door.codec, &mut door.out);

@@ -3,7 +3,8 @@
 use crate::in_flight::InFlight;
 use crate::reply_sizes::ReplySizes;
 use crate::serve::Node;
-use dynamodb::{Codec, CredentialPolicy};
+use auth::Verifier;
+use dynamodb::Codec;
 use wire::{CoreEndpoint, Welcome};
 
 /// Requests that one wire connection may have in flight.
@@ -29,7 +30,7 @@ impl Speech {
         // A client reaches every core under the host that it has reached this one.
         let cores = cores.map(|(core, address)| CoreEndpoint { core, port: address.port(), address: String::new() });
         Self {
-            codec: Codec::new(CredentialPolicy::Ignored, seed),
+            codec: Codec::new(Verifier::open(), seed),
             welcome: Welcome {
                 version: wire::VERSION,
                 core: u16::try_from(core).expect("core ids are 16 bits"),

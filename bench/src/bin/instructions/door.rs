@@ -5,31 +5,41 @@
 use crate::callgrind::counted;
 use crate::node::DEPTH;
 use crate::operation::{Operation, PAGE_ITEM_COUNT};
+use auth::{AccessKeys, Credentials, Message, Scope, Signer, Verifier, time_text};
 use bytes::BytesMut;
-use dynamodb::{Codec, Connection, CredentialPolicy};
+use dynamodb::{Codec, Connection};
 use engine::{Engine, Replied, ReplyToken};
 use model::Request;
 use model::operation::{GetItemReply, Page, PutItemReply, Reply};
+use std::sync::Arc;
 use wire::server::{Decoder, Incoming};
 use wire::{Flags, Hello, RequestId, VERSION, client, server};
+
+/// What requests are signed with, and when: 1 January 2026.
+const ACCESS_KEY_ID: &str = "local";
+const SECRET: &str = "secret";
+const NOW_S: u64 = 1_767_225_600;
 
 /// How a request comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// The DynamoDB API.
+    /// The DynamoDB API, whoever calls.
     Http,
+    /// The DynamoDB API with signatures that are checked.
+    SignedHttp,
     /// The binary protocol.
     Wire,
 }
 
 impl Protocol {
-    /// Both.
-    pub(crate) const ALL: [Protocol; 2] = [Protocol::Http, Protocol::Wire];
+    /// Each of them.
+    pub(crate) const ALL: [Protocol; 3] = [Protocol::Http, Protocol::SignedHttp, Protocol::Wire];
 
     /// As the baseline names it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Protocol::Http => "http",
+            Protocol::SignedHttp => "signed-http",
             Protocol::Wire => "wire",
         }
     }
@@ -38,7 +48,7 @@ impl Protocol {
     pub(crate) fn call(self, target: &str, body: &str) -> Vec<u8> {
         let http = http_call(target, body);
         match self {
-            Protocol::Http => http,
+            Protocol::Http | Protocol::SignedHttp => http,
             Protocol::Wire => {
                 let mut frame = BytesMut::new();
                 client::encode_request(RequestId(1), &decode(&http), &mut frame).expect("the protocol carries it");
@@ -127,8 +137,10 @@ impl Door {
     /// A connection past its handshake.
     pub(crate) fn open(protocol: Protocol) -> Door {
         match protocol {
-            Protocol::Http => {
-                Door::Http(Box::default(), Box::new(Codec::new(CredentialPolicy::Ignored, 1)), Vec::new())
+            Protocol::Http => Door::http(Verifier::open()),
+            Protocol::SignedHttp => {
+                let file = format!("[bench]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET}\n");
+                Door::http(Verifier::new(Arc::new(AccessKeys::parse(&file).expect("one key"))))
             }
             Protocol::Wire => {
                 let hello =
@@ -141,6 +153,12 @@ impl Door {
                 Door::Wire(Box::new(decoder), Vec::new())
             }
         }
+    }
+
+    fn http(verifier: Verifier) -> Door {
+        let mut codec = Codec::new(verifier, 1);
+        codec.set_time(NOW_S);
+        Door::Http(Box::default(), Box::new(codec), Vec::new())
     }
 
     /// Takes received bytes and submits the requests in them; how many there were. What is written goes to `out`.
@@ -196,15 +214,17 @@ pub(crate) fn batch(protocol: Protocol, operation: Operation, numbers: impl Iter
 
 fn http_call(target: &str, body: &str) -> Vec<u8> {
     // The headers of an SDK.
-    let length = body.len();
+    let (length, time) = (body.len(), time_text(NOW_S));
+    let signed = format!(
+        "Host: 127.0.0.1:8000\r\nX-Amz-Target: DynamoDB_20120810.{target}\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: {time}\r\nContent-Length: {length}\r\n"
+    );
+    let message = Message { method: "POST", target: b"/", headers: signed.as_bytes(), body: body.as_bytes() };
+    let scope = Scope { region: "us-east-1", service: "dynamodb" };
+    let authorization = Signer::new(&Credentials::new(ACCESS_KEY_ID, SECRET), scope, &time).authorization(&message);
     format!(
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nX-Amz-Target: DynamoDB_20120810.{target}\r\n\
-         Content-Type: application/x-amz-json-1.0\r\nUser-Agent: aws-sdk-rust/1.3 os/linux lang/rust/1.92\r\n\
-         X-Amz-Date: 20260101T000000Z\r\nAccept-Encoding: identity\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
-         SignedHeaders=content-length;content-type;host;x-amz-date;x-amz-target, \
-         Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
+        "POST / HTTP/1.1\r\n{signed}User-Agent: aws-sdk-rust/1.3 os/linux lang/rust/1.92\r\nAccept-Encoding: identity\r\n\
+         Authorization: {authorization}\r\n\r\n{body}"
     )
     .into_bytes()
 }
@@ -212,7 +232,7 @@ fn http_call(target: &str, body: &str) -> Vec<u8> {
 fn decode(http: &[u8]) -> Request {
     let (mut connection, mut out) = (Connection::new(), BytesMut::new());
     connection.receive(http);
-    let call = connection.next_call(&mut Codec::new(CredentialPolicy::Ignored, 1), &mut out);
+    let call = connection.next_call(&mut Codec::new(Verifier::open(), 1), &mut out);
     call.expect("a call that can be decoded").request
 }
 

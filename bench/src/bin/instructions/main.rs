@@ -93,7 +93,7 @@ fn count_all() -> Result<Figures, String> {
                 let figure = each(callgrind::count(&arguments)?, count);
                 let Figure { instructions, allocations } = figure;
                 println!(
-                    "{name:<12} {:<12} {instructions:>9} instructions {allocations:>7} allocations",
+                    "{name:<17} {:<12} {instructions:>9} instructions {allocations:>7} allocations",
                     operation.name()
                 );
                 figures.entry(name.clone()).or_default().insert(operation.name().to_owned(), figure);

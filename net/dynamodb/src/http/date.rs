@@ -2,7 +2,7 @@
 //!
 //! The clock is the caller's: this file only turns seconds into text.
 
-use crate::calendar::{LAST_SECOND, civil};
+use auth::calendar::{LAST_SECOND, civil};
 
 /// Length of `Sun, 06 Nov 1994 08:49:37 GMT`.
 const DATE_BYTES: usize = 29;

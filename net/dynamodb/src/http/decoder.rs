@@ -28,6 +28,13 @@ impl HttpRequest {
     pub(crate) fn value(&self, span: Span) -> &[u8] {
         span.bytes(&self.frame)
     }
+
+    /// The headers as they were sent: what stands behind the request line.
+    pub(crate) fn header_lines(&self) -> &[u8] {
+        let behind_path = &self.frame[self.head.path.end()..self.head.len_bytes];
+        let line_end = behind_path.iter().position(|byte| *byte == b'\n');
+        line_end.map_or(&[], |line_end| &behind_path[line_end + 1..])
+    }
 }
 
 /// What the stream says next.

@@ -32,6 +32,11 @@ impl Span {
     pub(crate) fn is_empty(self) -> bool {
         self.start == self.end
     }
+
+    /// Where the byte behind it is.
+    pub(crate) fn end(self) -> usize {
+        usize::from(self.end)
+    }
 }
 
 /// The methods that the order of checks tells apart.
@@ -75,12 +80,10 @@ pub(crate) struct Head {
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) accepts_gzip: bool,
-    /// There is a `Date` or an `X-Amz-Date`.
-    pub(crate) has_date: bool,
+    /// With the query.
     pub(crate) path: Span,
     pub(crate) target: Span,
     pub(crate) content_type: Span,
-    pub(crate) authorization: Span,
     pub(crate) origin: Span,
     pub(crate) cors_headers: Span,
     pub(crate) cors_method: Span,
@@ -110,11 +113,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         keep_alive: is_http_1_1,
         expects_continue: false,
         accepts_gzip: false,
-        has_date: false,
         path: Span::of(request.path.unwrap_or_default().as_bytes(), window),
         target: Span::default(),
         content_type: Span::default(),
-        authorization: Span::default(),
         origin: Span::default(),
         cors_headers: Span::default(),
         cors_method: Span::default(),
@@ -134,14 +135,11 @@ impl Head {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
         // By length first: most headers of an SDK are none of these and cost one comparison.
         match name.len() {
-            4 if is("date") => self.has_date |= !value.is_empty(),
             6 if is("origin") => self.origin = Span::of(value, window),
             6 if is("expect") => self.expects_continue = value.eq_ignore_ascii_case(b"100-continue"),
-            10 if is("x-amz-date") => self.has_date |= !value.is_empty(),
             10 if is("connection") => self.take_connection(value),
             12 if is("x-amz-target") => self.target = Span::of(value, window),
             12 if is("content-type") => self.content_type = Span::of(value, window),
-            13 if is("authorization") => self.authorization = Span::of(value, window),
             14 if is("content-length") => framing.take_content_length(value)?,
             15 if is("accept-encoding") => self.accepts_gzip = accepts_gzip(value),
             16 if is("content-encoding") => self.content_encoding = content_encoding(value),

@@ -1,11 +1,13 @@
 //! A connection as a test sees it: bytes go in, calls and parsed answers come out.
 #![allow(dead_code, reason = "each test takes what it needs of this")]
 
+use auth::{AccessKeys, Verifier};
 use bytes::BytesMut;
-use dynamodb::{Call, Codec, Connection, CredentialPolicy};
+use dynamodb::{Call, Codec, Connection};
 use model::operation::{Attributes, DescribeTimeToLiveReply, PutItem, Reply, Request};
 use model::{Item, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One connection with its codec, always of the same seed.
 pub(crate) struct Door {
@@ -33,8 +35,8 @@ impl Answer {
 }
 
 impl Door {
-    pub(crate) fn new(credential_policy: CredentialPolicy) -> Door {
-        Door { connection: Connection::new(), codec: Codec::new(credential_policy, 42), out: BytesMut::new() }
+    pub(crate) fn new(verifier: Verifier) -> Door {
+        Door { connection: Connection::new(), codec: Codec::new(verifier, 42), out: BytesMut::new() }
     }
 
     /// Receives some bytes; the calls that they complete.
@@ -55,6 +57,12 @@ impl Door {
     }
 }
 
+/// One that lets a single key pass.
+pub(crate) fn verifier() -> Verifier {
+    let keys = AccessKeys::parse("[a]\naws_access_key_id = AKID\naws_secret_access_key = secret\n");
+    Verifier::new(Arc::new(keys.expect("one key")))
+}
+
 /// A call of an operation, as an SDK sends it, without a signature.
 pub(crate) fn post(operation: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
@@ -68,7 +76,7 @@ pub(crate) fn post(operation: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// What a call of an operation decodes to, or the body that refuses it.
 pub(crate) fn call(operation: &str, body: impl AsRef<[u8]>) -> Result<Request, String> {
-    let mut door = Door::new(CredentialPolicy::Ignored);
+    let mut door = Door::new(Verifier::open());
     match door.receive(&post(operation, body)).pop() {
         Some(call) => Ok(call.request),
         None => Err(door.answers().pop().expect("an answer at once").text().to_owned()),

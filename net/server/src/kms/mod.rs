@@ -3,7 +3,7 @@
 //! ```text
 //! engine        make, unwrap                        on a thread of its own, one attempt each; the engine repeats
 //! messages.rs   what is said and answered, as JSON
-//! signature.rs  AWS Signature Version 4
+//! net/auth      AWS Signature Version 4
 //! ureq          one POST over TLS, bounded in time and length; no connection is kept
 //! options.rs    which service, which key, who asks
 //! ```
@@ -13,13 +13,12 @@
 
 mod messages;
 mod options;
-mod signature;
 
 pub(crate) use options::KmsArguments;
 
+use auth::{Message, Scope, Signer, time_text};
 use engine::{KeyService, KeyServiceError, Secret, WrappedKey};
 use options::KmsOptions;
-use signature::{Post, Scope};
 use std::io::Read;
 use std::sync::Arc;
 use ureq::Agent;
@@ -127,14 +126,15 @@ impl Kms {
 
     fn send(&self, operation: Operation, body: &[u8], now_ms: u64) -> Result<Response<ureq::Body>, ureq::Error> {
         let KmsOptions { endpoint, credentials, region, .. } = &self.options;
-        let time = signature::time_text(now_ms);
+        let time = time_text(now_ms / 1_000);
         let mut headers =
             vec![("content-type", CONTENT_TYPE), ("host", endpoint.authority.as_str()), ("x-amz-date", time.as_str())];
         headers.extend(credentials.session_token.as_deref().map(|token| ("x-amz-security-token", token)));
         headers.push(("x-amz-target", operation.target()));
-        let post = Post { path: &endpoint.path, headers: &headers, body };
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let message = Message { method: "POST", target: endpoint.path.as_bytes(), headers: lines.as_bytes(), body };
         let scope = Scope { region, service: "kms" };
-        let authorization = signature::authorization(credentials, scope, &post, &time);
+        let authorization = Signer::new(credentials, scope, &time).authorization(&message);
         let request = self.agent.post(&endpoint.url).header("authorization", authorization);
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body)
     }

@@ -2,8 +2,8 @@
 //!
 //! Credentials come from the environment alone, as AWS's own tools read them: a command line can be seen by everybody on the machine.
 
-use super::signature::Credentials;
 use crate::options::OptionsError;
+use auth::Credentials;
 use clap::Args;
 use serde::Deserialize;
 use std::net::IpAddr;

@@ -1,8 +1,9 @@
 //! Both protocols' codecs without a socket: requests and outcomes through each, there and back.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs of this")]
 
+use auth::Verifier;
 use bytes::BytesMut;
-use dynamodb::{Codec, Connection, CredentialPolicy};
+use dynamodb::{Codec, Connection};
 use model::Error;
 use model::operation::{Reply, Request};
 use wire::{CoreEndpoint, EncodeError, Flags, Hello, RequestId, VERSION, Welcome, client, server};
@@ -31,7 +32,7 @@ pub struct Http(Codec);
 
 impl Http {
     pub fn new() -> Http {
-        Http(Codec::new(CredentialPolicy::Ignored, 1))
+        Http(Codec::new(Verifier::open(), 1))
     }
 
     /// What a call decodes to, or the body that refuses it.
