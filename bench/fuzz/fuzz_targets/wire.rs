@@ -1,4 +1,5 @@
-//! Any bytes as frames of the binary protocol, to a server after the handshake, to a server before it, to a client.
+//! Any bytes as frames of the binary protocol, to a server after the handshake, to one that asks for a proof, to one before the
+//! handshake, to a client.
 //!
 //! Holds: nothing panics; a request that was read is written and read again as itself; every item in it is sound;
 //! a connection once lost stays lost.
@@ -12,12 +13,10 @@ use model::operation::Evaluator;
 use wire::{client, server};
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut decoder = open_wire();
-    decoder.feed(bytes);
-    read_requests(&mut decoder);
-    let mut decoder = server::Decoder::new();
-    decoder.feed(bytes);
-    read_requests(&mut decoder);
+    for mut decoder in [open_wire(false), open_wire(true), server::Decoder::default()] {
+        decoder.feed(bytes);
+        read_requests(&mut decoder);
+    }
     read_replies(bytes);
 });
 

@@ -69,7 +69,7 @@ pub fn through_wire(request: &Request) -> Option<Result<Request, model::Error>> 
         assert!(frame.is_empty(), "on an error nothing is appended");
         return None;
     }
-    let mut decoder = open_wire();
+    let mut decoder = open_wire(false);
     decoder.feed(&frame);
     match decoder.next_message().expect("what was encoded is sound").expect("a whole frame was fed") {
         server::Incoming::Request { request_id: RequestId(7), request } => Some(Ok(request)),
@@ -78,12 +78,12 @@ pub fn through_wire(request: &Request) -> Option<Result<Request, model::Error>> 
     }
 }
 
-/// A server's decoder after the handshake.
-pub fn open_wire() -> server::Decoder {
+/// A server's decoder after the Hello: open, unless it asks for a proof.
+pub fn open_wire(asks_for_proof: bool) -> server::Decoder {
     let hello = Hello { version_min: VERSION, version_max: VERSION, features: 0, client_name: "fuzz".to_owned() };
     let mut bytes = BytesMut::new();
     client::encode_hello(&hello, &mut bytes).expect("a short name fits");
-    let mut decoder = server::Decoder::new();
+    let mut decoder = server::Decoder::new(asks_for_proof);
     decoder.feed(&bytes);
     assert!(matches!(decoder.next_message(), Ok(Some(server::Incoming::Hello(_)))));
     decoder

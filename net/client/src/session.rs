@@ -177,7 +177,7 @@ impl Session {
                     continue;
                 }
                 Incoming::Goodbye(goodbye) => return Err(ConnectionError::Goodbye(goodbye)),
-                Incoming::Welcome(_) | Incoming::Pong(_) => {
+                Incoming::Challenge(_) | Incoming::Welcome(_) | Incoming::Pong(_) => {
                     return Err(ConnectionError::UnexpectedAnswer);
                 }
             };

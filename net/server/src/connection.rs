@@ -474,6 +474,7 @@ impl Connection {
                 wire::server::encode_welcome(&intake.speech.welcome, &mut self.out)
                     .expect("a node's cores fit in a frame");
             }
+            Incoming::Proof(_) => unreachable!("no proof is asked for"),
             Incoming::Ping(request_id) => wire::server::encode_pong(request_id, &mut self.out),
             Incoming::DescribePartitions { request_id, table_name } => {
                 describe_partitions(intake.engine, request_id, &table_name, &mut self.out);

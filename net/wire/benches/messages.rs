@@ -30,7 +30,7 @@ fn open_decoder() -> Decoder {
     let hello = Hello { version_min: VERSION, version_max: VERSION, features: 0, client_name: String::new() };
     let mut out = BytesMut::new();
     client::encode_hello(&hello, &mut out).unwrap();
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     decoder.feed(&out);
     assert!(decoder.next_message().unwrap().is_some());
     decoder

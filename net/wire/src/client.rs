@@ -12,7 +12,7 @@ use model::operation::{Reply, Request};
 use crate::error::{EncodeError, Malformation, ProtocolError};
 use crate::frame::{Flags, Frame, FrameReader, Header, Kind, RequestId};
 use crate::generated as fbs;
-use crate::handshake::{self, Goodbye, Hello, Welcome};
+use crate::handshake::{self, Challenge, Goodbye, Hello, Proof, Welcome};
 use crate::limits::{HEADER_BYTES, PAYLOAD_BYTES_MAX};
 use crate::operation::{self, get_item, put_item};
 use crate::partition_map::{self, PartitionMap};
@@ -23,6 +23,8 @@ use crate::writer::Writer;
 /// What a server has sent.
 #[derive(Debug)]
 pub enum Incoming {
+    /// The server asks who the client is. Answer with [`encode_proof`]; without credentials with [`encode_goodbye`], and close.
+    Challenge(Challenge),
     /// The handshake is done.
     Welcome(Welcome),
     /// The answer to a ping.
@@ -51,13 +53,24 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Decoder {
     frames: FrameReader,
-    welcome_is_read: bool,
+    stage: Stage,
+}
+
+/// How far the handshake has come. Only ever goes down the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is read.
+    Start,
+    /// A Challenge is read.
+    Challenged,
+    /// A Welcome is read.
+    Open,
 }
 
 impl Decoder {
     /// A decoder at the start of a connection.
     pub fn new() -> Decoder {
-        Decoder { frames: FrameReader::of_client(PAYLOAD_BYTES_MAX), welcome_is_read: false }
+        Decoder { frames: FrameReader::of_client(PAYLOAD_BYTES_MAX), stage: Stage::Start }
     }
 
     /// Takes received bytes.
@@ -78,7 +91,7 @@ impl Decoder {
         // What cannot be read at all as the first frame comes from some other server.
         let result = match result {
             Err(ProtocolError::UnsupportedVersion { .. }) => result,
-            Err(_) if !self.welcome_is_read => Err(ProtocolError::NotStator),
+            Err(_) if self.stage == Stage::Start => Err(ProtocolError::NotStator),
             result => result,
         };
         if let Err(error) = &result {
@@ -91,14 +104,15 @@ impl Decoder {
         let kind = frame.header.kind;
         let is_in_turn = match kind {
             Kind::GOODBYE => true,
-            Kind::WELCOME => !self.welcome_is_read,
-            _ => self.welcome_is_read,
+            Kind::CHALLENGE => self.stage == Stage::Start,
+            Kind::WELCOME => self.stage != Stage::Open,
+            _ => self.stage == Stage::Open,
         };
         if !is_in_turn {
             return Err(ProtocolError::Unexpected { kind });
         }
         let message = decode_frame(frame)?;
-        self.welcome_is_read = true;
+        self.stage = if kind == Kind::CHALLENGE { Stage::Challenged } else { Stage::Open };
         Ok(message)
     }
 }
@@ -114,6 +128,7 @@ fn decode_frame(frame: &Frame) -> Result<Incoming, ProtocolError> {
     let payload = Payload::new(frame);
     match kind {
         Kind::GOODBYE => Ok(Incoming::Goodbye(handshake::decode_goodbye(payload)?)),
+        Kind::CHALLENGE => Ok(Incoming::Challenge(handshake::decode_challenge(payload)?)),
         Kind::WELCOME => Ok(Incoming::Welcome(handshake::decode_welcome(payload)?)),
         Kind::PONG if frame.payload.is_empty() => Ok(Incoming::Pong(request_id)),
         Kind::PONG => Err(ProtocolError::malformed(kind, Malformation::NotEmpty)),
@@ -197,6 +212,15 @@ impl<'a> Answer<'a> {
 /// The client's name fits in no frame.
 pub fn encode_hello(hello: &Hello, out: &mut BytesMut) -> Result<(), EncodeError> {
     handshake::encode_hello(hello, out)
+}
+
+/// Appends a Proof to `out`: the answer to a Challenge. A server refuses an access key id of more than
+/// [`ACCESS_KEY_ID_BYTES_MAX`](crate::limits::ACCESS_KEY_ID_BYTES_MAX).
+///
+/// # Errors
+/// The access key id fits in no frame.
+pub fn encode_proof(proof: &Proof, out: &mut BytesMut) -> Result<(), EncodeError> {
+    handshake::encode_proof(proof, out)
 }
 
 /// Appends a Goodbye to `out`: the last frame of the connection.

@@ -42,6 +42,7 @@ impl Kind {
     pub const HELLO: Kind = Kind(0x0001);
     pub const PING: Kind = Kind(0x0002);
     pub const GOODBYE: Kind = Kind(0x0003);
+    pub const PROOF: Kind = Kind(0x0004);
     pub const DESCRIBE_PARTITIONS: Kind = Kind(0x0010);
     pub const GET_ITEM: Kind = Kind(0x0101);
     pub const PUT_ITEM: Kind = Kind(0x0102);
@@ -66,6 +67,7 @@ impl Kind {
     pub const DESCRIBE_LIMITS: Kind = Kind(0x020D);
     pub const WELCOME: Kind = Kind::HELLO.reply();
     pub const PONG: Kind = Kind::PING.reply();
+    pub const CHALLENGE: Kind = Kind(0x8004);
     pub const PARTITION_MAP: Kind = Kind::DESCRIBE_PARTITIONS.reply();
     pub const ERROR: Kind = Kind(0xFFFF);
 

@@ -1,6 +1,7 @@
-//! The messages that open and close a connection: Hello, Welcome, Goodbye.
+//! The messages that open and close a connection: Hello, Challenge, Proof, Welcome, Goodbye.
 //!
-//! Deliberately not here: when each may come (`server`, `client`), and closing itself (whoever owns the socket).
+//! Deliberately not here: when each may come (`server`, `client`), how a proof is made and checked (who holds the secrets),
+//! and closing itself (whoever owns the socket).
 
 use std::borrow::Cow;
 
@@ -9,7 +10,9 @@ use bytes::BytesMut;
 use crate::error::{EncodeError, ProtocolError};
 use crate::frame::{Flags, Kind, PREFACE, RequestId};
 use crate::generated as fbs;
-use crate::limits::{CORES_COUNT_MAX, FRAME_BYTES_MAX, GOODBYE_MESSAGE_BYTES_MAX, HEADER_BYTES};
+use crate::limits::{
+    ACCESS_KEY_ID_BYTES_MAX, CORES_COUNT_MAX, FRAME_BYTES_MAX, GOODBYE_MESSAGE_BYTES_MAX, HEADER_BYTES,
+};
 use crate::payload::Payload;
 use crate::writer::{LONG, REFERENCE, SHORT, Shape, WORD, Writer};
 
@@ -29,7 +32,23 @@ pub struct Hello {
     pub client_name: String,
 }
 
-/// The server's answer to a Hello.
+/// The answer to a Hello of a server that has access keys: the client is to prove that it knows one's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Random, and used for one connection.
+    pub nonce: [u8; 32],
+}
+
+/// The client's answer to a Challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The access key whose secret the client knows; at most [`ACCESS_KEY_ID_BYTES_MAX`].
+    pub access_key_id: String,
+    /// Made of the secret, the nonce and the id, as PROTOCOL.md tells. Who checks it compares in constant time.
+    pub proof: [u8; 32],
+}
+
+/// The server's answer to a Hello, or to a Proof that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The version chosen.
@@ -89,6 +108,7 @@ impl GoodbyeReason {
     pub const TOO_MANY_CONNECTIONS: GoodbyeReason = GoodbyeReason(7);
     pub const SHUTTING_DOWN: GoodbyeReason = GoodbyeReason(8);
     pub const DONE: GoodbyeReason = GoodbyeReason(9);
+    pub const NOT_AUTHENTICATED: GoodbyeReason = GoodbyeReason(10);
 }
 
 impl Goodbye {
@@ -137,6 +157,46 @@ pub(crate) fn decode_hello(payload: Payload<'_>) -> Result<Hello, ProtocolError>
         version_max,
         features: hello.features(),
         client_name: hello.client_name().unwrap_or_default().to_owned(),
+    })
+}
+
+/// Writes a Challenge; it always fits.
+pub(crate) fn encode_challenge(challenge: &Challenge, out: &mut BytesMut) {
+    static SHAPE: Shape<1> = Shape::new([REFERENCE]);
+    let mut writer = Writer::new(Kind::CHALLENGE, Flags::NONE, RequestId(0), out);
+    let table = writer.root(&SHAPE);
+    writer.bytes(table, fbs::Challenge::VT_NONCE, &challenge.nonce);
+    writer.finish().expect("a Challenge is short");
+}
+
+/// Reads a Challenge. Unknown fields are fine: it comes before the version is told.
+pub(crate) fn decode_challenge(payload: Payload<'_>) -> Result<Challenge, ProtocolError> {
+    let challenge = payload.root::<fbs::Challenge<'_>>()?;
+    let nonce = challenge.nonce().ok_or_else(|| payload.missing("nonce"))?;
+    Ok(Challenge { nonce: nonce.bytes().try_into().map_err(|_| payload.wrong("nonce"))? })
+}
+
+/// Writes a Proof.
+pub(crate) fn encode_proof(proof: &Proof, out: &mut BytesMut) -> Result<(), EncodeError> {
+    static SHAPE: Shape<2> = Shape::new([REFERENCE, REFERENCE]);
+    let mut writer = Writer::new(Kind::PROOF, Flags::NONE, RequestId(0), out);
+    let table = writer.root(&SHAPE);
+    writer.text(table, fbs::Proof::VT_ACCESS_KEY_ID, &proof.access_key_id);
+    writer.bytes(table, fbs::Proof::VT_PROOF, &proof.proof);
+    writer.finish()
+}
+
+/// Reads a Proof. Unknown fields are fine: it comes before the version is told.
+pub(crate) fn decode_proof(payload: Payload<'_>) -> Result<Proof, ProtocolError> {
+    let proof = payload.root::<fbs::Proof<'_>>()?;
+    let access_key_id = proof.access_key_id().ok_or_else(|| payload.missing("access_key_id"))?;
+    if access_key_id.len() > ACCESS_KEY_ID_BYTES_MAX {
+        return Err(payload.wrong("access_key_id"));
+    }
+    let bytes = proof.proof().ok_or_else(|| payload.missing("proof"))?;
+    Ok(Proof {
+        access_key_id: access_key_id.to_owned(),
+        proof: bytes.bytes().try_into().map_err(|_| payload.wrong("proof"))?,
     })
 }
 

@@ -36,5 +36,5 @@ mod writer;
 
 pub use error::{EncodeError, Malformation, ProtocolError};
 pub use frame::{Flags, Frame, FrameReader, Header, Kind, PREFACE, RequestId};
-pub use handshake::{CoreEndpoint, Goodbye, GoodbyeReason, Hello, VERSION, Welcome};
+pub use handshake::{Challenge, CoreEndpoint, Goodbye, GoodbyeReason, Hello, Proof, VERSION, Welcome};
 pub use partition_map::{PartitionMap, PartitionRange};

@@ -19,6 +19,9 @@ pub const HANDSHAKE_PAYLOAD_BYTES_MAX: usize = 4096;
 /// A handshake that takes longer is given up; the server's and the client's connections hold the clock.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 
+/// Bytes of the access key id in a Proof.
+pub const ACCESS_KEY_ID_BYTES_MAX: usize = 128;
+
 /// Tables in one payload, counted as a tree: bounds the work of a payload that refers to one table many times.
 pub const TABLES_COUNT_MAX: usize = 65_536;
 

@@ -12,7 +12,7 @@ use model::{Error, Text};
 
 use crate::error::{EncodeError, Malformation, ProtocolError};
 use crate::frame::{Flags, Frame, FrameReader, Kind, RequestId};
-use crate::handshake::{self, Goodbye, Hello, Welcome};
+use crate::handshake::{self, Challenge, Goodbye, Hello, Proof, Welcome};
 use crate::limits::{HANDSHAKE_PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::operation;
 use crate::partition_map::{self, PartitionMap};
@@ -22,8 +22,12 @@ use crate::writer::Writer;
 /// What a client has sent.
 #[derive(Debug)]
 pub enum Incoming {
-    /// The handshake, with a version in common. Answer with [`encode_welcome`], or [`encode_goodbye`] and close.
+    /// The handshake, with a version in common. Answer with [`encode_challenge`] if the decoder asks for a proof, else with
+    /// [`encode_welcome`]; or with [`encode_goodbye`], and close.
     Hello(Hello),
+    /// The answer to a Challenge; whether it holds is still to be checked. Answer with [`encode_welcome`]; or with
+    /// [`encode_goodbye`], close, and take no further message: what lies behind a proof that does not hold is a stranger's.
+    Proof(Proof),
     /// Answer with [`encode_pong`].
     Ping(RequestId),
     /// A request for a table's partition map: answer with [`encode_partition_map`] or an error.
@@ -55,13 +59,22 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Decoder {
     frames: FrameReader,
-    hello_is_read: bool,
+    asks_for_proof: bool,
+    awaits: Awaits,
+}
+
+/// What a client may send next. Only ever goes down the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Hello,
+    Proof,
+    Requests,
 }
 
 impl Decoder {
-    /// A decoder at the start of a connection.
-    pub fn new() -> Decoder {
-        Decoder { frames: FrameReader::of_server(HANDSHAKE_PAYLOAD_BYTES_MAX), hello_is_read: false }
+    /// A decoder at the start of a connection. With `asks_for_proof`, a Proof must follow the Hello.
+    pub fn new(asks_for_proof: bool) -> Decoder {
+        Decoder { frames: FrameReader::of_server(HANDSHAKE_PAYLOAD_BYTES_MAX), asks_for_proof, awaits: Awaits::Hello }
     }
 
     /// Takes received bytes.
@@ -102,17 +115,17 @@ impl Decoder {
         self.frames.held_bytes()
     }
 
-    /// Whether the handshake's first half is done: requests may come.
+    /// Whether the client's part of the handshake is done: requests may come.
     pub fn is_open(&self) -> bool {
-        self.hello_is_read
+        self.awaits == Awaits::Requests
     }
 
     fn decode(&mut self, frame: &Frame) -> Result<Incoming, Refusal> {
         let kind = frame.header.kind;
         let request_id = frame.header.request_id;
         let payload = Payload::new(frame);
-        if !self.hello_is_read {
-            return self.decode_first(kind, payload);
+        if !self.is_open() {
+            return Ok(self.decode_handshake(kind, payload)?);
         }
         if frame.header.flags != Flags::NONE {
             return Err(Refusal::Request(Error::serialization("The request has flags that the server does not know")));
@@ -125,9 +138,13 @@ impl Decoder {
                 let table_name = partition_map::decode_describe(payload)?;
                 Ok(Incoming::DescribePartitions { request_id, table_name })
             }
-            Kind::HELLO | Kind::WELCOME | Kind::PONG | Kind::PARTITION_MAP | Kind::ERROR => {
-                Err(ProtocolError::Unexpected { kind }.into())
-            }
+            Kind::HELLO
+            | Kind::PROOF
+            | Kind::WELCOME
+            | Kind::CHALLENGE
+            | Kind::PONG
+            | Kind::PARTITION_MAP
+            | Kind::ERROR => Err(ProtocolError::Unexpected { kind }.into()),
             _ => {
                 let request = operation::decode_request(kind, payload)?;
                 Ok(Incoming::Request { request_id, request })
@@ -135,21 +152,43 @@ impl Decoder {
         }
     }
 
-    fn decode_first(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Incoming, Refusal> {
-        if kind != Kind::HELLO {
-            return Err(ProtocolError::Unexpected { kind }.into());
+    fn decode_handshake(&mut self, kind: Kind, payload: Payload<'_>) -> Result<Incoming, ProtocolError> {
+        match (self.awaits, kind) {
+            (Awaits::Hello, Kind::HELLO) => {
+                let hello = handshake::decode_hello(payload)?;
+                if self.asks_for_proof {
+                    self.awaits = Awaits::Proof;
+                } else {
+                    self.open();
+                }
+                Ok(Incoming::Hello(hello))
+            }
+            (Awaits::Proof, Kind::PROOF) => {
+                let proof = handshake::decode_proof(payload)?;
+                self.open();
+                Ok(Incoming::Proof(proof))
+            }
+            (Awaits::Proof, Kind::GOODBYE) => Ok(Incoming::Goodbye(handshake::decode_goodbye(payload)?)),
+            _ => Err(ProtocolError::Unexpected { kind }),
         }
-        let hello = handshake::decode_hello(payload)?;
-        self.hello_is_read = true;
+    }
+
+    fn open(&mut self) {
+        self.awaits = Awaits::Requests;
         self.frames.set_payload_bytes_max(PAYLOAD_BYTES_MAX);
-        Ok(Incoming::Hello(hello))
     }
 }
 
+/// A decoder that asks for no proof.
 impl Default for Decoder {
     fn default() -> Decoder {
-        Decoder::new()
+        Decoder::new(false)
     }
+}
+
+/// Appends a Challenge to `out`.
+pub fn encode_challenge(challenge: &Challenge, out: &mut BytesMut) {
+    handshake::encode_challenge(challenge, out);
 }
 
 /// Appends a Welcome to `out`.

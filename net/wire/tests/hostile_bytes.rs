@@ -5,37 +5,20 @@
 
 mod samples;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use fastrand::Rng;
 use flatbuffers::FlatBufferBuilder;
 use model::operation::{Attributes, Request};
 use model::{Error, ErrorKind, Text};
-use samples::KIND_COUNT;
+use samples::{KIND_COUNT, frame, hello_bytes};
 use wire::limits::{FRAME_BYTES_MAX, HANDSHAKE_PAYLOAD_BYTES_MAX, HEADER_BYTES, RECEIVE_BUFFER_BYTES};
-use wire::{Hello, Kind, Malformation, PREFACE, ProtocolError, RequestId, VERSION, client, server};
-
-fn hello_bytes(version_min: u16, version_max: u16) -> BytesMut {
-    let mut out = BytesMut::new();
-    let hello = Hello { version_min, version_max, features: 0, client_name: "test".to_owned() };
-    client::encode_hello(&hello, &mut out).unwrap();
-    out
-}
+use wire::{Kind, Malformation, PREFACE, ProtocolError, RequestId, VERSION, client, server};
 
 fn open_server() -> server::Decoder {
-    let mut decoder = server::Decoder::new();
+    let mut decoder = server::Decoder::default();
     decoder.feed(&hello_bytes(VERSION, VERSION));
     assert!(matches!(decoder.next_message(), Ok(Some(server::Incoming::Hello(_)))));
     decoder
-}
-
-fn frame(kind: Kind, flags: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::new();
-    frame.put_u32_le(payload.len() as u32);
-    frame.put_u16_le(kind.0);
-    frame.put_u16_le(flags);
-    frame.put_u64_le(42);
-    frame.extend_from_slice(payload);
-    frame
 }
 
 /// What the server makes of `bytes` after the handshake.
@@ -55,7 +38,7 @@ fn after_handshake(bytes: &[u8]) -> Result<Option<server::Incoming>, ProtocolErr
 #[test]
 fn a_connection_that_starts_wrong() {
     let check = |bytes: &[u8], expect: ProtocolError| {
-        let mut decoder = server::Decoder::new();
+        let mut decoder = server::Decoder::default();
         decoder.feed(bytes);
         assert_eq!(decoder.next_message().unwrap_err(), expect, "{bytes:?}");
     };
@@ -77,7 +60,7 @@ fn a_connection_that_starts_wrong() {
         &first(frame(Kind::HELLO, 0, &vec![0; payload_bytes])[..HEADER_BYTES].to_vec()),
         ProtocolError::FrameTooLarge { payload_bytes, payload_bytes_max: HANDSHAKE_PAYLOAD_BYTES_MAX },
     );
-    let mut decoder = server::Decoder::new();
+    let mut decoder = server::Decoder::default();
     for byte in PREFACE {
         decoder.feed(&[byte]);
         assert!(matches!(decoder.next_message(), Ok(None)));
@@ -101,7 +84,9 @@ fn frames_that_break_the_rules() {
     check(&frame(Kind::GET_ITEM, 0, &[0; 12]), malformed(Kind::GET_ITEM, Malformation::Unaligned));
     check(&frame(Kind::GET_ITEM, 0, &[]), malformed(Kind::GET_ITEM, Malformation::NotFlatBuffer));
     check(&frame(Kind::GET_ITEM, 0, &[0xFF; 64]), malformed(Kind::GET_ITEM, Malformation::NotFlatBuffer));
-    for kind in [Kind::HELLO, Kind::WELCOME, Kind::PONG, Kind::PARTITION_MAP, Kind::ERROR] {
+    let first_or_replies =
+        [Kind::HELLO, Kind::PROOF, Kind::WELCOME, Kind::CHALLENGE, Kind::PONG, Kind::PARTITION_MAP, Kind::ERROR];
+    for kind in first_or_replies {
         check(&frame(kind, 0, &[0; 64]), ProtocolError::Unexpected { kind });
     }
     let mut oversized = frame(Kind::GET_ITEM, 0, &[]);
@@ -304,12 +289,25 @@ fn damaged_errors_never_panic() {
 
 #[test]
 fn random_bytes_never_panic() {
+    let kinds = [
+        Kind::GET_ITEM,
+        Kind::QUERY,
+        Kind::BATCH_WRITE_ITEM,
+        Kind::UPDATE_ITEM,
+        Kind::DESCRIBE_PARTITIONS,
+        Kind::PROOF,
+        Kind::CHALLENGE,
+    ];
     for seed in 0..20_000 {
         let mut random = Rng::with_seed(seed);
         let payload: Vec<u8> = (0..random.usize(0..40) * 8).map(|_| random.u8(..) & random.u8(..)).collect();
-        let kinds = [Kind::GET_ITEM, Kind::QUERY, Kind::BATCH_WRITE_ITEM, Kind::UPDATE_ITEM, Kind::DESCRIBE_PARTITIONS];
-        let bytes = if random.bool() { frame(kinds[random.usize(0..5)], 0, &payload) } else { payload };
+        let bytes = if random.bool() { frame(kinds[random.usize(0..kinds.len())], 0, &payload) } else { payload };
         let _ = after_handshake(&bytes);
+        let mut decoder = server::Decoder::new(true);
+        decoder.feed(&hello_bytes(VERSION, VERSION));
+        assert!(decoder.next_message().is_ok());
+        decoder.feed(&bytes);
+        let _ = decoder.next_message();
         let mut decoder = client::Decoder::new();
         decoder.feed(&bytes);
         let _ = decoder.next_message();

@@ -15,8 +15,7 @@ use model::operation::{
 use model::{Error, ErrorDetail, ErrorKind, Item, KeyHash, TableId, Text, ThrottlingReason};
 use samples::KIND_COUNT;
 use wire::{
-    CoreEndpoint, EncodeError, Flags, Goodbye, GoodbyeReason, Hello, PartitionMap, PartitionRange, RequestId, VERSION,
-    Welcome, client, server,
+    EncodeError, Flags, Goodbye, GoodbyeReason, Hello, PartitionMap, PartitionRange, RequestId, client, server,
 };
 
 /// Random messages per kind.
@@ -26,24 +25,9 @@ fn hello() -> Hello {
     Hello { version_min: 0, version_max: 7, features: u64::MAX, client_name: "ünit".to_owned() }
 }
 
-fn welcome() -> Welcome {
-    let endpoint =
-        |core: u16| CoreEndpoint { core, port: 8001 + core, address: if core == 0 { "" } else { "::1" }.to_owned() };
-    Welcome {
-        version: VERSION,
-        core: 1,
-        features: 0,
-        frame_bytes_max: 1 << 20,
-        in_flight_max: 7,
-        idle_ms_max: 1000,
-        server_name: "stator".to_owned(),
-        cores: (0..3).map(endpoint).collect(),
-    }
-}
-
 /// A server's decoder after the handshake.
 fn open_server() -> server::Decoder {
-    let mut decoder = server::Decoder::new();
+    let mut decoder = server::Decoder::default();
     let mut out = BytesMut::new();
     client::encode_hello(&hello(), &mut out).unwrap();
     decoder.feed(&out);
@@ -56,10 +40,10 @@ fn open_server() -> server::Decoder {
 fn open_client() -> client::Decoder {
     let mut decoder = client::Decoder::new();
     let mut out = BytesMut::new();
-    server::encode_welcome(&welcome(), &mut out).unwrap();
+    server::encode_welcome(&samples::welcome(), &mut out).unwrap();
     decoder.feed(&out);
     let Some(client::Incoming::Welcome(read)) = decoder.next_message().unwrap() else { panic!("a Welcome was sent") };
-    assert_eq!(read, welcome());
+    assert_eq!(read, samples::welcome());
     decoder
 }
 

@@ -118,7 +118,7 @@ impl NullServer {
                     stream.set_nodelay(true)?;
                     let token = Token(self.connections.len());
                     self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-                    let decoder = Decoder::new();
+                    let decoder = Decoder::default();
                     let (received, unsent) = (Vec::new(), Vec::new());
                     self.connections.push(Some(NullConnection { stream, decoder, received, unsent }));
                 }

@@ -60,7 +60,7 @@ impl SmallServer {
 
 /// Until the client closes.
 fn serve(mut stream: TcpStream, address: SocketAddr, state: &Mutex<State>) {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut space = vec![0; 64 << 10];
     while let Ok(count @ 1..) = stream.read(&mut space) {
         decoder.feed(&space[..count]);

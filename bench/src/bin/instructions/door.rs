@@ -147,7 +147,7 @@ impl Door {
                     Hello { version_min: VERSION, version_max: VERSION, features: 0, client_name: "bench".to_owned() };
                 let mut bytes = BytesMut::new();
                 client::encode_hello(&hello, &mut bytes).expect("a short name fits");
-                let mut decoder = Decoder::new();
+                let mut decoder = Decoder::default();
                 decoder.feed(&bytes);
                 assert!(matches!(decoder.next_message(), Ok(Some(Incoming::Hello(_)))));
                 Door::Wire(Box::new(decoder), Vec::new())

@@ -134,7 +134,7 @@ async fn listen(core: u16, ports: Vec<u16>, listener: TcpListener, state: Arc<St
 }
 
 async fn serve(core: u16, ports: Vec<u16>, mut stream: TcpStream, state: Arc<State>) {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut buffer = vec![0; 64 << 10];
     loop {
         match stream.read(&mut buffer).await {
@@ -177,6 +177,7 @@ fn answer(core: u16, ports: &[u16], message: Incoming, state: &State) -> Option<
             server::encode_goodbye(&Goodbye::new(GoodbyeReason::TOO_MANY_CONNECTIONS, "full"), &mut out);
         }
         Incoming::Hello(_) => server::encode_welcome(&welcome(core, ports, state), &mut out).unwrap(),
+        Incoming::Proof(_) => unreachable!("no proof is asked for"),
         Incoming::Ping(request_id) => {
             state.ping_count.fetch_add(1, Ordering::Relaxed);
             server::encode_pong(request_id, &mut out);

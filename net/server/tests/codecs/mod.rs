@@ -70,7 +70,7 @@ impl Wire {
     /// After the handshake.
     pub fn open() -> Wire {
         let (mut wire, mut out) =
-            (Wire { server: server::Decoder::new(), client: client::Decoder::new() }, BytesMut::new());
+            (Wire { server: server::Decoder::default(), client: client::Decoder::new() }, BytesMut::new());
         client::encode_hello(&hello(), &mut out).expect("a short name");
         wire.server.feed(&out);
         assert!(matches!(wire.server.next_message(), Ok(Some(server::Incoming::Hello(_)))));

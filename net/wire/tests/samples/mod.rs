@@ -1,10 +1,12 @@
 //! Seeded messages of every kind for the tests. Each test file uses its own part of them.
 
 #![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)] // A test stops at what it did not expect; its numbers are small.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::{BufMut, BytesMut};
 use fastrand::Rng;
 use model::operation::*;
 use model::table::{
@@ -15,9 +17,45 @@ use model::{
     ErrorDetail, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, TableId, Text, ThrottlingReason,
     Value,
 };
+use wire::{CoreEndpoint, Hello, Kind, VERSION, Welcome, client};
 
 /// How many kinds of requests, and of replies, there are.
 pub const KIND_COUNT: usize = 21;
+
+/// The first bytes of a client that speaks these versions.
+pub fn hello_bytes(version_min: u16, version_max: u16) -> BytesMut {
+    let mut out = BytesMut::new();
+    let hello = Hello { version_min, version_max, features: 0, client_name: "test".to_owned() };
+    client::encode_hello(&hello, &mut out).unwrap();
+    out
+}
+
+/// What a server says to one that it takes.
+pub fn welcome() -> Welcome {
+    let endpoint =
+        |core: u16| CoreEndpoint { core, port: 8001 + core, address: if core == 0 { "" } else { "::1" }.to_owned() };
+    Welcome {
+        version: VERSION,
+        core: 1,
+        features: 0,
+        frame_bytes_max: 1 << 20,
+        in_flight_max: 7,
+        idle_ms_max: 1000,
+        server_name: "stator".to_owned(),
+        cores: (0..3).map(endpoint).collect(),
+    }
+}
+
+/// A frame that may be of any kind, and hold anything.
+pub fn frame(kind: Kind, flags: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame.put_u32_le(payload.len() as u32);
+    frame.put_u16_le(kind.0);
+    frame.put_u16_le(flags);
+    frame.put_u64_le(42);
+    frame.extend_from_slice(payload);
+    frame
+}
 
 /// A random request of the kind `kind`.
 pub fn request(kind: usize, random: &mut Rng) -> Request {
