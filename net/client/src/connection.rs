@@ -198,10 +198,16 @@ async fn shake_hands(address: &str, session: &mut Session) -> Result<(TcpStream,
             continue;
         }
         stream.readable().await?;
-        if receive_bytes(&stream, session, &mut buffer)?
-            && let Some(welcome) = session.take_welcome()?
-        {
-            return Ok((stream, welcome));
+        if !receive_bytes(&stream, session, &mut buffer)? {
+            continue;
+        }
+        match session.take_welcome() {
+            Ok(Some(welcome)) => return Ok((stream, welcome)),
+            Ok(None) => {}
+            Err(error) => {
+                let _ = send(&stream, session); // What is wrong is told to the caller; the server may have gone.
+                return Err(error);
+            }
         }
     }
 }

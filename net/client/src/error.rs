@@ -32,6 +32,10 @@ pub enum ConnectionError {
     TimedOut,
     /// The server was silent for too long with requests in flight.
     Silent,
+    /// The server asks who the client is, and the client has no credentials.
+    CredentialsMissing,
+    /// The client's access key id is longer than any.
+    CredentialsUnusable,
     /// What came is no sound Stator stream.
     Protocol(ProtocolError),
     /// The server answered what was not asked.
@@ -91,6 +95,8 @@ impl fmt::Display for ConnectionError {
             ConnectionError::Io(error) => write!(formatter, "{error}"),
             ConnectionError::TimedOut => write!(formatter, "connecting took too long"),
             ConnectionError::Silent => write!(formatter, "the server does not answer"),
+            ConnectionError::CredentialsMissing => write!(formatter, "the server asks for credentials"),
+            ConnectionError::CredentialsUnusable => write!(formatter, "the access key id is longer than any"),
             ConnectionError::Protocol(error) => write!(formatter, "{error}"),
             ConnectionError::UnexpectedAnswer => write!(formatter, "an answer to no request"),
             ConnectionError::Goodbye(goodbye) => {

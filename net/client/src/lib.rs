@@ -15,7 +15,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Deliberately not here: what an operation means (`model`), bytes (`wire`), signing and TLS.
+//! Deliberately not here: what an operation means (`model`), bytes (`wire`), how credentials are proved (`auth`), TLS.
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +28,7 @@ mod pipeline;
 mod route;
 mod session;
 
+pub use auth::Credentials;
 pub use call::Client;
 pub use error::{ConnectionError, Error};
 pub use model::{KeySchema, KeyType, Text, Value, operation as operations};

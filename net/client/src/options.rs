@@ -1,5 +1,6 @@
 //! What an application may choose, with defaults that suit a local network.
 
+use auth::Credentials;
 use std::time::Duration;
 
 /// Unsent bytes of one connection past which it takes no more requests.
@@ -28,6 +29,8 @@ pub(crate) const READ_ATTEMPTS_COUNT_MAX: usize = 3;
 pub struct ClientOptions {
     /// What the client calls itself in the server's log.
     pub name: String,
+    /// What the client proves who it is with, where the server asks; session tokens are not known there.
+    pub credentials: Option<Credentials>,
     /// Requests in flight on one connection; the server may allow fewer.
     pub in_flight_max: usize,
     /// Requests that wait for a place in flight, per connection; past it callers wait.
@@ -48,6 +51,7 @@ impl Default for ClientOptions {
     fn default() -> ClientOptions {
         ClientOptions {
             name: concat!("stator-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            credentials: None,
             in_flight_max: 1024,
             queued_max: 1024,
             connect_timeout: Duration::from_secs(5),

@@ -5,11 +5,13 @@
 //!
 //! Deliberately not here: which request ids are in flight; the caller knows them.
 
+use auth::Credentials;
 use bytes::{Buf, BytesMut};
 use wire::client::{self, Answer, Incoming};
-use wire::{EncodeError, Hello, ProtocolError, RequestId, VERSION, Welcome};
+use wire::{EncodeError, Goodbye, GoodbyeReason, Hello, ProtocolError, RequestId, VERSION, Welcome};
 
 use crate::error::ConnectionError;
+use crate::session::answer_challenge;
 
 /// Bytes of receive buffer to start with.
 const RECEIVE_BYTES: usize = 64 << 10;
@@ -18,6 +20,7 @@ const RECEIVE_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Pipeline {
     unsent: BytesMut,
+    credentials: Option<Credentials>,
     received: Vec<u8>,
     /// `received[start..end]` has come and was not taken yet.
     start: usize,
@@ -25,18 +28,18 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline whose preface and Hello wait to be sent.
+    /// A pipeline whose preface and Hello wait to be sent. It proves who it is with `credentials`, where the server asks.
     ///
     /// # Errors
     /// The name is absurdly long.
-    pub fn new(client_name: &str) -> Result<Pipeline, EncodeError> {
+    pub fn new(client_name: &str, credentials: Option<Credentials>) -> Result<Pipeline, EncodeError> {
         let mut unsent = BytesMut::new();
         let client_name = client_name.to_owned();
         client::encode_hello(
             &Hello { version_min: VERSION, version_max: VERSION, features: 0, client_name },
             &mut unsent,
         )?;
-        Ok(Pipeline { unsent, received: vec![0; RECEIVE_BYTES], start: 0, end: 0 })
+        Ok(Pipeline { unsent, credentials, received: vec![0; RECEIVE_BYTES], start: 0, end: 0 })
     }
 
     /// Encodes a GetItem: a table's name, an encoded key.
@@ -110,7 +113,8 @@ impl Pipeline {
         self.end += count;
     }
 
-    /// The server's Welcome, once it is there; before that no request may be sent.
+    /// The server's Welcome, once it is there; before that no request may be sent. Of a server that asks who the client is, what is to be sent first
+    /// is in [`Pipeline::unsent`] after this.
     ///
     /// # Errors
     /// The server refuses, or is no Stator.
@@ -119,6 +123,13 @@ impl Pipeline {
             return Ok(None);
         };
         match answer.decode()? {
+            Incoming::Challenge(challenge) => match &self.credentials {
+                Some(credentials) => answer_challenge(credentials, &challenge, &mut self.unsent).map(|()| None),
+                None => {
+                    client::encode_goodbye(&Goodbye::new(GoodbyeReason::DONE, ""), &mut self.unsent);
+                    Err(ConnectionError::CredentialsMissing)
+                }
+            },
             Incoming::Welcome(welcome) => Ok(Some(welcome)),
             Incoming::Goodbye(goodbye) => Err(ConnectionError::Goodbye(goodbye)),
             _ => Err(ConnectionError::UnexpectedAnswer),

@@ -3,10 +3,12 @@
 //! Lives in the connection's task, from one successful handshake to the connection's end.
 //! Deliberately not here: sockets and time (`connection`), routing (`route`).
 
+use auth::Credentials;
 use bytes::{Buf, BytesMut};
 use tokio::sync::oneshot;
 use wire::client::{self, Incoming};
-use wire::{EncodeError, Goodbye, GoodbyeReason, Hello, PartitionMap, RequestId, VERSION, Welcome};
+use wire::limits::ACCESS_KEY_ID_BYTES_MAX;
+use wire::{Challenge, EncodeError, Goodbye, GoodbyeReason, Hello, PartitionMap, Proof, RequestId, VERSION, Welcome};
 
 use crate::error::{ConnectionError, Error};
 use crate::options::ClientOptions;
@@ -37,6 +39,7 @@ pub(crate) struct Call {
 pub(crate) struct Session {
     decoder: client::Decoder,
     unsent: BytesMut,
+    credentials: Option<Credentials>,
     /// By request id. Bounded by `in_flight_max`; a slot is used again once its answer has come.
     slots: Vec<Option<oneshot::Sender<Result<Answered, Error>>>>,
     free: Vec<usize>,
@@ -62,6 +65,7 @@ impl Session {
         Ok(Session {
             decoder: client::Decoder::new(),
             unsent,
+            credentials: options.credentials.clone(),
             slots: Vec::new(),
             free: Vec::new(),
             in_flight_max: options.in_flight_max.max(1),
@@ -149,10 +153,17 @@ impl Session {
         self.decoder.feed(bytes);
     }
 
-    /// The server's Welcome, once it is there.
+    /// The server's Welcome, once it is there. A server that asks who the client is gets its proof, which has to be sent before there is a Welcome.
     pub(crate) fn take_welcome(&mut self) -> Result<Option<Welcome>, ConnectionError> {
         match self.decoder.next_message()? {
             None => Ok(None),
+            Some(Incoming::Challenge(challenge)) => match &self.credentials {
+                Some(credentials) => answer_challenge(credentials, &challenge, &mut self.unsent).map(|()| None),
+                None => {
+                    self.say_goodbye();
+                    Err(ConnectionError::CredentialsMissing)
+                }
+            },
             Some(Incoming::Welcome(welcome)) => Ok(Some(welcome)),
             Some(Incoming::Goodbye(goodbye)) => Err(ConnectionError::Goodbye(goodbye)),
             Some(_) => Err(ConnectionError::Protocol(wire::ProtocolError::NotStator)),
@@ -205,4 +216,18 @@ impl Session {
         let _ = answer.send(Ok(answered));
         Ok(())
     }
+}
+
+/// Writes the proof that the client has these credentials.
+pub(crate) fn answer_challenge(
+    credentials: &Credentials,
+    challenge: &Challenge,
+    out: &mut BytesMut,
+) -> Result<(), ConnectionError> {
+    if credentials.access_key_id.len() > ACCESS_KEY_ID_BYTES_MAX {
+        return Err(ConnectionError::CredentialsUnusable);
+    }
+    let proof = auth::prove(credentials, &challenge.nonce);
+    let proof = Proof { access_key_id: credentials.access_key_id.clone(), proof };
+    client::encode_proof(&proof, out).map_err(|_| ConnectionError::CredentialsUnusable)
 }

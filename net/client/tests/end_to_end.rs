@@ -11,7 +11,7 @@ use std::time::Duration;
 use client::operations::{
     Attributes, ConditionalWrite, CreateTable, DescribeEndpoints, ListTables, Query, Reply, Request, Scan, UpdateItem,
 };
-use client::{AttributeMap, Client, ClientOptions, ConnectionError, Error, Pipeline, Text, Value};
+use client::{AttributeMap, Client, ClientOptions, ConnectionError, Credentials, Error, Pipeline, Text, Value};
 use mock::{Fault, Mock, even_ranges, key_schema};
 use model::{ErrorDetail, ErrorKind, Item, Number};
 use tokio::net::TcpStream;
@@ -258,6 +258,42 @@ async fn connecting_fails_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_is_told_who_connects() {
+    let mock = Mock::start(2).await;
+    mock.add_table("things");
+    mock.ask_for_proof("alice", "sesame");
+    let connect = async |credentials: Option<Credentials>| {
+        Client::connect_with(&mock.address(), ClientOptions { credentials, ..options() }).await
+    };
+    let client = connect(Some(Credentials::new("alice", "sesame"))).await.unwrap();
+    for number in 0..20 {
+        client.put("things", &item(number)).await.unwrap();
+    }
+    assert!(mock.state.connection_count.load(Ordering::Relaxed) > 1, "each core asks");
+    for wrong in [Credentials::new("alice", "other"), Credentials::new("bob", "sesame"), Credentials::new("", "")] {
+        match connect(Some(wrong)).await {
+            Err(Error::NotConnected(ConnectionError::Goodbye(goodbye))) => {
+                assert_eq!(goodbye.reason, GoodbyeReason::NOT_AUTHENTICATED);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let endless = connect(Some(Credentials::new("a".repeat(129), "sesame"))).await;
+    assert!(matches!(endless, Err(Error::NotConnected(ConnectionError::CredentialsUnusable))), "{endless:?}");
+    let nobody = connect(None).await;
+    assert!(matches!(nobody, Err(Error::NotConnected(ConnectionError::CredentialsMissing))), "{nobody:?}");
+    while !mock.state.saw_goodbye.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+
+    let stream = TcpStream::connect(mock.addresses[0]).await.unwrap();
+    let mut pipeline = Pipeline::new("load", Some(Credentials::new("alice", "sesame"))).unwrap();
+    while pipeline.take_welcome().unwrap().is_none() {
+        exchange(&stream, &mut pipeline).await;
+    }
+}
+
+#[tokio::test]
 async fn the_last_handle_says_goodbye() {
     let (mock, client) = connected(1).await;
     let clone = client.clone();
@@ -288,7 +324,7 @@ async fn the_pipeline_without_tasks() {
     let mock = Mock::start(1).await;
     mock.add_table("things");
     let stream = TcpStream::connect(mock.addresses[0]).await.unwrap();
-    let mut pipeline = Pipeline::new("load").unwrap();
+    let mut pipeline = Pipeline::new("load", None).unwrap();
     while pipeline.take_welcome().unwrap().is_none() {
         exchange(&stream, &mut pipeline).await;
     }

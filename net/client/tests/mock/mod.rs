@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use auth::{AccessKeys, Challenger};
 use bytes::BytesMut;
 use model::operation::*;
 use model::table::TableStatus;
@@ -17,7 +18,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use wire::server::{self, Decoder, Incoming};
-use wire::{CoreEndpoint, Flags, Goodbye, GoodbyeReason, PartitionMap, PartitionRange, RequestId, VERSION, Welcome};
+use wire::{
+    Challenge, CoreEndpoint, Flags, Goodbye, GoodbyeReason, PartitionMap, PartitionRange, RequestId, VERSION, Welcome,
+};
 
 /// What the server does wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +56,12 @@ pub struct State {
     pub idle_ms_max: AtomicUsize,
     pub ping_count: AtomicUsize,
     pub saw_goodbye: AtomicBool,
+    /// Asks who connects, once it is there.
+    pub challenger: OnceLock<Challenger>,
 }
+
+/// What every connection is asked: the mock tells none apart.
+const NONCE: [u8; 32] = [9; 32];
 
 pub struct Table {
     pub key_schema: KeySchema,
@@ -95,6 +103,13 @@ impl Mock {
         self.addresses[0].to_string()
     }
 
+    /// From now on only who knows this secret may connect.
+    pub fn ask_for_proof(&self, access_key_id: &str, secret: &str) {
+        let text = format!("[a]\naws_access_key_id={access_key_id}\naws_secret_access_key={secret}\n");
+        let keys = Arc::new(AccessKeys::parse(&text).unwrap());
+        self.state.challenger.set(Challenger::new(keys, &[1; 32])).unwrap();
+    }
+
     pub fn set_fault(&self, fault: Fault) {
         *self.state.fault.lock().unwrap() = fault;
     }
@@ -134,7 +149,7 @@ async fn listen(core: u16, ports: Vec<u16>, listener: TcpListener, state: Arc<St
 }
 
 async fn serve(core: u16, ports: Vec<u16>, mut stream: TcpStream, state: Arc<State>) {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(state.challenger.get().is_some());
     let mut buffer = vec![0; 64 << 10];
     loop {
         match stream.read(&mut buffer).await {
@@ -176,8 +191,20 @@ fn answer(core: u16, ports: &[u16], message: Incoming, state: &State) -> Option<
         Incoming::Hello(_) if fault == Fault::Refusal => {
             server::encode_goodbye(&Goodbye::new(GoodbyeReason::TOO_MANY_CONNECTIONS, "full"), &mut out);
         }
-        Incoming::Hello(_) => server::encode_welcome(&welcome(core, ports, state), &mut out).unwrap(),
-        Incoming::Proof(_) => unreachable!("no proof is asked for"),
+        Incoming::Hello(_) => match state.challenger.get() {
+            Some(_) => {
+                server::encode_challenge(&Challenge { nonce: NONCE }, &mut out);
+            }
+            None => server::encode_welcome(&welcome(core, ports, state), &mut out).unwrap(),
+        },
+        Incoming::Proof(proof) => {
+            let challenger = state.challenger.get().unwrap();
+            if challenger.is_proven(&NONCE, &proof.access_key_id, &proof.proof) {
+                server::encode_welcome(&welcome(core, ports, state), &mut out).unwrap();
+            } else {
+                server::encode_goodbye(&Goodbye::new(GoodbyeReason::NOT_AUTHENTICATED, "no"), &mut out);
+            }
+        }
         Incoming::Ping(request_id) => {
             state.ping_count.fetch_add(1, Ordering::Relaxed);
             server::encode_pong(request_id, &mut out);
