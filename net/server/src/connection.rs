@@ -2,8 +2,9 @@
 //!
 //! Lives on the core that accepted it, from accept to close. What the bytes mean is the protocols' (`dynamodb`,
 //! `wire`); this file holds what is common to all: limits, order of sending, closing. How long a client may take
-//! for what is in `connection/patience.rs`.
+//! for what is in `connection/patience.rs`, what the binary protocol's messages do in `connection/messages.rs`.
 
+mod messages;
 mod patience;
 
 use self::patience::Taking;
@@ -17,11 +18,9 @@ use crate::speech::{Speech, WIRE_IN_FLIGHT_MAX};
 use crate::turn_budget::TurnBudget;
 use bytes::BytesMut;
 use engine::{Engine, Replied, ReplyToken};
-use model::Error;
 use model::operation::{Reply, Request};
 use runtime::{ConnectionId, Instant, Sockets};
-use wire::server::Incoming;
-use wire::{Goodbye, GoodbyeReason, PartitionMap, PartitionRange};
+use wire::{Challenge, Goodbye, GoodbyeReason};
 
 /// Bytes that a client may be owed: unsent ones, and those that replies in flight may come to. Past it no further
 /// request is taken in.
@@ -87,6 +86,8 @@ pub(crate) struct Connection {
     taking: Taking,
     /// Waits until there is room for its reply.
     aside: Option<Decoded>,
+    /// What its client has been asked and has not proved yet.
+    challenge: Option<Box<Challenge>>,
     /// When the client last sent something, or had taken all that was sent to it.
     last_progress: Instant,
     /// When what it has to say next began: the handshake, or the request that is not whole yet.
@@ -121,6 +122,7 @@ impl Connection {
             owed: Owed::default(),
             taking: Taking::default(),
             aside: None,
+            challenge: None,
             last_progress: now,
             begun: now,
             ending: Ending::Open,
@@ -454,41 +456,6 @@ impl Connection {
         }
     }
 
-    /// Handles a message of a wire connection. Returns whether more may follow.
-    fn take_message(
-        &mut self,
-        id: ConnectionId,
-        (message, frame_bytes): (Incoming, usize),
-        intake: &mut Intake<'_>,
-    ) -> bool {
-        match message {
-            Incoming::Request { request_id, request } => {
-                self.submit_request(id, (Claim::Wire(request_id), frame_bytes), request, intake);
-                return true;
-            }
-            Incoming::Refused { request_id, error } => {
-                wire::server::encode_reply(request_id, Err(&error), wire::Flags::NONE, &mut self.out);
-            }
-            Incoming::Hello(hello) => {
-                tracing::debug!(client = hello.client_name, "handshake");
-                wire::server::encode_welcome(&intake.speech.welcome, &mut self.out)
-                    .expect("a node's cores fit in a frame");
-            }
-            Incoming::Proof(_) => unreachable!("no proof is asked for"),
-            Incoming::Ping(request_id) => wire::server::encode_pong(request_id, &mut self.out),
-            Incoming::DescribePartitions { request_id, table_name } => {
-                describe_partitions(intake.engine, request_id, &table_name, &mut self.out);
-            }
-            Incoming::Goodbye(_) => {
-                self.end(Ending::TakenLeave);
-                return false;
-            }
-        }
-        self.begun = intake.now;
-        intake.budget.note_taken(0);
-        true
-    }
-
     fn submit_request(
         &mut self,
         id: ConnectionId,
@@ -524,33 +491,15 @@ impl Protocol {
         Self::Http(Box::default())
     }
 
-    /// At the start of a wire connection.
-    pub(crate) fn wire() -> Self {
-        Self::Wire(Box::default())
+    /// At the start of a wire connection, whose client is asked who it is or not.
+    pub(crate) fn wire(asks_for_proof: bool) -> Self {
+        Self::Wire(Box::new(wire::server::Decoder::new(asks_for_proof)))
     }
 
     /// At the start of an admin connection.
     pub(crate) fn admin() -> Self {
         Self::Admin(BytesMut::new())
     }
-}
-
-fn describe_partitions(engine: &Engine, request_id: wire::RequestId, table_name: &str, out: &mut BytesMut) {
-    let Some(table) = engine.table(table_name) else {
-        let error = Error::table_not_found(table_name);
-        return wire::server::encode_reply(request_id, Err(&error), wire::Flags::NONE, out);
-    };
-    let ranges = table
-        .partitions
-        .iter()
-        .map(|placement| PartitionRange { first_hash: placement.range.first(), core: placement.core.0 });
-    let map = PartitionMap {
-        version: 1,
-        table_id: table.definition.id,
-        key_schema: table.definition.key_schema.clone(),
-        ranges: ranges.collect(),
-    };
-    wire::server::encode_partition_map(request_id, &map, out).expect("a table's partitions fit in a frame");
 }
 
 // `Request` and `Reply` pass through here by value, between decoders and the engine.

@@ -76,7 +76,7 @@ impl Core {
             _ => None,
         };
         Ok(Self {
-            speech: Speech::new(&node, number, runtime.chance()),
+            speech: Speech::new(&node, number, &runtime),
             receiving: Receiving::new(node.client_bytes_max),
             owing: Owing::new(node.client_bytes_max),
             runtime,
@@ -155,7 +155,7 @@ impl Core {
                 let protocol = if listener == doors.http {
                     Protocol::http()
                 } else if listener == doors.wire {
-                    Protocol::wire()
+                    Protocol::wire(intake.speech.challenger.is_some())
                 } else {
                     assert_eq!(Some(listener), doors.admin, "a listener that nobody opened");
                     Protocol::admin()

@@ -9,6 +9,7 @@
 mod admin;
 mod connection;
 mod core;
+mod credentials;
 mod in_flight;
 mod inspect;
 mod kms;

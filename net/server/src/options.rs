@@ -100,6 +100,11 @@ pub(crate) struct ServeArguments {
     #[serde(flatten)]
     pub(crate) kms: KmsArguments,
 
+    /// File of the access keys that may call, as AWS's tools write theirs: sections with aws_access_key_id and aws_secret_access_key. Needed
+    /// to listen where other machines can call [default: none, and whoever can call may do everything]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credentials: Option<PathBuf>,
+
     /// Size of one journal segment [default: 64M]
     #[arg(long, value_name = "BYTES")]
     pub(crate) segment_size: Option<ByteSize>,
@@ -194,6 +199,8 @@ pub(crate) struct ServeOptions {
     pub(crate) keyring: Option<PathBuf>,
     /// What names a key service.
     pub(crate) kms: KmsArguments,
+    /// The file of the access keys that may call, or `None`: whoever can call may.
+    pub(crate) credentials: Option<PathBuf>,
     /// Size of one journal segment.
     pub(crate) segment_bytes: u64,
     /// How long tables stay in the states between, in milliseconds.
@@ -277,6 +284,7 @@ impl ServeOptions {
             memory_bytes: flags.memory.or(file.memory).map(|size| size.0),
             keyring: flags.keyring.or(file.keyring),
             kms: flags.kms.or(file.kms),
+            credentials: flags.credentials.or(file.credentials),
             segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
@@ -288,18 +296,22 @@ impl ServeOptions {
     }
 
     fn check(&self) -> Result<(), OptionsError> {
-        for (flag, address) in [
-            ("--http-address", self.http_address),
-            ("--wire-address", self.wire_address),
-            ("--admin-address", self.admin_address),
-        ] {
-            if !address.ip().is_loopback() {
+        for (flag, address) in [("--http-address", self.http_address), ("--wire-address", self.wire_address)] {
+            if !address.ip().is_loopback() && self.credentials.is_none() {
                 return Err(OptionsError(format!(
-                    "{flag} {address} can be reached from other machines, and this version cannot check signatures yet: \
-                     listen on a loopback address such as 127.0.0.1:{} and put a proxy that authenticates in front of it",
+                    "{flag} {address} can be reached from other machines, and nobody is asked who they are: name the file of those \
+                     who may call with --credentials, or listen on a loopback address such as 127.0.0.1:{}",
                     address.port()
                 )));
             }
+        }
+        if !self.admin_address.ip().is_loopback() {
+            return Err(OptionsError(format!(
+                "--admin-address {} can be reached from other machines, and nobody is asked there who they are: listen on a \
+                 loopback address such as 127.0.0.1:{} and put a proxy that authenticates in front of it",
+                self.admin_address,
+                self.admin_address.port()
+            )));
         }
         if self.table_delay_ms > TABLE_DELAY_MS_MAX {
             return Err(OptionsError(format!("--table-delay-ms must be at most {TABLE_DELAY_MS_MAX}, which is a day")));
@@ -481,6 +493,9 @@ mod tests {
         let keyring = |arguments: &[&str], file| resolve(arguments, file).unwrap().keyring;
         assert_eq!(keyring(&["--config", "x"], "keyring = \"/safe/ring\""), Some(PathBuf::from("/safe/ring")));
         assert_eq!((keyring(&["--keyring", "ring"], ""), keyring(&[], "")), (Some(PathBuf::from("ring")), None));
+        let everywhere = ["--http-address", "0.0.0.0:8000", "--wire-address", "[::]:8001", "--config", "x"];
+        let options = resolve(&everywhere, "credentials = \"/safe/keys\"").unwrap();
+        assert_eq!(options.credentials, Some(PathBuf::from("/safe/keys")));
         let file = "kms-endpoint = \"https://a\"\nkms-key-id = \"k\"\nkms-region = \"r\"\nkms-timeout-ms = 9\n";
         let kms = resolve(&["--config", "x", "--kms-key-id", "alias/mine"], file).unwrap().kms;
         assert_eq!((kms.endpoint.as_deref(), kms.key_id.as_deref()), (Some("https://a"), Some("alias/mine")));
@@ -500,7 +515,9 @@ mod tests {
             let error = resolve(arguments, file).unwrap_err();
             assert!(error.0.contains(phrase), "{error}");
         };
-        check(&["--http-address", "0.0.0.0:8000"], "", "cannot check signatures yet");
+        check(&["--http-address", "0.0.0.0:8000"], "", "with --credentials");
+        check(&["--wire-address", "[::]:8001"], "", "with --credentials");
+        check(&["--admin-address", "0.0.0.0:8002", "--credentials", "x"], "", "a proxy that authenticates");
         check(&["--cores", "0,0"], "", "stands twice");
         check(&["--cores", "x"], "", "not a CPU's number");
         check(&["--memory", "1M"], "", "at least 64 MiB");

@@ -9,10 +9,12 @@
 //! ```
 
 use crate::core::Core;
+use crate::credentials;
 use crate::kms;
 use crate::listeners::Listeners;
 use crate::metrics::CoreMetrics;
 use crate::options::{CoreChoice, ServeOptions};
+use auth::AccessKeys;
 use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX};
 use runtime::{MeshPorts, Notifier, Runtime, RuntimeOptions, ShareClass, StallDetection, StallListener};
 use std::fmt::Display;
@@ -29,6 +31,8 @@ pub(crate) struct Node {
     /// Of each core; written by it, read by the admin address.
     pub(crate) metrics: Vec<CoreMetrics>,
     engine_options: EngineOptions,
+    /// Those who may call; without them everybody may.
+    pub(crate) access_keys: Option<Arc<AccessKeys>>,
     /// Bytes that clients may hold of a core's memory, of each kind: requests in flight, requests on their way in, replies.
     pub(crate) client_bytes_max: usize,
     ports: MeshPorts<Batch>,
@@ -53,6 +57,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         engine::worker_count(&options.data_directories[0], cpus.len()).map_err(|error| error.to_string())?;
     let memory_bytes = options.memory_bytes.unwrap_or_else(|| runtime::memory_bytes() / 2);
     check_memory(memory_bytes, worker_count)?;
+    let access_keys = options.credentials.as_deref().map(credentials::open).transpose()?;
     let listeners = Listeners::settle(options.http_address, options.wire_address, options.admin_address, worker_count)
         .map_err(|error| error.to_string())?;
     let engine_options = EngineOptions {
@@ -70,6 +75,7 @@ pub(crate) fn serve(options: ServeOptions) -> Result<(), String> {
         listeners,
         metrics: (0..worker_count).map(|_| CoreMetrics::new(engine_options.data_directories.len())).collect(),
         engine_options,
+        access_keys,
         client_bytes_max: client_bytes_max(memory_bytes, worker_count),
         ports: MeshPorts::new(worker_count, MESH_BATCH_COUNT_MAX),
         listening_count: AtomicUsize::new(0),

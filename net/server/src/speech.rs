@@ -3,8 +3,10 @@
 use crate::in_flight::InFlight;
 use crate::reply_sizes::ReplySizes;
 use crate::serve::Node;
-use auth::Verifier;
+use auth::{Challenger, NONCE_BYTES, Verifier};
 use dynamodb::Codec;
+use runtime::Runtime;
+use std::sync::Arc;
 use wire::{CoreEndpoint, Welcome};
 
 /// Requests that one wire connection may have in flight.
@@ -18,6 +20,8 @@ pub(crate) struct Speech {
     pub(crate) codec: Codec,
     /// What every wire client is told first.
     pub(crate) welcome: Welcome,
+    /// Asks wire clients who they are, where there are those who may call.
+    pub(crate) challenger: Option<Challenger>,
     /// Who waits for the engine.
     pub(crate) in_flight: InFlight,
     /// How large replies are.
@@ -25,12 +29,19 @@ pub(crate) struct Speech {
 }
 
 impl Speech {
-    pub(crate) fn new(node: &Node, core: usize, seed: u64) -> Self {
+    pub(crate) fn new(node: &Node, core: usize, runtime: &Runtime) -> Self {
         let cores = (0..).zip(&node.listeners.wire);
         // A client reaches every core under the host that it has reached this one.
         let cores = cores.map(|(core, address)| CoreEndpoint { core, port: address.port(), address: String::new() });
+        let access_keys = || node.access_keys.as_ref().map(Arc::clone);
+        let verifier = access_keys().map_or_else(Verifier::open, Verifier::new);
+        let challenger = access_keys().map(|keys| {
+            let mut secret = [0; NONCE_BYTES];
+            runtime.fill_secret(&mut secret);
+            Challenger::new(keys, &secret)
+        });
         Self {
-            codec: Codec::new(Verifier::open(), seed),
+            codec: Codec::new(verifier, runtime.chance()),
             welcome: Welcome {
                 version: wire::VERSION,
                 core: u16::try_from(core).expect("core ids are 16 bits"),
@@ -41,6 +52,7 @@ impl Speech {
                 server_name: concat!("stator ", env!("CARGO_PKG_VERSION")).to_owned(),
                 cores: cores.collect(),
             },
+            challenger,
             in_flight: InFlight::default(),
             reply_sizes: ReplySizes::default(),
         }

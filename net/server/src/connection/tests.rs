@@ -24,7 +24,7 @@ fn at(second: u64) -> Instant {
 /// A byte now and then keeps no connection alive that never says what it wants.
 #[test]
 fn the_time_for_handshake_and_head_runs_from_their_first_byte() {
-    let mut wire = Connection::new(Protocol::wire(), at(0));
+    let mut wire = Connection::new(Protocol::wire(false), at(0));
     assert_eq!(say(&mut wire, &wire::PREFACE[..2], 0, 5), 10);
     assert!(!wire.close_if_silent(ConnectionId(1), 0, &Receiving::new(1), at(10)));
     assert!(wire.close_if_silent(ConnectionId(1), 0, &Receiving::new(1), at(11)));
@@ -33,6 +33,20 @@ fn the_time_for_handshake_and_head_runs_from_their_first_byte() {
     assert_eq!(say(&mut http, b"POST / HT", 500, 7), 563);
     assert!(!http.close_if_silent(ConnectionId(1), 0, &Receiving::new(1), at(560)));
     assert!(http.close_if_silent(ConnectionId(1), 0, &Receiving::new(1), at(561)));
+}
+
+/// A challenge gives no more time.
+#[test]
+fn the_time_for_the_handshake_goes_on_until_the_proof() {
+    let mut asked = Connection::new(Protocol::wire(true), at(0));
+    let mut hello = BytesMut::new();
+    let said = wire::Hello { version_min: 1, version_max: 1, features: 0, client_name: String::new() };
+    wire::client::encode_hello(&said, &mut hello).expect("it fits");
+    asked.receive(&hello, at(9));
+    let Protocol::Wire(decoder) = &mut asked.protocol else { panic!("a wire connection") };
+    assert!(matches!(decoder.next_message(), Ok(Some(wire::server::Incoming::Hello(_)))));
+    assert!(!silent(&mut asked, &Receiving::new(1), 10));
+    assert!(silent(&mut asked, &Receiving::new(1), 11));
 }
 
 /// A client that is not read from, or that takes what is sent to it slowly, cannot be blamed for its silence.
@@ -80,7 +94,7 @@ fn a_great_reply_takes_its_buffer_along() {
 
 #[test]
 fn a_stopping_node_hears_nothing_more() {
-    let mut connection = Connection::new(Protocol::wire(), at(0));
+    let mut connection = Connection::new(Protocol::wire(false), at(0));
     connection.stop();
     connection.receive(&wire::PREFACE, at(0));
     let Protocol::Wire(decoder) = &connection.protocol else { panic!("it speaks wire") };
@@ -89,7 +103,7 @@ fn a_stopping_node_hears_nothing_more() {
 
 #[test]
 fn goodbye_is_said_once_and_last() {
-    let mut connection = Connection::new(Protocol::wire(), at(0));
+    let mut connection = Connection::new(Protocol::wire(false), at(0));
     connection.say_goodbye(GoodbyeReason::SHUTTING_DOWN, "the node stops");
     let said = connection.out.clone();
     connection.say_goodbye(GoodbyeReason::IDLE, "nothing was heard");
@@ -99,7 +113,7 @@ fn goodbye_is_said_once_and_last() {
 /// Requests that a limit had held back were lost when the client had finished and nothing was in flight.
 #[test]
 fn what_is_held_back_keeps_a_half_closed_connection() {
-    let mut connection = Connection::new(Protocol::wire(), at(0));
+    let mut connection = Connection::new(Protocol::wire(false), at(0));
     connection.finish();
     assert!(connection.has_nothing_left());
     connection.is_holding_back = true;

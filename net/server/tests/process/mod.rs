@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 pub struct Server {
     process: Child,
     pub http: String,
+    pub wire: String,
     pub admin: String,
 }
 
@@ -28,7 +29,7 @@ impl Server {
             let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             found.unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned()
         };
-        Server { process, http: address("http="), admin: address("admin=") }
+        Server { process, http: address("http="), wire: address("wire="), admin: address("admin=") }
     }
 
     pub fn call(&self, operation: &str, body: &str) -> String {
