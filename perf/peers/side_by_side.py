@@ -77,7 +77,7 @@ class Workload:
     fields: int = 1
 
 
-def perf_load(*words, cpu=LOAD_CORE):
+def perf_load(*words, cpu=LOAD_CORE, **environment):
     """A load by `perf load`, which writes the data set first and checks replies; `words` are the driver and what else is special."""
     pinned = [] if cpu is None else ["--cpu", str(cpu)]
 
@@ -87,7 +87,7 @@ def perf_load(*words, cpu=LOAD_CORE):
                        str(workload.keys), "--size", str(workload.value_bytes), "--fields", str(workload.fields), "--connections",
                        str(workload.connections), "--depth", str(workload.depth), "--duration", str(given.seconds)]
             done = subprocess.run([*command, "--server-pid", str(server.process.pid), "--json", report.name],
-                                  capture_output=True, text=True)
+                                  capture_output=True, text=True, env=os.environ | environment)
             if done.returncode != 0:
                 raise Failure(f"{' '.join(command)}: {' '.join((done.stdout + done.stderr).splitlines()[-2:])}")
             result = json.load(report)

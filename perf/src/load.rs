@@ -97,6 +97,10 @@ pub(crate) struct LoadOptions {
     /// Wire: all connections on the core at the address, which forwards what other cores own
     #[arg(long)]
     plain: bool,
+    /// Sign each request over HTTP with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment, for a server that checks signatures;
+    /// the time is that of the start, so a run may take a quarter of an hour.
+    #[arg(long)]
+    sign: bool,
     /// Seed of keys and schedule
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -188,6 +192,7 @@ impl LoadOptions {
             depth: self.depth,
             is_consistent: self.consistent,
             is_plain: self.plain,
+            signs: self.sign,
             creates_table: self.load,
         }
     }

@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 mod crash;
+mod credentials;
 mod http_response;
 mod load;
 mod machine;

@@ -28,7 +28,7 @@ impl Session {
     pub(crate) fn connect(address: SocketAddr) -> Result<Session, Box<dyn Error>> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let mut pipeline = Pipeline::new(CLIENT_NAME)?;
+        let mut pipeline = Pipeline::new(CLIENT_NAME, crate::credentials::from_environment())?;
         loop {
             send(&mut stream, &mut pipeline)?;
             if let Some(welcome) = pipeline.take_welcome()? {

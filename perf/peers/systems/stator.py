@@ -38,6 +38,27 @@ class StatorByProfile(Stator):
             raise Failure("perf/pgo builds it")
 
 
+ACCESS_KEY = {"AWS_ACCESS_KEY_ID": "PEER", "AWS_SECRET_ACCESS_KEY": "known-to-both-sides"}
+
+
+class Checking(Stator):
+    """It lets only those call who sign with its one access key."""
+    title = "Stator, signatures checked"
+    settings = "as it comes, with --credentials: each request's SigV4 signature is verified"
+    probe = (b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n", b"HTTP/1.1 200")
+
+    def command(self, directory):
+        credentials = self.directory / "credentials"
+        credentials.write_text("[load]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in ACCESS_KEY.items()))
+        credentials.chmod(0o600)
+        return [*super().command(directory), "--credentials", str(credentials)]
+
+
+class CheckingByProfile(Checking, StatorByProfile):
+    title = "Stator, perf/pgo, signatures checked"
+    settings = f"{Checking.settings}; built by a profile of itself at work"
+
+
 # Ratios are to the first of a workload.
 SIDES = [
     Side("get", "Stator, perf/pgo", StatorByProfile, perf_load("--driver", "wire"), ""),
@@ -46,6 +67,8 @@ SIDES = [
     Side("put", "Stator", Stator, perf_load("--driver", "wire"), DURABLE),
     Side("http", "Stator, HTTP, perf/pgo", StatorByProfile, perf_load("--driver", "http"), DURABLE),
     Side("http", "Stator, HTTP", Stator, perf_load("--driver", "http"), DURABLE),
+    Side("http", "Stator, HTTP, signed, perf/pgo", CheckingByProfile, perf_load("--driver", "http", "--sign", **ACCESS_KEY), DURABLE),
+    Side("http", "Stator, HTTP, signed", Checking, perf_load("--driver", "http", "--sign", **ACCESS_KEY), DURABLE),
     Side("http", "Stator, binary protocol", Stator, perf_load("--driver", "wire"), DURABLE),
     # Two cores: server and load share both, so the rates say how much work a request is, not what two free cores reach.
     Side("cores", "Stator, one core", Stator, perf_load("--driver", "wire"), DURABLE),

@@ -9,8 +9,8 @@ use std::net;
 
 use mio::net::TcpStream;
 
-use super::driver::Operation;
-use super::template::{Fill, Template};
+use super::driver::{Driver, Operation};
+use super::template::Fill;
 
 /// Bytes that a receive buffer starts with; one read takes up to this.
 const RECEIVE_BYTES: usize = 64 << 10;
@@ -50,9 +50,10 @@ impl Connection {
     }
 
     /// Puts a request into the send buffer. There must be room in flight.
-    pub(super) fn begin(&mut self, work: Work, template: &Template) {
+    pub(super) fn begin(&mut self, work: Work, driver: &mut Driver) {
         let request_id = self.in_flight.begin(work);
-        template.append(Fill { key: work.key, version: work.version, request_id }, &mut self.unsent);
+        let fill = Fill { key: work.key, version: work.version, request_id };
+        driver.append(work.operation, fill, &mut self.unsent);
     }
 
     /// Sends what the socket takes.

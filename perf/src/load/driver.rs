@@ -11,7 +11,7 @@ use std::error::Error;
 use std::net::{SocketAddr, TcpStream};
 
 use super::record::{Mismatch, Row};
-use super::template::Template;
+use super::template::{Fill, Template};
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub(super) struct Target {
     pub(super) is_consistent: bool,
     /// Send everything to the first core.
     pub(super) is_plain: bool,
+    /// Sign each request, where the protocol has signatures.
+    pub(super) signs: bool,
     /// Create the table if there is none.
     pub(super) creates_table: bool,
 }
@@ -98,7 +100,7 @@ impl Lanes {
 /// A protocol, ready to encode and to read.
 pub(super) enum Driver {
     Wire(wire::Wire),
-    Http(http::Http),
+    Http(Box<http::Http>),
     Redis(redis::Redis),
 }
 
@@ -116,7 +118,16 @@ pub(super) struct Templates {
 }
 
 impl Driver {
-    pub(super) fn template(&self, operation: Operation) -> &Template {
+    /// Appends a request to `out`.
+    pub(super) fn append(&mut self, operation: Operation, fill: Fill, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.template(operation).append(fill, out);
+        if let Driver::Http(http) = self {
+            http.sign(operation, &mut out[start..]);
+        }
+    }
+
+    fn template(&self, operation: Operation) -> &Template {
         let templates = match self {
             Driver::Wire(driver) => &driver.templates,
             Driver::Http(driver) => &driver.templates,

@@ -160,7 +160,7 @@ impl Generator {
         for (waiting, room) in phase.waiting.iter_mut().zip(&mut self.room) {
             while !waiting.is_empty() && !room.is_empty() {
                 let (Some(work), Some(place)) = (waiting.pop_front(), room.pop_front()) else { break };
-                self.connections[place].begin(work, self.driver.template(work.operation));
+                self.connections[place].begin(work, &mut self.driver);
                 if !self.touched.contains(&place) {
                     self.touched.push(place);
                 }
@@ -224,7 +224,7 @@ impl Generator {
                 };
                 let Intent { operation, key, version } = intent;
                 let work = Work { operation, key, version, start_ns: now_ns };
-                connection.begin(work, self.driver.template(operation));
+                connection.begin(work, &mut self.driver);
             }
         }
         Ok(connection.flush()?)

@@ -54,6 +54,11 @@ impl Template {
         (is_sound && !template.key_offsets.is_empty()).then_some(template)
     }
 
+    /// The request that is patched.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Appends the request with these numbers. Allocates only if `out` has to grow.
     pub(super) fn append(&self, fill: Fill, out: &mut Vec<u8>) {
         let start = out.len();
