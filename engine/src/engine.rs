@@ -76,7 +76,7 @@ pub struct Engine {
     replies: Vec<Replied>,
     /// On worker 0 alone.
     pub(crate) rotations: Rotations,
-    /// What DescribeEndpoints names.
+    /// What DescribeEndpoints names to who does not tell where it has reached the server.
     pub(crate) endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and changes of expiry settle.
     pub(crate) table_delay_ms: u64,

@@ -59,7 +59,7 @@ pub struct EngineOptions {
     pub segment_bytes: u64,
     /// Bytes of memory that all workers together may take.
     pub memory_bytes_max: u64,
-    /// Host and port that DescribeEndpoints names.
+    /// Host and port that DescribeEndpoints names to who does not tell where it has reached the server.
     pub endpoint: Text,
     /// How long tables stay CREATING, UPDATING and DELETING, and how long a change of expiry takes to settle; 0: not at all.
     pub table_delay_ms: u64,

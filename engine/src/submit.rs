@@ -6,8 +6,9 @@ use crate::coordinate::{BatchGet, BatchWrite, Coordination, Describe, ScanAll};
 use crate::message::Message;
 use control::{Placement, TableEntry};
 use model::operation::{
-    DescribeContinuousBackupsReply, DescribeEndpointsReply, DescribeLimitsReply, DescribeTimeToLiveReply, Endpoint,
-    ListTagsOfResource, ListTagsOfResourceReply, Query, Reply, Request, Scan, resolve_table_name, resource_not_found,
+    DescribeContinuousBackupsReply, DescribeEndpoints, DescribeEndpointsReply, DescribeLimitsReply,
+    DescribeTimeToLiveReply, Endpoint, ListTagsOfResource, ListTagsOfResourceReply, Query, Reply, Request, Scan,
+    resolve_table_name, resource_not_found,
 };
 use model::{Error, Text};
 use partition::{Operation, QueryWork, ReplyToken, Statistics, Ticket, Waiter};
@@ -108,7 +109,7 @@ impl Engine {
                     self.router.tables().map(|table| table.definition.name.as_str().into()).collect();
                 Reply::ListTables(list.reply(names.iter()))
             }
-            Request::DescribeEndpoints(_) => Reply::DescribeEndpoints(self.describe_endpoints()),
+            Request::DescribeEndpoints(request) => Reply::DescribeEndpoints(self.describe_endpoints(request)),
             Request::DescribeLimits(_) => Reply::DescribeLimits(DescribeLimitsReply::DEFAULT),
             Request::DescribeTimeToLive(describe) => {
                 let table = self.existing(describe.table_name.as_ref())?;
@@ -166,8 +167,9 @@ impl Engine {
         Ok(ListTagsOfResourceReply { tags: tags.collect() })
     }
 
-    fn describe_endpoints(&self) -> DescribeEndpointsReply {
-        let address = self.endpoint.clone();
+    fn describe_endpoints(&self, request: DescribeEndpoints) -> DescribeEndpointsReply {
+        // Where the caller has reached the server it will do so again; the address that is listened on may be all of the machine's.
+        let address = request.host.unwrap_or_else(|| self.endpoint.clone());
         DescribeEndpointsReply { endpoints: vec![Endpoint { address, cache_period_minutes: ENDPOINT_CACHE_MINUTES }] }
     }
 }

@@ -183,7 +183,7 @@ async fn errors_of_the_service_come_through() {
     check(client.put("things", &nameless).await, ErrorKind::Validation);
     let refused = CreateTable { refused: Some("VectorIndexes"), ..CreateTable::default() };
     assert!(matches!(client.create_table(refused).await, Err(Error::Encode(_))));
-    assert!(matches!(client.describe_endpoints(DescribeEndpoints).await, Err(Error::WrongReply)));
+    assert!(matches!(client.describe_endpoints(DescribeEndpoints::default()).await, Err(Error::WrongReply)));
     let mut large = item(1);
     large.insert("large".to_owned(), Value::B(vec![0; 2 << 20]));
     let result = client.put("things", &large).await;

@@ -10,9 +10,9 @@
 use std::mem;
 
 use bytes::BytesMut;
-use model::Error;
 use model::operation::{Reply, Request};
 use model::table::REGION;
+use model::{Error, Text};
 
 use crate::checks::{self, Stop};
 use crate::codec::Codec;
@@ -172,9 +172,12 @@ impl Connection {
         let examined = checks::examine(request, codec, &mut body_bytes);
         self.examined_bytes += body_bytes;
         let stop = match examined {
-            Ok(request) => {
+            Ok(mut call) => {
+                if let Request::DescribeEndpoints(call) = &mut call {
+                    call.host = host(request);
+                }
                 let ticket = Ticket { sequence: self.pipeline.enter(), manner };
-                return Some(Call { ticket, request, body_bytes });
+                return Some(Call { ticket, request: call, body_bytes });
             }
             Err(stop) => stop,
         };
@@ -214,6 +217,12 @@ fn manner(request: &HttpRequest, codec: &mut Codec) -> Manner {
         is_cross_origin: !head.origin.is_empty(),
         omits_body: head.method == Method::Head,
     }
+}
+
+/// Where the client has reached the server, as it says.
+fn host(request: &HttpRequest) -> Option<Text> {
+    let host = std::str::from_utf8(request.value(request.head.host)).ok()?;
+    (!host.is_empty()).then(|| host.into())
 }
 
 fn write_stop(stop: Stop, request: &HttpRequest, manner: &Manner, codec: &mut Codec, out: &mut BytesMut) {

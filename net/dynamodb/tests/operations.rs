@@ -291,7 +291,7 @@ fn table_requests() {
         body,
         Request::DescribeContinuousBackups(DescribeContinuousBackups { table_name }),
     );
-    check("DescribeEndpoints", body, Request::DescribeEndpoints(DescribeEndpoints));
+    check("DescribeEndpoints", body, Request::DescribeEndpoints(DescribeEndpoints { host: Some("localhost".into()) }));
     check(
         "ListTables",
         r#"{"ExclusiveStartTableName":"abc","Limit":3}"#,

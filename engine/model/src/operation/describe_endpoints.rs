@@ -3,8 +3,11 @@
 use crate::Text;
 
 /// The request; it has no parameters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DescribeEndpoints;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DescribeEndpoints {
+    /// Host and port under which the caller has reached the server, where its protocol tells.
+    pub host: Option<Text>,
+}
 
 /// The reply.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -201,7 +201,7 @@ impl Request {
             Request::Scan(request) => request.validate(evaluator),
             Request::BatchGetItem(request) => request.validate(evaluator),
             Request::BatchWriteItem(request) => request.validate(),
-            Request::DescribeEndpoints(DescribeEndpoints) => Ok(()),
+            Request::DescribeEndpoints(DescribeEndpoints { .. }) => Ok(()),
             Request::DescribeTimeToLive(request) => request.validate(),
             Request::DescribeContinuousBackups(request) => request.validate(),
             Request::ListTagsOfResource(request) => request.validate(),

@@ -217,7 +217,7 @@ fn table_operations_need_a_name() {
     check(Request::DescribeTimeToLive(DescribeTimeToLive::default()), required);
     check(Request::DescribeContinuousBackups(DescribeContinuousBackups::default()), required);
     check(Request::DescribeTable(DescribeTable { table_name: text("table") }), "");
-    check(Request::DescribeEndpoints(DescribeEndpoints), "");
+    check(Request::DescribeEndpoints(DescribeEndpoints::default()), "");
 }
 
 #[test]

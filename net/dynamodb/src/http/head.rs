@@ -82,6 +82,7 @@ pub(crate) struct Head {
     pub(crate) accepts_gzip: bool,
     /// With the query.
     pub(crate) path: Span,
+    pub(crate) host: Span,
     pub(crate) target: Span,
     pub(crate) content_type: Span,
     pub(crate) origin: Span,
@@ -114,6 +115,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         expects_continue: false,
         accepts_gzip: false,
         path: Span::of(request.path.unwrap_or_default().as_bytes(), window),
+        host: Span::default(),
         target: Span::default(),
         content_type: Span::default(),
         origin: Span::default(),
@@ -135,6 +137,7 @@ impl Head {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
         // By length first: most headers of an SDK are none of these and cost one comparison.
         match name.len() {
+            4 if is("host") => self.host = Span::of(value, window),
             6 if is("origin") => self.origin = Span::of(value, window),
             6 if is("expect") => self.expects_continue = value.eq_ignore_ascii_case(b"100-continue"),
             10 if is("connection") => self.take_connection(value),

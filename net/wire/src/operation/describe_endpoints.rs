@@ -21,7 +21,7 @@ pub(crate) fn encode(_request: &DescribeEndpoints, writer: &mut Writer<'_>) {
 pub(crate) fn decode(payload: Payload<'_>) -> Result<DescribeEndpoints, Refusal> {
     let request = payload.root::<fbs::DescribeEndpoints<'_>>()?;
     refuse_unknown_fields(request._tab, BEFORE_FIRST_FIELD)?;
-    Ok(DescribeEndpoints)
+    Ok(DescribeEndpoints::default())
 }
 
 pub(crate) fn encode_reply(reply: &DescribeEndpointsReply, writer: &mut Writer<'_>) {

@@ -107,7 +107,7 @@ pub fn request(kind: usize, random: &mut Rng) -> Request {
             resource_arn: maybe(random, text),
             next_token: maybe(random, text),
         }),
-        14 => Request::DescribeEndpoints(DescribeEndpoints),
+        14 => Request::DescribeEndpoints(DescribeEndpoints::default()),
         15 => Request::UpdateTable(Box::new(update_table(random))),
         16 => Request::UpdateTimeToLive(UpdateTimeToLive {
             table_name: maybe(random, text),
