@@ -24,7 +24,8 @@ use crate::http::request_id::RequestId;
 use crate::http::response::{self, ContentType, Manner, Status};
 use crate::limits::RECEIVED_BYTES_MAX;
 
-/// Bytes of bodies that are looked at before whoever asks for calls has a say again: requests that are refused are no calls.
+/// Bytes of bodies that are looked at, and of refusals that are written, before whoever asks for calls has a say again: requests that are
+/// refused are no calls.
 const EXAMINED_BYTES_MAX: usize = 1 << 20;
 
 /// The state of one connection.
@@ -34,7 +35,7 @@ pub struct Connection {
     pipeline: Pipeline,
     /// Nothing more is read: the last request to be answered has been seen.
     is_closing: bool,
-    /// Bytes of bodies, unpacked, that were looked at since it was last asked.
+    /// Bytes of bodies, unpacked, that were looked at, and of refusals, since it was last asked.
     examined_bytes: usize,
 }
 
@@ -111,7 +112,7 @@ impl Connection {
         self.pipeline.held_bytes()
     }
 
-    /// Bytes of bodies that were looked at since this was last asked, as they are unpacked: they tell the work.
+    /// Bytes of bodies that were looked at since this was last asked, as they are unpacked, and of refusals: they tell the work.
     pub fn take_examined_bytes(&mut self) -> usize {
         mem::take(&mut self.examined_bytes)
     }
@@ -185,7 +186,13 @@ impl Connection {
             self.close();
         }
         let sequence = self.pipeline.enter();
-        self.pipeline.answer(sequence, out, |out| write_stop(stop, request, &manner, codec, out));
+        let mut answer_bytes = 0;
+        self.pipeline.answer(sequence, out, |out| {
+            let before = out.len();
+            write_stop(stop, request, &manner, codec, out);
+            answer_bytes = out.len() - before;
+        });
+        self.examined_bytes += answer_bytes;
         None
     }
 

@@ -189,3 +189,22 @@ fn random_streams_never_panic() {
         assert!(door.connection.is_finished() || door.connection.wants_bytes());
     }
 }
+
+/// Each of these is answered with as much as it brings, and none is a call: whoever asks for calls would not have a say for megabytes.
+#[test]
+fn refusals_leave_others_a_turn() {
+    let line = format!("Authorization: AWS4-{}\r\n", "x".repeat(12_000));
+    let refused =
+        format!("POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n{line}Content-Length: 0\r\n\r\n");
+    let mut door = Door::new(door::verifier());
+    door.connection.receive(refused.repeat(250).as_bytes());
+    let mut turns = 0;
+    while door.connection.received_bytes() > 0 {
+        assert!(door.connection.next_call(&mut door.codec, &mut door.out).is_none());
+        let written = door.out.split().len();
+        assert!(written > 0 && written < (1 << 20) + 32_000, "{written} bytes in one turn");
+        assert!(door.connection.take_examined_bytes() > 0, "there may be more");
+        turns += 1;
+    }
+    assert!(turns > 2, "{turns}");
+}
