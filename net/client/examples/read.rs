@@ -6,13 +6,15 @@
 //!                                                               begins with the prefix, in order, by Query
 //! ```
 //!
+//! To a server that asks, it says who it is with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` of the environment.
+//!
 //! An example of the client, and the smoke test's second pair of eyes: what AWS's tools wrote is read here by another
 //! way. Only attributes that are strings are printed as such; others are printed by their type.
 
 #![forbid(unsafe_code)]
 
 use client::operations::{Attributes, Query, Scan};
-use client::{AttributeMap, Client, Value};
+use client::{AttributeMap, Client, ClientOptions, Credentials, Value};
 use model::Item;
 use std::collections::BTreeMap;
 use std::env;
@@ -33,12 +35,18 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments {
-        [address, table] => scan(&Client::connect(address).await?, table).await,
+        [address, table] => scan(&connect(address).await?, table).await,
         [address, table, condition @ ..] if condition.len() == 4 => {
-            query(&Client::connect(address).await?, table, condition).await
+            query(&connect(address).await?, table, condition).await
         }
         _ => Err("usage: read ADDRESS TABLE [PARTITION_KEY VALUE SORT_KEY PREFIX]".into()),
     }
+}
+
+async fn connect(address: &str) -> Result<Client, client::Error> {
+    let variables = env::var("AWS_ACCESS_KEY_ID").ok().zip(env::var("AWS_SECRET_ACCESS_KEY").ok());
+    let credentials = variables.map(|(id, secret)| Credentials::new(id, secret));
+    Client::connect_with(address, ClientOptions { credentials, ..ClientOptions::default() }).await
 }
 
 async fn scan(client: &Client, table: &str) -> Result<(), Box<dyn Error>> {
