@@ -30,13 +30,14 @@ READY = re.compile(r"ready http=(\S+) wire=(\S+) admin=(\S+)")
 class Server:
     """One run after another of the server on one data directory, on ports of the system's choice."""
 
-    def __init__(self, binary, data_directory):
-        self.command = [binary, "serve", "--data-dir", str(data_directory), "--segment-size", "16M"]
+    def __init__(self, binary, data_directory, host="127.0.0.1", options=()):
+        self.command = [binary, "serve", "--data-dir", str(data_directory), "--segment-size", "16M", *options]
+        self.host = host
         self.process = None
 
     def start(self):
         started = time.monotonic()
-        addresses = ["--http-address", "127.0.0.1:0", "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"]
+        addresses = ["--http-address", f"{self.host}:0", "--wire-address", f"{self.host}:0", "--admin-address", "127.0.0.1:0"]
         self.process = subprocess.Popen(self.command + addresses, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         match = READY.match(line)
@@ -52,8 +53,8 @@ class Server:
         if self.process and self.process.poll() is None:
             self.stop(signal.SIGKILL)
 
-    def client(self):
-        return boto3.client("dynamodb", **self.options())
+    def client(self, **others):
+        return boto3.client("dynamodb", **self.options() | others)
 
     def resource(self):
         return boto3.resource("dynamodb", **self.options())
@@ -67,14 +68,14 @@ class Server:
             "config": Config(retries={"max_attempts": 1}),
         }
 
-    def aws(self, *arguments, fails=False):
+    def aws(self, *arguments, fails=False, **others):
         environment = dict(
             os.environ,
             AWS_ACCESS_KEY_ID="local",
             AWS_SECRET_ACCESS_KEY="local",
             AWS_DEFAULT_REGION="us-east-1",
             AWS_PAGER="",
-        )
+        ) | others
         command = ["aws", "--endpoint-url", f"http://{self.http}", "--output", "json", "dynamodb", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert (done.returncode != 0) == fails, f"{arguments}: exit {done.returncode}\n{done.stderr}"
@@ -359,6 +360,48 @@ def check_bad_input(server):
     passed("garbage on all ports stops nothing; health and metrics answer")
 
 
+def check_access_keys(binary, reader, folder):
+    """A server that other machines reach lets those call who sign with its access key, over both protocols."""
+    keys = Path(folder) / "credentials"
+    keys.write_text("[smoke]\naws_access_key_id = local\naws_secret_access_key = sesame/+=\n")
+    keys.chmod(0o600)
+    server = Server(binary, Path(folder) / "guarded", "0.0.0.0", ["--credentials", str(keys)])
+    right = {"aws_secret_access_key": "sesame/+=", "region_name": "eu-north-1"}
+    try:
+        server.start()
+        client = server.client(**right)
+        schema = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST",
+                  "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
+        client.create_table(TableName="guarded", **schema)
+        for number in range(50):
+            client.put_item(TableName="guarded", Item={"id": {"S": f"ä {number}  %2F"}})
+        assert server.aws("list-tables", AWS_SECRET_ACCESS_KEY="sesame/+=")["TableNames"] == ["guarded"]
+        endpoint = server.aws("describe-endpoints", AWS_SECRET_ACCESS_KEY="sesame/+=")["Endpoints"][0]["Address"]
+        assert endpoint == server.http, endpoint
+        for others, exception in [({"aws_secret_access_key": "wrong"}, "InvalidSignatureException"),
+                                  ({"aws_access_key_id": "nobody"}, "UnrecognizedClientException"),
+                                  (right | {"aws_session_token": "none"}, "UnrecognizedClientException")]:
+            try:
+                server.client(**others).list_tables()
+                raise AssertionError(f"{others} passes")
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == exception, error
+        assert "MissingAuthenticationToken" in server.aws("list-tables", "--no-sign-request", fails=True)
+        command = [reader, server.wire, "guarded"]
+        environment = dict(os.environ, AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="sesame/+=")
+        found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert len(found) == 50, found
+        refused = subprocess.run(command, env=environment | {"AWS_SECRET_ACCESS_KEY": "wrong"}, capture_output=True, text=True)
+        assert refused.returncode != 0 and "no access key of this node" in refused.stderr, refused.stderr
+        nobody = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        refused = subprocess.run(command, env=nobody, capture_output=True, text=True)
+        assert refused.returncode != 0 and "asks for credentials" in refused.stderr, refused.stderr
+        assert server.stop() == 0
+    finally:
+        server.kill_if_running()
+    passed("with an access key only who signs may call: boto3, aws-cli and the Rust client, and none of them otherwise")
+
+
 def check_start_up_errors(server, binary, directory):
     """What cannot be started says why and what to do, on one line."""
     def fails(phrase, *arguments):
@@ -369,7 +412,7 @@ def check_start_up_errors(server, binary, directory):
     fails("in use", "--data-dir", f"{directory}-other", "--http-address", server.http,
           "--wire-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0")
     fails("another", "--data-dir", str(directory), *free)
-    fails("cannot check signatures", "--http-address", "0.0.0.0:8000")
+    fails("name the file", "--http-address", "0.0.0.0:8000")
     fails("/proc", "--data-dir", "/proc/nowhere", *free)
     passed("a port in use, a second server on the same data and a directory that cannot be made are told")
 
@@ -397,6 +440,7 @@ def main():
             passed("boto3 and aws-cli change, tag and protect a table, and read it back")
             check_bad_input(server)
             check_start_up_errors(server, binary, directory)
+            check_access_keys(binary, arguments.reader, folder)
             server.stop(signal.SIGKILL)
             server.start()
             check_iso_codes(server, written)
