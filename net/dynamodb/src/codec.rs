@@ -17,6 +17,7 @@ use crate::operation;
 #[derive(Debug)]
 pub struct Codec {
     verifier: Verifier,
+    unauthenticated_count: u64,
     /// State of the sequence that request ids are drawn from.
     chance: u64,
     date: Option<HttpDate>,
@@ -27,7 +28,14 @@ pub struct Codec {
 impl Codec {
     /// A codec whose request ids follow from `seed`: equal seeds give equal ids, so cores need different ones.
     pub fn new(verifier: Verifier, seed: u64) -> Codec {
-        Codec { verifier, chance: seed, date: None, encoder: ItemEncoder::new(), scratch: Vec::new() }
+        Codec {
+            verifier,
+            unauthenticated_count: 0,
+            chance: seed,
+            date: None,
+            encoder: ItemEncoder::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Sets the clock, of the `Date` header and of signatures; until then answers have none, and signatures are not good. Cheap when
@@ -40,7 +48,14 @@ impl Codec {
 
     /// Checks who sends a request.
     pub(crate) fn verify(&mut self, message: &auth::Message<'_>) -> Result<(), Error> {
-        self.verifier.verify(message, self.date.map_or(0, |date| date.epoch_s()))
+        let verified = self.verifier.verify(message, self.date.map_or(0, |date| date.epoch_s()));
+        self.unauthenticated_count += u64::from(verified.is_err());
+        verified
+    }
+
+    /// Requests refused so far for who sent them.
+    pub fn unauthenticated_count(&self) -> u64 {
+        self.unauthenticated_count
     }
 
     pub(crate) fn next_request_id(&mut self) -> RequestId {

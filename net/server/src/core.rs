@@ -292,6 +292,7 @@ impl Core {
         metrics.set(Figure::Requests, counted.request_count);
         metrics.set(Figure::Forwarded, counted.forwarded_count);
         metrics.set(Figure::Refused, counted.refused_count);
+        metrics.set(Figure::Unauthenticated, self.speech.unauthenticated_count());
         metrics.set(Figure::InFlight, self.speech.in_flight.len() as u64);
         metrics.set(Figure::Connections, self.connections.len() as u64);
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());

@@ -16,6 +16,7 @@ pub(crate) enum Figure {
     Requests,
     Forwarded,
     Refused,
+    Unauthenticated,
     InFlight,
     RequestBytes,
     ReceivedBytes,
@@ -47,10 +48,11 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
+        Self::Unauthenticated,
         Self::InFlight,
         Self::RequestBytes,
         Self::ReceivedBytes,
@@ -86,6 +88,10 @@ impl Figure {
             Self::Requests => ("requests", "Requests taken in"),
             Self::Forwarded => ("forwarded", "Operations sent to the core that owns the key"),
             Self::Refused => ("refused", "Requests refused because a limit of the node was reached"),
+            Self::Unauthenticated => (
+                "unauthenticated",
+                "Requests and connections refused for who sent them: no signature, a wrong one, or no such key",
+            ),
             Self::InFlight => ("in_flight", "Requests that wait for their reply"),
             Self::RequestBytes => ("request_bytes", "Bytes of the requests that wait for their reply"),
             Self::ReceivedBytes => {
@@ -139,6 +145,7 @@ impl Figure {
             Self::Requests
             | Self::Forwarded
             | Self::Refused
+            | Self::Unauthenticated
             | Self::CacheHits
             | Self::CacheMisses
             | Self::CacheEvictions

@@ -22,6 +22,8 @@ pub(crate) struct Speech {
     pub(crate) welcome: Welcome,
     /// Asks wire clients who they are, where there are those who may call.
     pub(crate) challenger: Option<Challenger>,
+    /// Wire clients that have proved nothing.
+    pub(crate) unproven_count: u64,
     /// Who waits for the engine.
     pub(crate) in_flight: InFlight,
     /// How large replies are.
@@ -53,8 +55,14 @@ impl Speech {
                 cores: cores.collect(),
             },
             challenger,
+            unproven_count: 0,
             in_flight: InFlight::default(),
             reply_sizes: ReplySizes::default(),
         }
+    }
+
+    /// Requests and connections refused so far for who sent them.
+    pub(crate) fn unauthenticated_count(&self) -> u64 {
+        self.codec.unauthenticated_count() + self.unproven_count
     }
 }

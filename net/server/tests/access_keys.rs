@@ -65,9 +65,17 @@ fn http() {
         let answer = list_tables(&server, credentials.as_ref());
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(exception), "{answer}");
     }
+    assert_eq!(refused_count(&server), 3);
     // Who keeps the server alive needs no key.
     let health = process::ask(&server.http, "GET / HTTP/1.1", "X: y", "");
     assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+}
+
+/// What the metrics say of those who were refused.
+fn refused_count(server: &Server) -> u64 {
+    let metrics = process::ask(&server.admin, "GET /metrics HTTP/1.1", "X: y", "");
+    let lines = metrics.lines().filter(|line| line.starts_with("stator_unauthenticated_total"));
+    lines.map(|line| line.split_whitespace().last().and_then(|count| count.parse::<u64>().ok()).unwrap()).sum()
 }
 
 /// A client of the binary protocol that can do what a good one never does.
@@ -154,6 +162,7 @@ fn the_binary_protocol() {
     wire.challenge();
     wire.prove(&alice, &nonces[0]);
     wire.is_refused(GoodbyeReason::NOT_AUTHENTICATED);
+    assert_eq!(refused_count(&server), 4);
     // A request in the proof's place.
     let mut wire = Wire::connect(&server);
     wire.challenge();

@@ -43,6 +43,7 @@ impl Connection {
                 let asked = self.challenge.take().zip(intake.speech.challenger.as_ref());
                 if !asked.is_some_and(|(asked, by)| by.is_proven(&asked.nonce, &access_key_id, &proof)) {
                     tracing::debug!(access_key_id, "a proof that does not hold");
+                    intake.speech.unproven_count += 1;
                     self.say_goodbye(GoodbyeReason::NOT_AUTHENTICATED, "no access key of this node, or not its secret");
                     return false;
                 }
