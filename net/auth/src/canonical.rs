@@ -102,8 +102,12 @@ pub(crate) fn sign<'s>(
 
 /// The key that signs whatever has this scope.
 pub(crate) fn signing_key(secret: &str, date: &[u8], region: &[u8], service: &[u8]) -> hmac::Key {
+    derived_key(secret, &[date, region, service, TERMINATOR.as_bytes()])
+}
+
+/// A key made of a secret in so many steps: none of what it signs tells the secret, or a key for another purpose.
+pub(crate) fn derived_key(secret: &str, steps: &[&[u8]]) -> hmac::Key {
     let secret = Zeroizing::new([b"AWS4", secret.as_bytes()].concat());
-    let steps = [date, region, service, TERMINATOR.as_bytes()];
     let key = |bytes: &[u8]| hmac::Key::new(HMAC_SHA256, bytes);
     steps.iter().fold(key(&secret), |step, text| key(hmac::sign(&step, text).as_ref()))
 }

@@ -3,12 +3,12 @@
 //! A nonce is made of a number that no other has and of a key that the core has drawn at its start: nobody can guess it, and none comes twice.
 
 use crate::access_keys::AccessKeys;
+use crate::canonical::derived_key;
 use crate::credentials::Credentials;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Tag};
 use std::fmt;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// Bytes of what the server draws for a connection.
 pub const NONCE_BYTES: usize = 32;
@@ -58,10 +58,8 @@ impl fmt::Debug for Challenger {
 }
 
 fn tag(secret: &str, nonce: &[u8; NONCE_BYTES], access_key_id: &str) -> Tag {
-    let secret = Zeroizing::new([b"AWS4", secret.as_bytes()].concat());
-    let key = hmac::sign(&hmac::Key::new(HMAC_SHA256, &secret), PURPOSE);
     let message = [&nonce[..], access_key_id.as_bytes()].concat();
-    hmac::sign(&hmac::Key::new(HMAC_SHA256, key.as_ref()), &message)
+    hmac::sign(&derived_key(secret, &[PURPOSE]), &message)
 }
 
 fn bytes(tag: &Tag) -> [u8; 32] {
