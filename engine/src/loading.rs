@@ -4,7 +4,7 @@
 //! owner says what is missing -> parked; each need read once, whoever asks -> brought -> the owner goes on with the operation
 //! ```
 //!
-//! One a worker. Reads go to the kernel a few at a time, and those that have ended are opened together in a later turn. So many are
+//! One a worker. Reads go to the kernel a few at a time, and a few of those that have ended are opened together in a later turn. So many are
 //! in flight at a time; others queue. What lies close together is read as one (`joining.rs`). A read that fails fails the operations that wait for
 //! it, and no other. Deliberately not here: what is needed, and the cache (`partition`).
 
@@ -23,6 +23,9 @@ use std::rc::Rc;
 
 /// Reads in flight at one time.
 const READ_COUNT_MAX: usize = 64;
+/// Reads that a turn takes up, unless more operations have come in: what follows from them begins further ones, and the disk does not wait for it until all
+/// are taken.
+const TAKEN_COUNT_MIN: usize = 16;
 /// In the token of a read: it is for several loads.
 const IS_JOINT: u64 = 1 << 32;
 /// Operations that may be parked; further ones are throttled.
@@ -180,10 +183,10 @@ impl Engine {
         self.start_reads();
     }
 
-    /// Takes in what was read since the last turn, and goes on with the operations that have all they need.
+    /// Takes in some of what was read, and goes on with the operations that have all they need.
     pub(crate) fn finish_reads(&mut self) {
         let reads = Rc::clone(&self.loading.reads);
-        reads.drain(|token, result| self.finish_read(token, result));
+        reads.drain(self.keyed.len().max(TAKEN_COUNT_MIN), |token, result| self.finish_read(token, result));
         for (place, brought) in self.loading.loaded.take() {
             self.loading.in_flight_count -= 1;
             self.finish_load(place, brought.map_err(unread));

@@ -7,7 +7,8 @@
 //! In the way of a request it brings what is in no cache. On the core that made it, like everything of a [`Runtime`](crate::Runtime).
 //! Deliberately not here: how many reads may be in flight, and what the bytes mean.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::file::{FileKind, assert_blocks};
@@ -29,20 +30,18 @@ type Outcome = (u64, Result<Buffer, FileError>);
 
 /// Outcomes that nobody has seen yet, in the order in which they were reached.
 pub(crate) struct Outcomes {
-    reached: RefCell<Vec<Outcome>>,
-    /// Empty, kept for its memory.
-    spare: Cell<Vec<Outcome>>,
+    reached: RefCell<VecDeque<Outcome>>,
     signal: Signal,
 }
 
 impl Outcomes {
     pub(crate) fn new(signal: &Signal) -> Rc<Outcomes> {
-        Rc::new(Outcomes { reached: RefCell::default(), spare: Cell::default(), signal: signal.clone() })
+        Rc::new(Outcomes { reached: RefCell::default(), signal: signal.clone() })
     }
 
     /// Adds one and notifies the signal.
     pub(crate) fn add(&self, token: u64, result: Result<Buffer, FileError>) {
-        self.reached.borrow_mut().push((token, result));
+        self.reached.borrow_mut().push_back((token, result));
         self.signal.notify();
     }
 }
@@ -65,11 +64,12 @@ impl ReadQueue {
         }
     }
 
-    /// Hands the outcomes that there are to `visit`, each with its token: exactly the bytes that were asked for, whose memory later reads use
-    /// again, or why they cannot be read. `visit` may begin reads.
-    pub fn drain(&self, mut visit: impl FnMut(u64, Result<&[u8], FileError>)) {
-        let mut outcomes = self.outcomes.reached.replace(self.outcomes.spare.take());
-        for (token, result) in outcomes.drain(..) {
+    /// Hands outcomes to `visit`, up to `count_max` of them, each with its token: exactly the bytes that were asked for, whose memory later reads use again,
+    /// or why they cannot be read. `visit` may begin reads. If there are more the signal is notified again.
+    pub fn drain(&self, count_max: usize, mut visit: impl FnMut(u64, Result<&[u8], FileError>)) {
+        let count = self.outcomes.reached.borrow().len().min(count_max);
+        for _ in 0..count {
+            let (token, result) = self.outcomes.reached.borrow_mut().pop_front().expect("counted");
             match result {
                 Ok(buffer) => {
                     visit(token, Ok(buffer.as_slice()));
@@ -78,7 +78,9 @@ impl ReadQueue {
                 Err(error) => visit(token, Err(error)),
             }
         }
-        self.outcomes.spare.set(outcomes);
+        if !self.outcomes.reached.borrow().is_empty() {
+            self.outcomes.signal.notify();
+        }
     }
 
     fn give_back(&self, buffer: Buffer) {

@@ -444,11 +444,33 @@ fn queued_reads(seed: u64) -> Vec<(u64, Option<u8>)> {
         let mut outcomes = Vec::new();
         while outcomes.len() < 16 {
             signal.wait().await;
-            queue.drain(|token, result| outcomes.push((token, result.ok().map(|bytes| bytes[0]))));
+            queue.drain(16, |token, result| outcomes.push((token, result.ok().map(|bytes| bytes[0]))));
         }
         outcomes
     });
     read.unwrap()
+}
+
+#[test]
+fn no_more_queued_reads_are_taken_than_the_caller_takes_up() {
+    let machine = Machine::new(3);
+    let runtime = machine.runtime();
+    let read = machine.run(async {
+        let file = create_log(&runtime, 16).await;
+        let signal = Signal::new();
+        let queue = runtime.read_queue(&signal);
+        for number in 0..16 {
+            queue.begin(&FileSpan { file: file.clone(), offset: number * 4096, len_bytes: 4096 }, number);
+        }
+        runtime.sleep(Duration::from_secs(1)).await;
+        let take = || {
+            let (mut count, is_notified) = (0, signal.take());
+            queue.drain(6, |_, result| count += usize::from(result.is_ok()));
+            (is_notified, count)
+        };
+        assert_eq!([take(), take(), take(), take()], [(true, 6), (true, 6), (true, 4), (false, 0)]);
+    });
+    read.unwrap();
 }
 
 #[test]

@@ -355,7 +355,9 @@ impl Core {
             if is_done || self.runtime.now().since(started) >= LEAVE_MAX {
                 break;
             }
-            self.runtime.sleep(LEAVE_STEP).await;
+            // Who has more to do at once does not wait for it.
+            let pause = if self.engine.signal().take() { Duration::ZERO } else { LEAVE_STEP };
+            self.runtime.sleep(pause).await;
         }
         let now = self.runtime.now();
         for (id, mut connection) in mem::take(&mut self.connections) {

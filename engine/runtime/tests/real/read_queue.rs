@@ -14,7 +14,7 @@ async fn take(queue: &ReadQueue, signal: &Signal, count: usize) -> BTreeMap<u64,
     let mut outcomes = BTreeMap::new();
     while outcomes.len() < count {
         signal.wait().await;
-        queue.drain(|token, result| {
+        queue.drain(usize::MAX, |token, result| {
             let before = outcomes.insert(token, result.map(<[u8]>::to_vec));
             assert_eq!(before, None, "{token} ends twice");
         });
