@@ -134,7 +134,7 @@ fn build(criterion: &mut Criterion) {
 
 /// A cache that holds all of the file.
 fn filled(loaded: &Loaded) -> Cache {
-    let mut cache = Cache::new(1 << 30);
+    let mut cache = Cache::new(1 << 30, 7);
     for (page, read) in &loaded.pages {
         cache.insert(loaded.table.id(), *page, Piece::Page(Rc::clone(read)));
     }

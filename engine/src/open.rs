@@ -203,7 +203,7 @@ impl Engine {
         let catalog = control.zip(keeper);
         let mut engine = Self::assemble(Parts {
             catalog: catalog.map(|(control, keys)| CatalogOwner::new(control, keys, delay, (&runtime, &signal))),
-            context: Context::new(budget.cache_bytes_at_start()),
+            context: Context::new(budget.cache_bytes_at_start(), draw_seed(&runtime)),
             budget,
             storage,
             endpoint: options.endpoint.clone(),
@@ -389,11 +389,16 @@ impl Recovery {
     }
 }
 
-fn partition_options(runtime: &Runtime, budget: &Budget, expiry_delay_ms: u64) -> PartitionOptions {
-    // Not of `chance`, whose next numbers follow from the ids of new tables, which clients see.
+/// A number that nobody else knows.
+fn draw_seed(runtime: &Runtime) -> u64 {
     let mut seed = [0; 8];
     runtime.fill_secret(&mut seed);
-    let seed = u64::from_le_bytes(seed);
+    u64::from_le_bytes(seed)
+}
+
+fn partition_options(runtime: &Runtime, budget: &Budget, expiry_delay_ms: u64) -> PartitionOptions {
+    // Not of `chance`, whose next numbers follow from the ids of new tables, which clients see.
+    let seed = draw_seed(runtime);
     PartitionOptions {
         memtables: MemtablesOptions { table_bytes_max: TABLE_BYTES_MAX, seed, spare: budget.spare() },
         collection_bytes_max: ITEM_COLLECTION_BYTES_MAX,

@@ -11,6 +11,7 @@ use journal::LogIndex;
 use memtable::Entry;
 use model::KeyHash;
 use model::table::PartitionId;
+use sstable::SoughtKey;
 use std::collections::BTreeMap;
 
 /// Bytes by collection. See the front page.
@@ -102,7 +103,7 @@ impl Collections {
                 Entry::Tombstone => 0,
             });
         }
-        let found = self.applied.find_in_files(self.owner, &key, reads)?;
+        let found = self.applied.find_in_files(self.owner, &SoughtKey::new(&key), reads)?;
         Ok(match found.map(|found| found.value) {
             Some(FileValue::Inline(value)) => figure(&value),
             None | Some(FileValue::Deleted) => 0,

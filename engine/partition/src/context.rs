@@ -31,14 +31,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// With a cache of so many bytes.
-    pub fn new(cache_bytes_max: usize) -> Self {
+    /// With a cache of so many bytes, which takes hashes by the seed.
+    pub fn new(cache_bytes_max: usize, seed: u64) -> Self {
         Self {
             now_us: 0,
             now: Instant::default(),
             outcomes: Vec::new(),
             evaluator: Evaluator::default(),
-            reads: Reads::new(cache_bytes_max),
+            reads: Reads::new(cache_bytes_max, seed),
             changes: BytesMut::new(),
             key: Vec::new(),
             effects: EffectsBuilder::default(),

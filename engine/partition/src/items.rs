@@ -13,6 +13,7 @@ use journal::{Location, LogIndex, SegmentId};
 use memtable::{Entry, TaggedKey};
 use model::ItemRef;
 use model::table::PartitionId;
+use sstable::SoughtKey;
 
 /// The items. See the front page.
 pub(crate) struct Items {
@@ -97,11 +98,12 @@ impl Items {
         if self.set.runs().is_empty() {
             return Ok(None);
         }
-        if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
+        let sought = SoughtKey::new(key);
+        if let Some((_, item)) = reads.cache.item(self.owner.0, &sought) {
             return Ok(Some(ItemBytes::Shared(item)));
         }
-        let Some(found) = self.set.find_in_files(self.owner, key, reads)? else { return Ok(None) };
-        match self.item_of(key, found.version, &found.value, reads) {
+        let Some(found) = self.set.find_in_files(self.owner, &sought, reads)? else { return Ok(None) };
+        match self.item_of(&sought, found.version, &found.value, reads) {
             Ok(item) => Ok(item.map(ItemBytes::Shared)),
             Err(missing) => {
                 self.set.note_found(self.owner, key, found, reads);
@@ -117,14 +119,14 @@ impl Items {
             let image = image_of(found);
             return Ok(image.item.map(|_| ImageSize::in_memory(image.item_bytes as usize)));
         }
-        let key = sought.bytes;
         if self.set.runs().is_empty() {
             return Ok(None);
         }
-        if let Some((_, item)) = reads.cache.item(self.owner.0, key) {
+        let sought = SoughtKey::new(sought.bytes);
+        if let Some((_, item)) = reads.cache.item(self.owner.0, &sought) {
             return Ok(Some(of_item(&item)));
         }
-        let Some(found) = self.set.find_in_files(self.owner, key, reads)? else { return Ok(None) };
+        let Some(found) = self.set.find_in_files(self.owner, &sought, reads)? else { return Ok(None) };
         match found.value {
             FileValue::Deleted => Ok(None),
             FileValue::Inline(item) => Ok(Some(of_item(&item))),
@@ -140,11 +142,12 @@ impl Items {
         match entry.value {
             WalkValue::Memory(found) => Ok(image_of(found).into_item().expect("a walk yields live entries")),
             WalkValue::File(value) => {
-                let cached = reads.cache.item(self.owner.0, entry.key).filter(|(version, _)| *version == entry.version);
+                let sought = SoughtKey::new(entry.key);
+                let cached = reads.cache.item(self.owner.0, &sought).filter(|(version, _)| *version == entry.version);
                 if let Some((_, item)) = cached {
                     return Ok(ItemBytes::Shared(item));
                 }
-                let item = self.item_of(entry.key, entry.version, &value, reads)?;
+                let item = self.item_of(&sought, entry.version, &value, reads)?;
                 Ok(ItemBytes::Shared(item.expect("a walk yields live entries")))
             }
         }
@@ -153,7 +156,7 @@ impl Items {
     /// The item that a file's value means, which the cache then has.
     fn item_of(
         &self,
-        key: &[u8],
+        sought: &SoughtKey<'_>,
         version: u64,
         value: &FileValue,
         reads: &mut Reads,
@@ -166,12 +169,12 @@ impl Items {
                 place = Some(place_of(*location));
                 let payload = reads.record(*location)?;
                 let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
-                assert_eq!(change.key(&mut reads.key), Ok(key), "the record of {location} is the key's");
+                assert_eq!(change.key(&mut reads.key), Ok(sought.bytes()), "the record of {location} is the key's");
                 payload.slice_ref(change.image.expect("a file names records with items"))
             }
             FileValue::Bare => panic!("entries without items are not among the items"),
         };
-        reads.cache.insert_item(self.owner.0, key, (version, item.clone()), place);
+        reads.cache.insert_item(self.owner.0, sought, (version, item.clone()), place);
         Ok(Some(item))
     }
 

@@ -249,10 +249,10 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// With a cache of so many bytes.
-    pub fn new(cache_bytes_max: usize) -> Self {
+    /// With a cache of so many bytes, which takes hashes by the seed.
+    pub fn new(cache_bytes_max: usize, seed: u64) -> Self {
         Self {
-            cache: Cache::new(cache_bytes_max),
+            cache: Cache::new(cache_bytes_max, seed),
             supplies: Supplies::default(),
             needs: Vec::new(),
             need_bytes: 0,

@@ -180,21 +180,21 @@ impl TableSet {
     pub(crate) fn find_in_files(
         &self,
         owner: PartitionId,
-        key: &[u8],
+        sought: &SoughtKey<'_>,
         reads: &mut Reads,
     ) -> Result<Option<FileVersion>, Missing> {
         if self.runs.is_empty() {
             return Ok(None);
         }
         let files = FilesId { owner, content: self.content, generation: self.generation };
+        let key = sought.bytes();
         let mut passed_count = match reads.take_progress(files, key) {
             Progress::Found(found) => return Ok(Some(found)),
             Progress::Passed(count) => count,
         };
-        let sought = SoughtKey::new(key);
         for group in self.runs[passed_count..].chunks(RUN_GROUP_COUNT) {
-            for page in pages_for(group, &sought) {
-                match page.map_or(Ok(None), |page| find_in_page(page, &sought, reads)) {
+            for page in pages_for(group, sought) {
+                match page.map_or(Ok(None), |page| find_in_page(page, sought, reads)) {
                     Ok(None) => passed_count += 1,
                     Ok(found) => return Ok(found),
                     Err(Missing) => {

@@ -31,7 +31,7 @@ pub use file::{DirectoryEntry, DirectoryLock, File, FileSpan, FlushMethod};
 pub use file_error::FileError;
 pub use handle::Runtime;
 pub use leftovers::Leftovers;
-pub use memory::{memory_bytes, prefetch};
+pub use memory::{CACHE_LINE_BYTES, memory_bytes, prefetch};
 pub use mesh::{Mesh, MeshPorts, Notifier};
 pub use read_queue::ReadQueue;
 pub use signal::{OneShot, OneShotSender, Signal, one_shot};

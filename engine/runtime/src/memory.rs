@@ -27,6 +27,9 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
+/// Bytes that the memory hands over at a time.
+pub const CACHE_LINE_BYTES: usize = 64;
+
 /// Asks for the cache line at `pointer`, which may point anywhere: whoever looks there soon does not wait for it then.
 #[inline(always)]
 pub fn prefetch<T>(pointer: *const T) {

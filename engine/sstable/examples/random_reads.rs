@@ -72,7 +72,7 @@ async fn measure(runtime: Runtime, directory: &Path) -> Result<(), sstable::Tabl
     let reader = Rc::new(Reader {
         table: Table::open(&runtime, directory, record, |_| Ok(key_of(file))).await?,
         file: runtime.open_file(&path).await?,
-        cache: RefCell::new(Cache::new(CACHE_BYTES)),
+        cache: RefCell::new(Cache::new(CACHE_BYTES, 7)),
         read_count: Cell::new(0),
         running_count: Cell::new(0),
         done: Signal::new(),
@@ -80,7 +80,7 @@ async fn measure(runtime: Runtime, directory: &Path) -> Result<(), sstable::Tabl
     for number in (0..KEY_COUNT).step_by(1_000) {
         reader.load_page(&key(number)).await?;
     }
-    let pages_bytes = reader.cache.borrow().memory_bytes() - Cache::new(CACHE_BYTES).memory_bytes();
+    let pages_bytes = reader.cache.borrow().memory_bytes() - Cache::new(CACHE_BYTES, 7).memory_bytes();
     println!("index pages: {:.2} bytes a key", pages_bytes as f64 / KEY_COUNT as f64);
     reader.misses(&runtime);
     for depth in [1, 64, 256, 1, 64, 256] {

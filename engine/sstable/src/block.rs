@@ -11,7 +11,7 @@ use crate::block_cursor::BlockCursor;
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::entry::{Entry, StoredEntry};
 use crate::stored_key::{SoughtInInterval, StoredKey};
-use runtime::prefetch;
+use runtime::{CACHE_LINE_BYTES, prefetch};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ pub(crate) const INTERVAL_ENTRY_COUNT: usize = 16;
 /// Bytes that say where an interval starts.
 pub(crate) const INTERVAL_BYTES: usize = 4;
 
-/// Runs whose first keys are asked for together.
+/// Intervals whose first keys are asked for together.
 const PREFETCH_COUNT_MAX: usize = 16;
 
 const CHECKED: &str = "every entry was decoded when the block was made";
@@ -146,8 +146,14 @@ impl Block {
         StoredEntry::decode(self.base, rest).expect(CHECKED)
     }
 
+    /// Asks for the memory that says where intervals start.
+    pub(crate) fn prefetch_starts(&self) {
+        self.bytes[self.entries_end()..].chunks(CACHE_LINE_BYTES).for_each(|line| prefetch(line.as_ptr()));
+        prefetch(self.bytes.as_ptr_range().end.wrapping_sub(1));
+    }
+
     /// Asks for the memory of all intervals' first keys, if they are few: halving looks at them one after the other.
-    fn prefetch_heads(&self) {
+    pub(crate) fn prefetch_heads(&self) {
         if self.interval_count <= PREFETCH_COUNT_MAX {
             let starts = self.bytes[self.entries_end()..].chunks_exact(INTERVAL_BYTES);
             let heads = starts.filter_map(|start| self.bytes.get(u32_at(start, 0) as usize));

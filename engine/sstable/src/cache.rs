@@ -11,12 +11,14 @@
 
 use crate::block::Block;
 use crate::entry::JournalPlace;
+use crate::filter::SoughtKey;
 use crate::ghosts::Ghosts;
 use crate::index_page::IndexPage;
 use crate::places::{PieceKey, Places};
 use crate::record::FileId;
 use crate::seal::{BlockRef, UNIT_BYTES};
 use bytes::Bytes;
+use runtime::{CACHE_LINE_BYTES, prefetch};
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
@@ -30,6 +32,11 @@ const OVERHEAD_BYTES: usize = 96;
 
 /// Slots that are made at once.
 const SLOT_GROUP_COUNT: usize = 1 << 10;
+/// How many places from the front of a queue a slot is asked for, then what it names, then an item's key: each is there when the next step looks, if one piece
+/// leaves for each that comes.
+const SLOT_DISTANCE: usize = 12;
+const PIECE_DISTANCE: usize = 6;
+const KEY_DISTANCE: usize = 3;
 
 /// What the cache holds.
 #[derive(Clone, Debug)]
@@ -53,7 +60,27 @@ pub struct CachedItem {
     place: Option<JournalPlace>,
 }
 
+impl CachedItem {
+    /// Asks for the memory of its key, and of where its bytes begin.
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.key.as_ptr());
+        prefetch(self.item.as_ptr());
+    }
+}
+
 impl Piece {
+    /// Asks for the memory of what it leads to first.
+    pub(crate) fn prefetch(&self) {
+        match self {
+            Piece::Block(block) => prefetch(Rc::as_ptr(block)),
+            Piece::Page(page) => prefetch(Rc::as_ptr(page)),
+            Piece::Item(held) => {
+                prefetch(Rc::as_ptr(held));
+                prefetch(Rc::as_ptr(held).cast::<u8>().wrapping_add(CACHE_LINE_BYTES));
+            }
+        }
+    }
+
     fn memory_bytes(&self) -> usize {
         OVERHEAD_BYTES
             + match self {
@@ -96,6 +123,7 @@ struct Slot {
     key: PieceKey,
     /// `None` when it was taken out: its place in the queue is still to come to the front.
     piece: Option<Piece>,
+    /// Of the piece and the slot; of the slot alone when it was taken out.
     bytes: usize,
     frequency: u8,
     is_main: bool,
@@ -144,10 +172,13 @@ struct Queue {
 
 /// The cache of a core. Made by its worker; never leaves its thread.
 ///
-/// Invariants: 1. Every slot with a piece is in `places`; every slot that is not free is in one queue, once. 2. A queue's `bytes` are those of its slots.
+/// Invariants: 1. Every slot with a piece is in `places`; every slot that is not free is in one queue, once. 2. A queue's `bytes` are those of its slots, of those
+/// whose piece was taken out as well.
 /// 3. `small.bytes + main.bytes` is over `bytes_max` only while pinned pieces keep it there.
 pub struct Cache {
     bytes_max: usize,
+    /// Of the hashes of keys.
+    seed: u64,
     places: Places,
     slots: Slots,
     free: Vec<u32>,
@@ -158,10 +189,11 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty cache of so many bytes.
-    pub fn new(bytes_max: usize) -> Cache {
+    /// An empty cache of so many bytes. The seed is nobody else's business.
+    pub fn new(bytes_max: usize, seed: u64) -> Cache {
         Cache {
             bytes_max,
+            seed,
             places: Places::new(),
             slots: Slots::default(),
             free: Vec::new(),
@@ -205,18 +237,27 @@ impl Cache {
     }
 
     /// The item that an owner has for a key, with its version, if it is here.
-    pub fn item(&mut self, owner: u64, key: &[u8]) -> Option<(u64, Bytes)> {
-        match self.find(PieceKey::of_item(owner, key))? {
-            Piece::Item(held) if held.owner == owner && *held.key == *key => Some((held.version, held.item.clone())),
+    pub fn item(&mut self, owner: u64, sought: &SoughtKey<'_>) -> Option<(u64, Bytes)> {
+        match self.find(PieceKey::of_item(owner, sought))? {
+            Piece::Item(held) if held.owner == owner && *held.key == *sought.bytes() => {
+                Some((held.version, held.item.clone()))
+            }
             Piece::Item(_) | Piece::Block(_) | Piece::Page(_) => None,
         }
     }
 
     /// Takes in an item of that version, in the place of an older one; and the record that it was read from, if it was.
-    pub fn insert_item(&mut self, owner: u64, key: &[u8], (version, item): (u64, Bytes), place: Option<JournalPlace>) {
-        let piece_key = PieceKey::of_item(owner, key);
+    pub fn insert_item(
+        &mut self,
+        owner: u64,
+        sought: &SoughtKey<'_>,
+        (version, item): (u64, Bytes),
+        place: Option<JournalPlace>,
+    ) {
+        let piece_key = PieceKey::of_item(owner, sought);
         self.take_out(piece_key);
-        self.put(piece_key, Piece::Item(Rc::new(CachedItem { owner, key: key.into(), version, item, place })));
+        let key = sought.bytes().into();
+        self.put(piece_key, Piece::Item(Rc::new(CachedItem { owner, key, version, item, place })));
     }
 
     /// Forgets the item of a key: it is otherwise from now on. Returns the record that it was read from.
@@ -224,7 +265,7 @@ impl Cache {
         if self.places.len() == 0 {
             return None;
         }
-        match self.take_out(PieceKey::of_item(owner, key))? {
+        match self.take_out(PieceKey::of_item(owner, &SoughtKey::new(key)))? {
             Piece::Item(held) if held.owner == owner && *held.key == *key => held.place,
             Piece::Item(_) | Piece::Block(_) | Piece::Page(_) => None,
         }
@@ -233,15 +274,42 @@ impl Cache {
     /// Takes in what was read. If another read was faster, what it brought stays.
     pub fn insert(&mut self, file: FileId, block: BlockRef, piece: Piece) {
         let key = PieceKey::of_block(file, block);
-        if self.places.get(key).is_none() {
+        if self.place_of(key).is_none() {
             self.put(key, piece);
         }
+    }
+
+    /// The hash that a piece is looked for by.
+    pub(crate) fn hash_of(&self, key: PieceKey) -> u64 {
+        key.hash(self.seed)
+    }
+
+    /// Asks for the memory that says in which slot a piece with this hash is.
+    pub(crate) fn prefetch_place(&self, hash: u64) {
+        self.places.prefetch(hash);
+    }
+
+    /// The slot of a piece with this hash, or of one that is like it there.
+    pub(crate) fn slot_ahead(&self, hash: u64) -> Option<u32> {
+        self.places.find(hash, |_| true)
+    }
+
+    /// Asks for the memory of a slot.
+    pub(crate) fn prefetch_slot(&self, place: u32) {
+        prefetch(&raw const self.slots[place]);
+    }
+
+    /// What is in a slot.
+    pub(crate) fn piece_at(&self, place: u32) -> Option<&Piece> {
+        self.slots[place].piece.as_ref()
     }
 
     fn put(&mut self, key: PieceKey, piece: Piece) {
         let bytes = piece.memory_bytes();
         self.make_room(bytes);
-        let is_main = self.ghosts.take(key.hash(), self.places.len());
+        debug_assert!(self.place_of(key).is_none(), "a piece is in one slot");
+        let hash = self.hash_of(key);
+        let is_main = self.ghosts.take(hash, self.places.len());
         let slot = Slot { key, piece: Some(piece), bytes, frequency: 0, is_main };
         let place = match self.free.pop() {
             Some(place) => {
@@ -250,23 +318,54 @@ impl Cache {
             }
             None => self.slots.push(slot),
         };
-        self.places.insert(key, place);
+        self.places.insert(hash, place);
         let queue = if is_main { &mut self.main } else { &mut self.small };
         queue.bytes += bytes;
         queue.slots.push_back(place);
+        self.prefetch_victims();
+    }
+
+    /// Asks for the memory that driving out looks at, of those whose turn comes soon.
+    fn prefetch_victims(&self) {
+        let queue = if self.is_small_first() { &self.small } else { &self.main };
+        if let Some(place) = queue.slots.get(SLOT_DISTANCE) {
+            self.prefetch_slot(*place);
+        }
+        if let Some(place) = queue.slots.get(PIECE_DISTANCE) {
+            let slot = &self.slots[*place];
+            let hash = self.hash_of(slot.key);
+            self.places.prefetch(hash);
+            self.ghosts.prefetch(hash);
+            slot.piece.iter().for_each(Piece::prefetch);
+        }
+        if let Some(place) = queue.slots.get(KEY_DISTANCE)
+            && let Some(Piece::Item(held)) = &self.slots[*place].piece
+        {
+            prefetch(held.key.as_ptr());
+        }
+    }
+
+    fn is_small_first(&self) -> bool {
+        self.small.bytes * SMALL_SHARE > self.bytes_max || self.main.slots.is_empty()
     }
 
     /// Takes a piece out, wherever it stands.
     fn take_out(&mut self, key: PieceKey) -> Option<Piece> {
-        let place = self.places.remove(key)?;
+        let place = self.place_of(key)?;
+        self.places.remove(self.hash_of(key), place);
         let slot = &mut self.slots[place];
         let queue = if slot.is_main { &mut self.main } else { &mut self.small };
-        queue.bytes -= std::mem::take(&mut slot.bytes);
+        // The slot itself is taken until the queue comes to it.
+        queue.bytes -= std::mem::replace(&mut slot.bytes, OVERHEAD_BYTES) - OVERHEAD_BYTES;
         slot.piece.take()
     }
 
+    fn place_of(&self, key: PieceKey) -> Option<u32> {
+        self.places.find(self.hash_of(key), |place| self.slots[place].key == key)
+    }
+
     fn find(&mut self, key: PieceKey) -> Option<&Piece> {
-        match self.places.get(key) {
+        match self.place_of(key) {
             None => {
                 self.usage.miss_count += 1;
                 None
@@ -283,8 +382,7 @@ impl Cache {
     /// Drives out until `bytes` more fit, or all that is left is pinned.
     fn make_room(&mut self, bytes: usize) {
         while self.small.bytes + self.main.bytes + bytes > self.bytes_max {
-            let is_small_first = self.small.bytes * SMALL_SHARE > self.bytes_max || self.main.slots.is_empty();
-            let is_gone = match is_small_first {
+            let is_gone = match self.is_small_first() {
                 true => self.evict_small() || self.evict_main(),
                 false => self.evict_main() || self.evict_small(),
             };
@@ -300,8 +398,9 @@ impl Cache {
             let place = self.small.slots.pop_front().expect("counted above");
             let slot = &mut self.slots[place];
             let Some(piece) = &slot.piece else {
+                self.small.bytes -= slot.bytes;
                 self.free.push(place);
-                continue;
+                return true;
             };
             if piece.is_pinned() {
                 self.small.slots.push_back(place);
@@ -314,7 +413,7 @@ impl Cache {
                 self.main.slots.push_back(place);
                 continue;
             }
-            self.ghosts.add(slot.key.hash());
+            self.ghosts.add(slot.key.hash(self.seed));
             self.remove(place);
             return true;
         }
@@ -327,8 +426,9 @@ impl Cache {
             let Some(place) = self.main.slots.pop_front() else { return false };
             let slot = &mut self.slots[place];
             let Some(piece) = &slot.piece else {
+                self.main.bytes -= slot.bytes;
                 self.free.push(place);
-                continue;
+                return true;
             };
             if slot.frequency > 0 || piece.is_pinned() || piece.take_use() {
                 slot.frequency = slot.frequency.saturating_sub(1);
@@ -345,8 +445,8 @@ impl Cache {
     fn remove(&mut self, place: u32) {
         let slot = &mut self.slots[place];
         slot.piece = None;
-        let key = slot.key;
-        self.places.remove(key);
+        let hash = slot.key.hash(self.seed);
+        self.places.remove(hash, place);
         self.free.push(place);
         self.usage.eviction_count += 1;
     }

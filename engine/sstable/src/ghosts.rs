@@ -1,5 +1,7 @@
 //! Which blocks left the cache not long ago: by fingerprint, in a table of fixed size.
 
+use runtime::prefetch;
+
 /// Remembers about as many departures as it has places; an older one at the same place is forgotten.
 pub(crate) struct Ghosts {
     /// Fingerprint, and the count of departures when it was noted; 0: nothing.
@@ -34,6 +36,11 @@ impl Ghosts {
         }
         self.places[place] = (0, 0);
         (self.departure_count.wrapping_sub(departure) as usize) < count
+    }
+
+    /// Asks for the memory that noting a departure, or looking for one, takes.
+    pub(crate) fn prefetch(&self, hash: u64) {
+        prefetch(&raw const self.places[self.locate(hash).0]);
     }
 
     fn locate(&self, hash: u64) -> (usize, u32) {

@@ -6,6 +6,7 @@
 use crate::bytes::{leading_number, u32_at, u64_at};
 use crate::filter::{FilterShape, SoughtKey};
 use crate::seal::{BlockRef, REF_BYTES};
+use runtime::prefetch;
 use std::cell::Cell;
 
 /// Bytes before the first reference.
@@ -95,11 +96,30 @@ impl IndexPage {
 
     /// The block that has to be looked into for the key; `None` if the key is not there.
     pub fn probe(&self, key: &SoughtKey<'_>) -> Option<BlockRef> {
+        if self.may_contain(key) { self.block_of(key) } else { None }
+    }
+
+    /// Whether the key may be in one of its blocks. It counts as used from now on.
+    pub fn may_contain(&self, key: &SoughtKey<'_>) -> bool {
         self.was_used.set(true);
-        if !self.filter.may_contain(&self.bytes[self.filter_start..], key.hash()) {
-            return None;
-        }
+        self.filter.may_contain(&self.bytes[self.filter_start..], key.hash())
+    }
+
+    /// The block that has to be looked into for a key that may be there; `None` if it is before all of them.
+    pub fn block_of(&self, key: &SoughtKey<'_>) -> Option<BlockRef> {
         self.find(key.bytes()).map(|number| self.block(number))
+    }
+
+    /// Asks for the memory that [`IndexPage::block_of`] looks at first.
+    pub fn prefetch_block_of(&self, key: &SoughtKey<'_>) {
+        let start = self.start(key.bytes());
+        let separators = &self.bytes[self.separators_start..self.filter_start];
+        let ahead = [
+            self.separators_start + separators.len() * start / self.count,
+            HEADER_BYTES + start * REF_BYTES,
+            HEADER_BYTES + self.count * REF_BYTES + start * END_BYTES,
+        ];
+        ahead.iter().filter_map(|place| self.bytes.get(*place)).for_each(|byte| prefetch(byte));
     }
 
     /// Asks for the memory of the filter that [`IndexPage::probe`] looks at first.
@@ -114,7 +134,7 @@ impl IndexPage {
         let (mut low, mut high) = (0, self.count);
         let is_alike = self.blocks_a_step == 0.0;
         let (mut is_above_low, mut is_below_high) = (is_alike, is_alike);
-        let (mut next, mut step) = (if is_alike { self.count / 2 } else { self.guess(key) }, 1);
+        let (mut next, mut step) = (self.start(key), 1);
         while low < high {
             if self.separator(next) <= key {
                 (low, is_above_low) = (next + 1, true);
@@ -129,6 +149,11 @@ impl IndexPage {
             step *= 2;
         }
         low.checked_sub(1)
+    }
+
+    /// Where a search begins.
+    fn start(&self, key: &[u8]) -> usize {
+        if self.blocks_a_step == 0.0 { self.count / 2 } else { self.guess(key) }
     }
 
     /// The block that the key is in if keys are spread evenly.

@@ -24,7 +24,8 @@
 //! | `builder.rs`, `writer.rs` | a file from sorted entries: the state, and the disk |
 //! | `table.rs`, `range.rs`, `merge.rs` | reading: a file, a span of it, spans of several |
 //! | `verify.rs` | a file read from end to end, to see whether it is as it was written |
-//! | `cache.rs`, `ghosts.rs` | blocks, index pages and items in memory |
+//! | `cache.rs`, `places.rs`, `ghosts.rs` | blocks, index pages and items in memory |
+//! | `piece_ahead.rs` | looking for them ahead, so that cache misses overlap |
 //!
 //! Everything but `writer.rs` and the reads of `table.rs` and `verify.rs` is synchronous state. Deliberately not here: which files a partition has,
 //! when they are merged and removed (`partition`), and who waits for a read (the engine).
@@ -44,6 +45,7 @@ mod ghosts;
 mod index_page;
 mod merge;
 mod page_builder;
+mod piece_ahead;
 mod places;
 mod range;
 mod record;
@@ -64,6 +66,7 @@ pub use error::{Damage, DamageKind, TableError};
 pub use filter::SoughtKey;
 pub use index_page::IndexPage;
 pub use merge::{Merge, MergeStep};
+pub use piece_ahead::{Ahead, PieceAhead};
 pub use range::{Direction, Needed, RangeStep, Span, TableRange};
 pub use record::{FileId, TableRecord};
 pub use seal::{BlockRef, FileSeal};

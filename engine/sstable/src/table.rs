@@ -12,7 +12,7 @@ use crate::record::{FileId, TableRecord};
 use crate::seal::{BlockRef, Checksums, Sealer, UNIT_BYTES};
 use crate::usage::{self, SegmentUse};
 use crate::writer::file_name;
-use runtime::{Buffer, File, FileSpan, Runtime, prefetch};
+use runtime::{Buffer, CACHE_LINE_BYTES, File, FileSpan, Runtime, prefetch};
 use security::{FileKey, NoKey};
 use std::cell::RefCell;
 use std::path::Path;
@@ -20,9 +20,6 @@ use std::rc::{Rc, Weak};
 
 /// Bytes that one read of several blocks takes at most.
 const STRETCH_BYTES_MAX: usize = 128 << 10;
-
-/// Bytes that the processor gets from memory at one time.
-const CACHE_LINE_BYTES: usize = 64;
 
 /// Bytes of a file as they lie on the disk: see [`Table::read_stretch`].
 #[derive(Debug)]

@@ -5,7 +5,7 @@ mod world;
 
 use fastrand::Rng;
 use sstable::{
-    BlockRef, Cache, Direction, FileId, IndexPage, JournalPlace, Needed, Piece, RangeStep, Span, TableRange,
+    BlockRef, Cache, Direction, FileId, IndexPage, JournalPlace, Needed, Piece, RangeStep, SoughtKey, Span, TableRange,
 };
 use std::rc::Rc;
 use world::{machine_with, open, random_oracle};
@@ -51,7 +51,7 @@ fn what_is_used_again_outlives_a_scan() {
     let all = pieces();
     let (hot, cold) = all.split_at(30);
     let mut copies = pieces();
-    let mut cache = Cache::new(600 << 10);
+    let mut cache = Cache::new(600 << 10, 7);
     for piece in hot {
         cache.insert(FILE, piece.0, unheld(piece, &mut copies).unwrap());
     }
@@ -74,7 +74,7 @@ fn what_is_used_again_outlives_a_scan() {
 fn what_comes_back_soon_is_taken_for_used() {
     let all: Vec<_> = pieces().into_iter().filter(|piece| matches!(piece.1, Piece::Block(_))).collect();
     let (hot, cold) = all.split_first().expect("there are some");
-    let mut cache = Cache::new(200 << 10);
+    let mut cache = Cache::new(200 << 10, 7);
     // More than the cache holds, less than twice as many.
     let round_count = 50;
     assert!(cold.len() > 3 * round_count, "{} blocks", cold.len());
@@ -103,7 +103,7 @@ fn what_comes_back_soon_is_taken_for_used() {
 #[test]
 fn what_is_held_stays_and_goes_when_it_is_let_go() {
     let all = pieces();
-    let mut cache = Cache::new(64 << 10);
+    let mut cache = Cache::new(64 << 10, 7);
     for (block, piece) in &all {
         cache.insert(FILE, *block, piece.clone());
     }
@@ -127,31 +127,31 @@ fn is_in(cache: &mut Cache, (block, piece): &(BlockRef, Piece)) -> bool {
 
 #[test]
 fn an_item_is_found_by_owner_and_key_until_it_is_forgotten_or_driven_out() {
-    let mut cache = Cache::new(64 << 10);
+    let mut cache = Cache::new(64 << 10, 7);
     let item = |byte: u8| bytes::Bytes::from(vec![byte; 100]);
-    cache.insert_item(1, b"key", (5, item(1)), None);
-    cache.insert_item(2, b"key", (6, item(2)), None);
-    assert_eq!(cache.item(1, b"key"), Some((5, item(1))));
-    assert_eq!(cache.item(2, b"key"), Some((6, item(2))));
-    assert_eq!(cache.item(3, b"key"), None);
+    cache.insert_item(1, &SoughtKey::new(b"key"), (5, item(1)), None);
+    cache.insert_item(2, &SoughtKey::new(b"key"), (6, item(2)), None);
+    assert_eq!(cache.item(1, &SoughtKey::new(b"key")), Some((5, item(1))));
+    assert_eq!(cache.item(2, &SoughtKey::new(b"key")), Some((6, item(2))));
+    assert_eq!(cache.item(3, &SoughtKey::new(b"key")), None);
     let place = JournalPlace { segment: 3, offset: 4_096, bytes: 120 };
-    cache.insert_item(1, b"key", (7, item(3)), Some(place));
-    assert_eq!(cache.item(1, b"key"), Some((7, item(3))), "the newer version");
+    cache.insert_item(1, &SoughtKey::new(b"key"), (7, item(3)), Some(place));
+    assert_eq!(cache.item(1, &SoughtKey::new(b"key")), Some((7, item(3))), "the newer version");
     let with_item = cache.memory_bytes();
     assert_eq!(cache.remove_item(1, b"key"), Some(place), "where it came from");
     assert_eq!(cache.remove_item(1, b"key"), None);
     assert_eq!(cache.remove_item(2, b"key"), None);
-    assert_eq!(cache.item(1, b"key"), None);
+    assert_eq!(cache.item(1, &SoughtKey::new(b"key")), None);
     assert!(cache.memory_bytes() + 100 < with_item, "its bytes are counted no more");
     for round in 0..3_u64 {
         for number in 0..5_000_u64 {
-            cache.insert_item(9, &number.to_be_bytes(), (round, item(9)), None);
+            cache.insert_item(9, &SoughtKey::new(&number.to_be_bytes()), (round, item(9)), None);
             if number % 3 == 0 {
                 cache.remove_item(9, &number.to_be_bytes());
             }
-            let bound = (64 << 10) + Cache::new(64 << 10).memory_bytes();
+            let bound = (64 << 10) + Cache::new(64 << 10, 7).memory_bytes();
             assert!(cache.memory_bytes() <= bound, "{} bytes", cache.memory_bytes());
         }
     }
-    assert_eq!(cache.item(9, &4_999_u64.to_be_bytes()), Some((2, item(9))), "the last one is here");
+    assert_eq!(cache.item(9, &SoughtKey::new(&4_999_u64.to_be_bytes())), Some((2, item(9))), "the last one is here");
 }

@@ -39,7 +39,7 @@ fn every_key_is_found_and_no_other() {
         machine
             .run(async {
                 let table = open(&machine.runtime(), record).await.unwrap();
-                let mut cache = Cache::new(300 << 10);
+                let mut cache = Cache::new(300 << 10, 7);
                 for (key, owned) in &oracle {
                     assert_eq!(find(&table, key, &mut cache).await.as_ref(), Some(owned), "seed {seed} {key:?}");
                 }

@@ -156,7 +156,7 @@ impl Owner {
             leftovers: Rc::default(),
             failing: Rc::default(),
         };
-        let mut context = Context::new(CACHE_BYTES);
+        let mut context = Context::new(CACHE_BYTES, 7);
         context.now_us = NOW_SECOND * 1_000_000;
         let part = (Arc::new(definition.clone()), HashRange::FULL);
         let partition = opening.open(part, &storage).await.unwrap();
