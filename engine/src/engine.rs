@@ -17,7 +17,6 @@ use crate::storing::{Storing, wake_later};
 use control::TableEntry;
 use foldhash::fast::FixedState;
 use journal::{FlushFigures, GroupId, Journal, Position};
-use memtable::PrefetchStep;
 use model::error::THROTTLED;
 use model::operation::Reply;
 use model::table::PartitionId;
@@ -34,9 +33,6 @@ const INBOX_BATCH_COUNT_MAX: usize = 64;
 
 /// Writes that may wait for memory; further ones are throttled.
 const HELD_COUNT_MAX: usize = 8 << 10;
-
-/// Operations whose memory is asked for together: enough to overlap, few enough to stay in the cache until they are done.
-const PREFETCH_GROUP_COUNT: usize = 32;
 
 /// One worker of the database. One a core, never leaves its thread.
 pub struct Engine {
@@ -61,7 +57,7 @@ pub struct Engine {
     pub(crate) expiring: Expiring,
     pub(crate) scrubbing: Scrubbing,
     /// Operations on single keys that this turn is to do.
-    keyed: Vec<(Ticket, PartitionId, Operation)>,
+    pub(crate) keyed: Vec<(Ticket, PartitionId, Operation)>,
     /// Writes that wait until there is memory for them.
     held: VecDeque<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.
@@ -284,7 +280,7 @@ impl Engine {
     }
 
     /// Begins an operation. It is taken, and another left in its place, where it has to wait.
-    fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: &mut Operation) {
+    pub(crate) fn execute_now(&mut self, ticket: Ticket, partition: PartitionId, operation: &mut Operation) {
         if let Err(refusal) = self.admit_to_journal(operation) {
             self.refuse(ticket, refusal);
             return;
@@ -386,33 +382,6 @@ impl Engine {
             Message::Outcome { ticket, outcome } => self.deliver(ticket, outcome, true),
             other => self.handle_catalog_message(other),
         }
-    }
-
-    /// Asks for the memory that the operations of a group look at.
-    fn prefetch(&self, group: &[(Ticket, PartitionId, Operation)]) {
-        let mut sought = [None; PREFETCH_GROUP_COUNT];
-        for (sought, (_, partition, operation)) in sought.iter_mut().zip(group) {
-            let owner = self.partitions.get(partition);
-            *sought = owner.zip(operation.key()).map(|(owner, key)| (owner, owner.tag_of(key)));
-        }
-        for step in PrefetchStep::ALL {
-            sought.iter().flatten().for_each(|(owner, tag)| owner.prefetch(*tag, step));
-        }
-    }
-
-    /// Does the single-key operations of this turn in the order in which they came, a few at a time: the memory that they
-    /// look at is asked for before the first of them looks, so that their cache misses overlap.
-    fn execute_keyed(&mut self) {
-        let mut keyed = std::mem::take(&mut self.keyed);
-        for group in keyed.chunks_mut(PREFETCH_GROUP_COUNT) {
-            self.prefetch(group);
-            for (ticket, partition, operation) in group {
-                self.execute_now(*ticket, *partition, operation);
-            }
-        }
-        keyed.clear();
-        // Nothing came meanwhile: the allocation is used again.
-        self.keyed = keyed;
     }
 
     /// Brings outcomes to those who wait, until no operation has a further step to take.

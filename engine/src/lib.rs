@@ -25,6 +25,7 @@ mod joining;
 mod key_files;
 mod key_keeper;
 mod key_service;
+mod keyed;
 mod keys_error;
 mod loading;
 mod message;

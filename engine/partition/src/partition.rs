@@ -233,9 +233,9 @@ impl Partition {
     }
 
     /// Asks for the memory that an operation on the key with this tag looks at. Whoever has several of them takes each step for all,
-    /// and then executes them.
-    pub fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
-        self.items.set().prefetch(tag, step);
+    /// and then executes them. Tells whether a memtable has the key, as far as the step knows.
+    pub fn prefetch(&self, tag: KeyTag, step: PrefetchStep) -> bool {
+        self.items.set().prefetch(tag, step)
     }
 
     /// Hands new entries of the group to the journal, which makes them durable with those of all other groups.

@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: when something is brought, and how much at one time (the engine).
 
+use crate::look_ahead::Foreseen;
 use crate::table_set::{Content, FileVersion, location_of};
 use bytes::Bytes;
 use journal::{Journal, Location, OwnedRecord, ReadError};
@@ -205,10 +206,12 @@ pub(crate) struct FilesId {
 }
 
 /// See [`Look`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Progress {
     /// The key is not in so many runs, the newest ones.
     Passed(usize),
+    /// The same, and the next one may have it in this block.
+    Led { passed_count: usize, file: Rc<Table>, block: BlockRef },
     /// It was found.
     Found(FileVersion),
 }
@@ -240,6 +243,8 @@ pub struct Reads {
     needs: Vec<Need>,
     /// Of the records among them.
     need_bytes: usize,
+    /// How far the key of the operation was looked for ahead of it.
+    foreseen: Option<Foreseen>,
     superseded: Vec<Location>,
     entry_count: usize,
     /// Used again by each look ahead.
@@ -256,6 +261,7 @@ impl Reads {
             supplies: Supplies::default(),
             needs: Vec::new(),
             need_bytes: 0,
+            foreseen: None,
             superseded: Vec::new(),
             entry_count: 0,
             ahead: Vec::new(),
@@ -295,6 +301,12 @@ impl Reads {
         self.entry_count = 0;
     }
 
+    /// What was found out about the key of the next operation, or of no operation.
+    #[inline]
+    pub fn foresee(&mut self, foreseen: Option<Foreseen>) {
+        self.foreseen = foreseen;
+    }
+
     /// The operation ended with [`Missing`]: what it needs, and what it had. Without needs it goes on in the next turn.
     pub fn take_missing(&mut self) -> (Vec<Need>, Supplies) {
         self.need_bytes = 0;
@@ -332,11 +344,20 @@ impl Reads {
         self.superseded.drain(..)
     }
 
-    /// How far the operation has looked for a key in these very files.
+    /// How far the operation has looked for a key in these very files, or was looked for it.
     pub(crate) fn take_progress(&mut self, files: FilesId, key: &[u8]) -> Progress {
         let looks = &mut self.supplies.looks;
-        let place = looks.iter().position(|look| look.files == files && *look.key == *key);
-        place.map_or(Progress::Passed(0), |place| looks.swap_remove(place).progress)
+        if let Some(place) = looks.iter().position(|look| look.files == files && *look.key == *key) {
+            return looks.swap_remove(place).progress;
+        }
+        let is_of_this = |foreseen: &mut Foreseen| foreseen.files == files && *foreseen.key == *key;
+        match self.foreseen.take_if(is_of_this) {
+            None => Progress::Passed(0),
+            Some(Foreseen { passed_count, block: None, .. }) => Progress::Passed(passed_count),
+            Some(Foreseen { passed_count, block: Some((file, block)), .. }) => {
+                Progress::Led { passed_count, file, block }
+            }
+        }
     }
 
     /// The operation cannot go on: it will be from here.

@@ -21,7 +21,7 @@ use memtable::{
 };
 use model::table::PartitionId;
 use runtime::Instant;
-use sstable::{IndexPage, JournalPlace, SoughtKey, Table};
+use sstable::{BlockRef, IndexPage, JournalPlace, SoughtKey, Table};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
@@ -30,17 +30,17 @@ use std::rc::Rc;
 pub(crate) const NEWEST: u64 = u64::MAX;
 
 /// Runs whose memory is asked for together: enough for their cache misses to overlap, and of more than these a key is often in one of the first.
-const RUN_GROUP_COUNT: usize = 16;
+pub(crate) const RUN_GROUP_COUNT: usize = 16;
 
 /// Inserts whose memory is asked for together: enough for their cache misses to overlap, and the nearest cache holds it until they are done.
 pub(crate) const PREFETCH_INSERTS_MAX: usize = 32;
 
 /// The index page of a file that a key can be in.
-struct PageOfFile<'r> {
-    file: &'r Rc<Table>,
+pub(crate) struct PageOfFile<'r> {
+    pub(crate) file: &'r Rc<Table>,
     number: usize,
     /// If it is in memory.
-    resident: Option<Rc<IndexPage>>,
+    pub(crate) resident: Option<Rc<IndexPage>>,
 }
 
 /// Limits of the memtables of one set, and where their memory comes from.
@@ -186,14 +186,21 @@ impl TableSet {
         if self.runs.is_empty() {
             return Ok(None);
         }
-        let files = FilesId { owner, content: self.content, generation: self.generation };
-        let key = sought.bytes();
+        let (files, key) = (self.files_id(owner), sought.bytes());
         let mut passed_count = match reads.take_progress(files, key) {
             Progress::Found(found) => return Ok(Some(found)),
             Progress::Passed(count) => count,
+            Progress::Led { passed_count, file, block } => match find_in_block(&file, block, key, reads) {
+                Ok(None) => passed_count + 1,
+                Ok(found) => return Ok(found),
+                Err(Missing) => {
+                    reads.keep_progress(files, key, Progress::Led { passed_count, file, block });
+                    return Err(Missing);
+                }
+            },
         };
         for group in self.runs[passed_count..].chunks(RUN_GROUP_COUNT) {
-            for page in pages_for(group, sought) {
+            for page in pages_for(group, sought).into_iter().take(group.len()) {
                 match page.map_or(Ok(None), |page| find_in_page(page, sought, reads)) {
                     Ok(None) => passed_count += 1,
                     Ok(found) => return Ok(found),
@@ -209,8 +216,12 @@ impl TableSet {
 
     /// The operation waits for what a version names: it will not have to be looked for again.
     pub(crate) fn note_found(&self, owner: PartitionId, key: &[u8], found: FileVersion, reads: &mut Reads) {
-        let files = FilesId { owner, content: self.content, generation: self.generation };
-        reads.keep_progress(files, key, Progress::Found(found));
+        reads.keep_progress(self.files_id(owner), key, Progress::Found(found));
+    }
+
+    /// Its files as they are now.
+    pub(crate) fn files_id(&self, owner: PartitionId) -> FilesId {
+        FilesId { owner, content: self.content, generation: self.generation }
     }
 
     /// The key as the memtables find it.
@@ -218,9 +229,10 @@ impl TableSet {
         self.active.tagged(key)
     }
 
-    /// Asks for the memory that a read of the key looks at, one step of it: in the newest memtable that has the key.
-    pub(crate) fn prefetch(&self, tag: KeyTag, step: PrefetchStep) {
-        let _is_found = self.active.prefetch(tag, step) || self.frozen.iter().any(|table| table.prefetch(tag, step));
+    /// Asks for the memory that a read of the key looks at, one step of it: in the newest memtable that has the key. Tells whether one has it, as far as the
+    /// step knows.
+    pub(crate) fn prefetch(&self, tag: KeyTag, step: PrefetchStep) -> bool {
+        self.active.prefetch(tag, step) || self.frozen.iter().any(|table| table.prefetch(tag, step))
     }
 
     /// Asks for the memory that inserts of these keys look at, of the first [`PREFETCH_INSERTS_MAX`].
@@ -230,7 +242,9 @@ impl TableSet {
             *expected = Some(key);
         }
         for step in PrefetchStep::ALL {
-            expected.iter().flatten().for_each(|key| self.prefetch(key.tag, step));
+            for key in expected.iter().flatten() {
+                self.prefetch(key.tag, step);
+            }
         }
         self.active.prefetch_new(expected);
     }
@@ -426,7 +440,7 @@ fn newest_of(tables: &[Writer]) -> impl Iterator<Item = Found<'_>> {
 
 /// Where in each of some runs the key can be. What one step to all pages' filters looks at is asked for before the first of them is taken, so that cache
 /// misses overlap.
-fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> impl Iterator<Item = Option<PageOfFile<'r>>> + use<'r> {
+pub(crate) fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> [Option<PageOfFile<'r>>; RUN_GROUP_COUNT] {
     let mut pages = [const { None }; RUN_GROUP_COUNT];
     for (page, run) in pages.iter_mut().zip(runs) {
         *page = run.page_of(sought).map(|(file, number)| PageOfFile { file, number, resident: None });
@@ -437,7 +451,7 @@ fn pages_for<'r>(runs: &'r [Run], sought: &SoughtKey<'_>) -> impl Iterator<Item 
     for page in pages.iter_mut().flatten() {
         page.resident = page.file.resident_page(page.number).inspect(|resident| resident.prefetch(sought));
     }
-    pages.into_iter().take(runs.len())
+    pages
 }
 
 /// The version of the key that is in a page of a run.
@@ -448,8 +462,18 @@ fn find_in_page(
 ) -> Result<Option<FileVersion>, Missing> {
     let page = resident.map_or_else(|| reads.page_of_number(file, number), Ok)?;
     let Some(block) = page.probe(sought) else { return Ok(None) };
+    find_in_block(file, block, sought.bytes(), reads)
+}
+
+/// The version of the key that is in a block of a file.
+fn find_in_block(
+    file: &Rc<Table>,
+    block: BlockRef,
+    key: &[u8],
+    reads: &mut Reads,
+) -> Result<Option<FileVersion>, Missing> {
     let block = reads.block(file, block)?;
-    let found = block.find(sought.bytes());
+    let found = block.find(key);
     Ok(found.map(|entry| FileVersion { version: entry.version, value: FileValue::of(entry.content) }))
 }
 

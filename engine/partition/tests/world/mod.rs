@@ -13,8 +13,8 @@ use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, 
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
 use partition::{
-    Answer, Cause, ChangeView, Cleaning, CleaningWork, Context, MemtablesOptions, Missing, Need, Opening, Operation,
-    Outcome, Pace, Partition, PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
+    Answer, Cause, ChangeView, Cleaning, CleaningWork, Context, Foreseen, LookAhead, MemtablesOptions, Missing, Need,
+    Opening, Operation, Outcome, Pace, Partition, PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
 };
 use runtime::simulated::{Machine, NodeId};
 use runtime::{CoreId, Signal};
@@ -178,17 +178,35 @@ impl Owner {
         }
     }
 
-    /// Begins an operation and gives its number.
-    pub(crate) fn begin(&mut self, mut operation: Operation) -> u64 {
+    /// What a look ahead of an operation finds out, which changes nothing.
+    pub(crate) fn foreseen(&self, operation: &Operation) -> Option<Foreseen> {
+        let usage = self.context.reads.cache_usage();
+        let mut ahead = LookAhead::begin(&self.partition, operation.key()?, &self.context.reads)?;
+        while ahead.advance(&self.context.reads) {}
+        assert_eq!(self.context.reads.cache_usage(), usage);
+        ahead.into_foreseen()
+    }
+
+    /// Begins an operation and gives its number. Every other one is looked ahead of.
+    pub(crate) fn begin(&mut self, operation: Operation) -> u64 {
+        let is_ahead = self.next_request.is_multiple_of(2);
+        let foreseen = if is_ahead { self.foreseen(&operation) } else { None };
+        self.begin_foreseen(operation, foreseen)
+    }
+
+    /// The same, with what is said to have been found out about its key.
+    pub(crate) fn begin_foreseen(&mut self, mut operation: Operation, foreseen: Option<Foreseen>) -> u64 {
         self.next_request += 1;
         let token = ReplyToken { connection: 1, request: self.next_request };
         let ticket = Ticket { core: CoreId(0), waiter: Waiter::Caller(token) };
         self.context.reads.begin();
+        self.context.reads.foresee(foreseen);
         if !self.parked.is_empty() {
             self.parked.push((ticket, operation, (Vec::new(), Supplies::default())));
         } else if self.partition.execute(&mut self.context, ticket, &mut operation).is_err() {
             self.parked.push((ticket, operation, self.context.reads.take_missing()));
         }
+        self.context.reads.foresee(None);
         self.next_request
     }
 
@@ -230,8 +248,12 @@ impl Owner {
                     self.context.reads.keep(&need, &brought);
                     supplies.add(&need, &brought);
                 }
+                // Behind another that was parked: it is done for the first time.
+                let foreseen = if attempt == 0 { self.foreseen(&operation) } else { None };
                 self.context.reads.begin_with(supplies);
+                self.context.reads.foresee(foreseen);
                 is_parked = self.partition.go_on(&mut self.context, ticket, &mut operation).is_err();
+                self.context.reads.foresee(None);
                 (needs, supplies) = self.context.reads.take_missing();
             }
         }
