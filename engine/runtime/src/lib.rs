@@ -35,7 +35,7 @@ pub use memory::{CACHE_LINE_BYTES, memory_bytes, prefetch};
 pub use mesh::{Mesh, MeshPorts, Notifier};
 pub use read_queue::ReadQueue;
 pub use signal::{OneShot, OneShotSender, Signal, one_shot};
-pub use sockets::{ConnectionId, ListenerId, SocketError, SocketEvent, Sockets};
+pub use sockets::{ConnectionId, ListenerId, ListenerUse, SocketError, SocketEvent, Sockets};
 pub use stalls::{Activity, StallDetection, StallFigures, StallListener, StallReport, StallTimes};
 pub use start::{Machine, RuntimeOptions, StallResponse, StartError, names_before_start, start};
 pub use worker::{CoreId, ShareClass, StopReason};

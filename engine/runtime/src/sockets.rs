@@ -58,6 +58,18 @@ pub enum SocketEvent<'a> {
     },
 }
 
+/// Who a listener is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListenerUse {
+    /// Clients of this core: nobody else may listen on the port.
+    Own,
+    /// Clients of any core: each may listen on the same port, and the kernel spreads the connections over them.
+    Shared,
+    /// Whoever looks after the process, by a port of this core: clients may have used up all connections, and it still takes
+    /// `RuntimeOptions::reserved_connection_count` more.
+    Reserved,
+}
+
 /// Why no listener could be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SocketError {
@@ -121,10 +133,14 @@ impl Sockets {
         Sockets { core }
     }
 
-    /// Listens on `address`. With `is_port_shared`, every core may listen on the same port and the kernel spreads the
-    /// connections over them. Port 0 takes a free one: the address that came of it is returned.
-    pub fn listen(&self, address: SocketAddr, is_port_shared: bool) -> Result<(ListenerId, SocketAddr), SocketError> {
-        self.core.listen(address, is_port_shared)
+    /// Listens on `address`. Port 0 takes a free one: the address that came of it is returned.
+    pub fn listen(&self, address: SocketAddr, usage: ListenerUse) -> Result<(ListenerId, SocketAddr), SocketError> {
+        self.core.listen(address, usage)
+    }
+
+    /// How many connections were closed at once, for there were as many as there may be.
+    pub fn turned_away_count(&self) -> u64 {
+        self.core.turned_away_count()
     }
 
     /// Stops accepting. Connections stay.

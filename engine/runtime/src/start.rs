@@ -22,6 +22,8 @@ pub struct RuntimeOptions {
     pub cpus: Vec<usize>,
     /// Connections per core. Past it new ones are closed at once.
     pub connection_count_max: usize,
+    /// How many more a listener takes that is for whoever looks after the process.
+    pub reserved_connection_count: usize,
     /// Length of each receive buffer in bytes.
     pub receive_buffer_bytes: usize,
     /// Receive buffers per core: a power of two, at most 32,768.
@@ -44,6 +46,7 @@ impl Default for RuntimeOptions {
         RuntimeOptions {
             cpus: real::available_cpus(),
             connection_count_max: 10_000,
+            reserved_connection_count: 16,
             receive_buffer_bytes: 8 << 10,
             receive_buffer_count: 512,
             unsent_time_max: Duration::from_secs(60),

@@ -13,7 +13,8 @@ use crate::speech::Speech;
 use crate::turn_budget::TurnBudget;
 use engine::{Engine, Rotated};
 use runtime::{
-    Activity, ConnectionId, Instant, ListenerId, Runtime, ShareClass, Signal, SocketError, SocketEvent, Sockets,
+    Activity, ConnectionId, Instant, ListenerId, ListenerUse, Runtime, ShareClass, Signal, SocketError, SocketEvent,
+    Sockets,
 };
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -69,10 +70,10 @@ impl Core {
     pub(crate) fn listen(runtime: Runtime, engine: Engine, node: Arc<Node>) -> Result<Self, SocketError> {
         let sockets = runtime.sockets(engine.signal());
         let number = runtime.core().as_usize();
-        let (http, _) = sockets.listen(node.listeners.http, true)?;
-        let (wire, _) = sockets.listen(node.listeners.wire[number], false)?;
+        let (http, _) = sockets.listen(node.listeners.http, ListenerUse::Shared)?;
+        let (wire, _) = sockets.listen(node.listeners.wire[number], ListenerUse::Own)?;
         let admin = match number {
-            0 => Some(sockets.listen(node.listeners.admin, false)?.0),
+            0 => Some(sockets.listen(node.listeners.admin, ListenerUse::Reserved)?.0),
             _ => None,
         };
         Ok(Self {
@@ -295,6 +296,7 @@ impl Core {
         metrics.set(Figure::Unauthenticated, self.speech.unauthenticated_count());
         metrics.set(Figure::InFlight, self.speech.in_flight.len() as u64);
         metrics.set(Figure::Connections, self.connections.len() as u64);
+        metrics.set(Figure::TurnedAway, self.sockets.turned_away_count());
         metrics.set(Figure::MemoryBytes, self.engine.memory_bytes());
         metrics.set(Figure::JournalWaitingBytes, self.engine.journal_waiting_bytes());
         metrics.set(Figure::RequestBytes, self.speech.in_flight.request_bytes() as u64);

@@ -22,6 +22,7 @@ pub(crate) enum Figure {
     ReceivedBytes,
     OwedBytes,
     Connections,
+    TurnedAway,
     MemoryBytes,
     CacheHits,
     CacheMisses,
@@ -48,7 +49,7 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// Every figure, in the order in which it is told.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Requests,
         Self::Forwarded,
         Self::Refused,
@@ -58,6 +59,7 @@ impl Figure {
         Self::ReceivedBytes,
         Self::OwedBytes,
         Self::Connections,
+        Self::TurnedAway,
         Self::MemoryBytes,
         Self::CacheHits,
         Self::CacheMisses,
@@ -102,6 +104,7 @@ impl Figure {
                 "Bytes of replies that are not sent yet, and that replies in flight are likely to come to",
             ),
             Self::Connections => ("connections", "Open connections"),
+            Self::TurnedAway => ("turned_away", "Connections closed at once, for there were as many as there may be"),
             Self::MemoryBytes => ("memory_bytes", "Bytes that data and its cache take in memory"),
             Self::CacheHits => {
                 ("cache_hits", "Blocks, index pages and items that the cache had when they were looked for")
@@ -146,6 +149,7 @@ impl Figure {
             | Self::Forwarded
             | Self::Refused
             | Self::Unauthenticated
+            | Self::TurnedAway
             | Self::CacheHits
             | Self::CacheMisses
             | Self::CacheEvictions

@@ -17,7 +17,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use runtime::{RuntimeOptions, Signal, SocketEvent, start};
+use runtime::{ListenerUse, RuntimeOptions, Signal, SocketEvent, start};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ fn with_runtime(load: Load) {
             let signal = Signal::new();
             let sockets = runtime.sockets(&signal);
             let address = "127.0.0.1:0".parse().expect("an address");
-            let (_, address) = sockets.listen(address, false).expect("a free port");
+            let (_, address) = sockets.listen(address, ListenerUse::Own).expect("a free port");
             sender.send((address, runtime.notifier(&signal))).expect("the starter waits");
             let mut arena = BytesMut::with_capacity(1 << 20);
             while !stopping.load(Ordering::Acquire) {

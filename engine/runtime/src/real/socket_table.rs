@@ -16,7 +16,7 @@ use io_uring::{opcode, types};
 use super::connection::{Closing, Connection, Receive};
 use super::receive_pool::{FilledBuffer, ReceivePool};
 use super::ring::{Completion, Ring, Tag};
-use crate::{ConnectionId, Instant, ListenerId};
+use crate::{ConnectionId, Instant, ListenerId, ListenerUse};
 
 /// How long a closed connection waits for its peer to finish.
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -24,6 +24,9 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 1 << 20;
 /// How long a listener rests when the process is out of descriptors or memory.
 const ACCEPT_RETRY_TIME: Duration = Duration::from_millis(50);
+
+/// How often it is logged that connections are turned away, at most.
+const TURNED_AWAY_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An event in the queue. `Received` owns its buffer until drained.
 pub(crate) enum Event {
@@ -37,6 +40,7 @@ pub(crate) enum Event {
 /// A listening socket.
 struct Listener {
     descriptor: OwnedFd,
+    usage: ListenerUse,
     is_armed: bool,
     is_closing: bool,
 }
@@ -49,6 +53,11 @@ pub(crate) struct SocketTable {
     free: Vec<u32>,
     open_count: usize,
     connection_count_max: usize,
+    /// For listeners that are for whoever looks after the process.
+    reserved_count: usize,
+    turned_away_count: u64,
+    /// Before this nothing is logged of those that were turned away.
+    silent_until: Instant,
     pool: ReceivePool,
     events: VecDeque<Event>,
     /// Connections with something to send, each once.
@@ -66,13 +75,16 @@ pub(crate) struct SocketTable {
 }
 
 impl SocketTable {
-    pub(crate) fn new(pool: ReceivePool, connection_count_max: usize) -> SocketTable {
+    pub(crate) fn new(pool: ReceivePool, (connection_count_max, reserved_count): (usize, usize)) -> SocketTable {
         SocketTable {
             listeners: Vec::new(),
             connections: Vec::new(),
             free: Vec::new(),
             open_count: 0,
             connection_count_max,
+            reserved_count,
+            turned_away_count: 0,
+            silent_until: Instant(0),
             pool,
             events: VecDeque::new(),
             announced: Vec::new(),
@@ -86,11 +98,15 @@ impl SocketTable {
 
     // What the server asks for.
 
-    pub(crate) fn listen(&mut self, descriptor: OwnedFd, ring: &mut Ring) -> ListenerId {
+    pub(crate) fn listen(&mut self, descriptor: OwnedFd, usage: ListenerUse, ring: &mut Ring) -> ListenerId {
         let index = u32::try_from(self.listeners.len()).expect("fewer than 4 billion listeners");
-        self.listeners.push(Some(Listener { descriptor, is_armed: false, is_closing: false }));
+        self.listeners.push(Some(Listener { descriptor, usage, is_armed: false, is_closing: false }));
         self.arm_accept(index, ring);
         ListenerId(index)
+    }
+
+    pub(crate) fn turned_away_count(&self) -> u64 {
+        self.turned_away_count
     }
 
     pub(crate) fn close_listener(&mut self, id: ListenerId, ring: &mut Ring) {
@@ -346,9 +362,10 @@ impl SocketTable {
     // Steps.
 
     fn open(&mut self, listener: ListenerId, descriptor: OwnedFd, ring: &mut Ring) {
-        let is_closing = self.listeners[listener.0 as usize].as_ref().is_none_or(|listener| listener.is_closing);
-        if is_closing || self.open_count >= self.connection_count_max {
-            tracing::debug!(open_count = self.open_count, "a new connection is closed at once");
+        let Some(Listener { usage, is_closing: false, .. }) = &self.listeners[listener.0 as usize] else { return };
+        let reserved_count = if *usage == ListenerUse::Reserved { self.reserved_count } else { 0 };
+        if self.open_count >= self.connection_count_max + reserved_count {
+            self.note_turned_away();
             return;
         }
         let peer = rustix::net::getpeername(&descriptor).ok().flatten();
@@ -370,6 +387,19 @@ impl SocketTable {
         let connection = self.connections[index as usize].id(index);
         self.events.push_back(Event::Accepted { listener, connection, peer });
         self.receive_if_wanted(index, ring);
+    }
+
+    fn note_turned_away(&mut self) {
+        self.turned_away_count += 1;
+        if self.now >= self.silent_until {
+            self.silent_until = self.now + TURNED_AWAY_LOG_INTERVAL;
+            let (open_count, turned_away_count) = (self.open_count, self.turned_away_count);
+            tracing::warn!(
+                open_count,
+                turned_away_count,
+                "a core has as many connections as it may; further ones are closed at once"
+            );
+        }
     }
 
     fn arm_accept(&mut self, index: u32, ring: &mut Ring) {

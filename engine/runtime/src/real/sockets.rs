@@ -11,7 +11,7 @@ use super::core::Core;
 use super::receive_pool::ReceivePool;
 use super::ring::Ring;
 use super::socket_table::{Event, SocketTable};
-use crate::{ConnectionId, ListenerId, Signal, SocketError, SocketEvent};
+use crate::{ConnectionId, ListenerId, ListenerUse, Signal, SocketError, SocketEvent};
 
 /// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 const BACKLOG: i32 = 4096;
@@ -24,18 +24,24 @@ impl Core {
         let pool = ReceivePool::new(&ring.submitter(), count, bytes);
         let pool =
             pool.unwrap_or_else(|error| panic!("no memory for {count} receive buffers of {bytes} bytes: {error}"));
-        *self.sockets.borrow_mut() = Some(SocketTable::new(pool, self.options.connection_count_max));
+        let limits = (self.options.connection_count_max, self.options.reserved_connection_count);
+        *self.sockets.borrow_mut() = Some(SocketTable::new(pool, limits));
     }
 
     pub(crate) fn listen(
         &self,
         address: SocketAddr,
-        is_port_shared: bool,
+        usage: ListenerUse,
     ) -> Result<(ListenerId, SocketAddr), SocketError> {
+        let is_port_shared = usage == ListenerUse::Shared;
         let (descriptor, bound) = open_listener(address, is_port_shared, self.options.unsent_time_max)?;
-        let id = self.with_sockets(|sockets, ring| sockets.listen(descriptor, ring));
+        let id = self.with_sockets(|sockets, ring| sockets.listen(descriptor, usage, ring));
         self.call_driver();
         Ok((id, bound))
+    }
+
+    pub(crate) fn turned_away_count(&self) -> u64 {
+        self.with_sockets(|sockets, _| sockets.turned_away_count())
     }
 
     pub(crate) fn close_listener(&self, id: ListenerId) {

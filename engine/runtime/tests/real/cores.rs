@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use runtime::{CoreId, MeshPorts, RuntimeOptions, ShareClass, Signal, StallResponse, StartError, one_shot, start};
+use runtime::{
+    CoreId, ListenerUse, MeshPorts, RuntimeOptions, ShareClass, Signal, StallResponse, StartError, one_shot, start,
+};
 
 use crate::world::{cores, on_one_core};
 
@@ -87,7 +89,7 @@ fn an_idle_core_does_not_spin() {
     let used = on_one_core(|runtime| async move {
         let signal = Signal::new();
         let sockets = runtime.sockets(&signal);
-        sockets.listen("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        sockets.listen("127.0.0.1:0".parse().unwrap(), ListenerUse::Own).unwrap();
         let before = thread_cpu_time();
         runtime.sleep(Duration::from_millis(500)).await;
         thread_cpu_time() - before

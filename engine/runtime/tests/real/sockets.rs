@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use runtime::{ConnectionId, RuntimeOptions, Signal, SocketError, SocketEvent, start};
+use runtime::{ConnectionId, ListenerUse, RuntimeOptions, Signal, SocketError, SocketEvent, start};
 
 use crate::world::{Server, cores, on_one_core, pattern};
 
@@ -269,17 +269,25 @@ fn a_peer_that_never_reads_is_dropped() {
 }
 
 #[test]
-fn connections_past_the_limit_are_closed_at_once() {
-    let server = Server::echo(RuntimeOptions { connection_count_max: 3, ..cores(1) });
-    let check = |is_served: bool| {
-        let mut stream = server.connect();
+fn connections_past_the_limit_are_closed_at_once_but_for_a_reserve() {
+    let server = Server::echo(RuntimeOptions { connection_count_max: 3, reserved_connection_count: 2, ..cores(1) });
+    let check_stream = |mut stream: TcpStream, is_served: bool| {
         let mut received = [0; 1];
         let outcome = stream.write_all(b"x").and_then(|()| stream.read(&mut received));
         assert_eq!(matches!(outcome, Ok(1)), is_served, "{outcome:?}");
         stream
     };
+    let check = |is_served| check_stream(server.connect(), is_served);
+    let check_reserved = |is_served| check_stream(server.connect_reserved(), is_served);
     let first = check(true);
     let _others = [check(true), check(true)];
+    check(false);
+    let reserved = [check_reserved(true), check_reserved(true)];
+    check_reserved(false);
+    for stream in reserved {
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_eq!((&stream).read(&mut [0]).unwrap(), 0, "the server has closed it");
+    }
     check(false);
     first.shutdown(Shutdown::Write).unwrap();
     assert_eq!((&first).read(&mut [0]).unwrap(), 0, "the server has closed it");
@@ -298,9 +306,10 @@ fn every_core_accepts_on_a_shared_port() {
             let signal = Signal::new();
             let sockets = runtime.sockets(&signal);
             // Whichever core is first chooses the port.
-            let first = address.get_or_init(|| sockets.listen("127.0.0.1:0".parse().unwrap(), true).unwrap().1);
+            let first =
+                address.get_or_init(|| sockets.listen("127.0.0.1:0".parse().unwrap(), ListenerUse::Shared).unwrap().1);
             sender.send((*first, u16::MAX)).unwrap();
-            let is_second = sockets.listen(*first, true).is_ok();
+            let is_second = sockets.listen(*first, ListenerUse::Shared).is_ok();
             assert!(is_second, "a shared port can be listened to again");
             let mut is_done = false;
             while !is_done {
@@ -336,7 +345,10 @@ fn refusals_name_cause_and_remedy() {
     let elsewhere: SocketAddr = "192.0.2.1:4000".parse().unwrap();
     let (first, second) = on_one_core(move |runtime| async move {
         let sockets = runtime.sockets(&Signal::new());
-        (sockets.listen(address, false).unwrap_err(), sockets.listen(elsewhere, true).unwrap_err())
+        (
+            sockets.listen(address, ListenerUse::Own).unwrap_err(),
+            sockets.listen(elsewhere, ListenerUse::Shared).unwrap_err(),
+        )
     });
     assert_eq!(first, SocketError::AddressInUse { address });
     assert!(first.to_string().contains("choose another port"), "{first}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use runtime::{Machine, Notifier, Runtime, RuntimeOptions, Signal, SocketEvent, Sockets, start};
+use runtime::{ListenerUse, Machine, Notifier, Runtime, RuntimeOptions, Signal, SocketEvent, Sockets, start};
 
 /// Options for `core_count` cores on the CPUs there are, several on one if need be.
 pub(crate) fn cores(core_count: usize) -> RuntimeOptions {
@@ -32,6 +32,8 @@ where
 /// A server on one core, until stopped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Of a listener with a reserve.
+    reserved: SocketAddr,
     machine: Machine,
     notifier: Notifier,
     is_stopping: Arc<AtomicBool>,
@@ -53,8 +55,9 @@ impl Server {
             async move {
                 let signal = Signal::new();
                 let sockets = runtime.sockets(&signal);
-                let (_, address) = sockets.listen("127.0.0.1:0".parse().unwrap(), false).unwrap();
-                sender.send((address, runtime.notifier(&signal))).unwrap();
+                let listen = |usage| sockets.listen("127.0.0.1:0".parse().unwrap(), usage).unwrap().1;
+                let (address, reserved) = (listen(ListenerUse::Own), listen(ListenerUse::Reserved));
+                sender.send((address, reserved, runtime.notifier(&signal))).unwrap();
                 while !stopping.load(Ordering::Acquire) {
                     signal.wait().await;
                     sockets.drain(|event| handler(&sockets, event));
@@ -62,8 +65,8 @@ impl Server {
             }
         });
         let machine = machine.unwrap();
-        let (address, notifier) = receiver.recv().unwrap();
-        Server { address, machine, notifier, is_stopping }
+        let (address, reserved, notifier) = receiver.recv().unwrap();
+        Server { address, reserved, machine, notifier, is_stopping }
     }
 
     /// A server that sends back what it receives, and closes when the peer has finished.
@@ -78,9 +81,12 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
+        connect(self.address)
+    }
+
+    /// Where there is a reserve of connections.
+    pub(crate) fn connect_reserved(&self) -> TcpStream {
+        connect(self.reserved)
     }
 
     pub(crate) fn stop(self) {
@@ -88,6 +94,12 @@ impl Server {
         self.notifier.notify();
         self.machine.join();
     }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 /// `len` bytes that differ from place to place.
