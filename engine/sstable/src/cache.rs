@@ -172,8 +172,8 @@ struct Queue {
 
 /// The cache of a core. Made by its worker; never leaves its thread.
 ///
-/// Invariants: 1. Every slot with a piece is in `places`; every slot that is not free is in one queue, once. 2. A queue's `bytes` are those of its slots, of those
-/// whose piece was taken out as well.
+/// Invariants: 1. Every slot with a piece is in `places`; every slot that is not free is in one queue, once. 2. A queue's `bytes` are those of its slots, also
+/// of those whose piece was taken out.
 /// 3. `small.bytes + main.bytes` is over `bytes_max` only while pinned pieces keep it there.
 pub struct Cache {
     bytes_max: usize,
@@ -449,5 +449,23 @@ impl Cache {
         self.places.remove(hash, place);
         self.free.push(place);
         self.usage.eviction_count += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written again and again is put in, and taken out, though the cache never holds much.
+    #[test]
+    fn slots_whose_pieces_were_taken_out_are_used_again() {
+        const BYTES_MAX: usize = 64 << 10;
+        let mut cache = Cache::new(BYTES_MAX, 7);
+        for version in 0..100_000 {
+            cache.insert_item(1, &SoughtKey::new(b"key"), (version, Bytes::from_static(b"item")), None);
+            cache.remove_item(1, b"key");
+        }
+        let slot_count: usize = cache.slots.groups.iter().map(Vec::len).sum();
+        assert!(slot_count <= BYTES_MAX / OVERHEAD_BYTES + 1, "{slot_count} slots");
     }
 }
