@@ -6,6 +6,7 @@ use crate::catalog::CatalogOwner;
 use crate::coordinate::{Coordination, Coordinator, Part, Progress};
 use crate::disks::Disks;
 use crate::expiring::Expiring;
+use crate::keyed::Keyed;
 use crate::loading::{Loading, Work};
 use crate::message::{Batch, Message};
 use crate::metrics::Metrics;
@@ -57,7 +58,7 @@ pub struct Engine {
     pub(crate) expiring: Expiring,
     pub(crate) scrubbing: Scrubbing,
     /// Operations on single keys that this turn is to do.
-    pub(crate) keyed: Vec<(Ticket, PartitionId, Operation)>,
+    pub(crate) keyed: Vec<Keyed>,
     /// Writes that wait until there is memory for them.
     held: VecDeque<(Ticket, PartitionId, Operation)>,
     /// Partitions with proposals that the journal has not got yet.

@@ -17,7 +17,8 @@ const GROUP_COUNT_MAX: usize = 32;
 /// Operations whose keys are looked for together where no memtable has them: fewer, for what they read begins when they are done, and the disk waits.
 const AHEAD_COUNT_MAX: usize = 8;
 
-type Keyed = (Ticket, PartitionId, Operation);
+/// An operation on one key, with who waits for it and whose it is.
+pub(crate) type Keyed = (Ticket, PartitionId, Operation);
 
 impl Engine {
     /// See the front page.
