@@ -227,7 +227,7 @@ impl Engine {
             Request::CreateTable(create) => {
                 let random_bits = (u128::from(self.runtime.chance()) << 64) | u128::from(self.runtime.chance());
                 let birth = Birth { random_bits, created_at_ms: now_ms, key };
-                let cores = (0..self.runtime.core_count()).map(core_id).collect();
+                let cores = (0..self.runtime.core_count()).map(CoreId::from_usize).collect();
                 let (index, definition) = control.create_table(create, birth, cores)?;
                 let table = described(definition, statistics);
                 (index, Reply::CreateTable(Box::new(CreateTableReply { table })))
@@ -306,7 +306,7 @@ impl Engine {
                 break;
             }
             let Unannounced { change, effect, waiting, keys } = owner.unannounced.pop_front().expect("looked at");
-            for core in (0..core_count).map(core_id) {
+            for core in (0..core_count).map(CoreId::from_usize) {
                 if let Some((_, keys)) = &keys {
                     let grant = KeyGrant { tables: vec![Arc::clone(keys)], last_group: 0 };
                     self.outbox.push(core, Message::Keys(grant));
@@ -339,10 +339,6 @@ impl Engine {
             self.context.outcomes.push((ticket, Ok(Answer::Reply(reply))));
         }
     }
-}
-
-fn core_id(core: usize) -> CoreId {
-    CoreId(u16::try_from(core).expect("core ids are 16 bits"))
 }
 
 fn table_name(name: Option<&Text>) -> Result<&str, Error> {

@@ -170,8 +170,8 @@ impl Engine {
             let opened = KeyKeeper::open(&runtime, &signal, options).await?;
             let grant = opened.grant();
             keeper = Some(opened);
-            let others = (1..runtime.core_count()).map(|other| u16::try_from(other).expect("core ids are 16 bits"));
-            others.for_each(|other| outbox.push(CoreId(other), Message::Keys(grant.clone())));
+            let others = (1..runtime.core_count()).map(CoreId::from_usize);
+            others.for_each(|other| outbox.push(other, Message::Keys(grant.clone())));
             assert!(outbox.send(&mesh), "nothing was sent before");
             grant
         } else {
@@ -311,7 +311,7 @@ impl Engine {
 
     fn tell_all(&mut self, core_count: usize, message: impl Fn() -> Message) {
         for core in 0..core_count {
-            self.outbox.push(CoreId(u16::try_from(core).expect("core ids are 16 bits")), message());
+            self.outbox.push(CoreId::from_usize(core), message());
         }
     }
 }

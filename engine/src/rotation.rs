@@ -121,7 +121,7 @@ impl Engine {
                 None => format!("master key {} wraps every data key", owner.keys.master()),
                 Some(keys) if owner.keys.find(keys.owner()).is_some() => {
                     for core in 0..core_count {
-                        let core = CoreId(u16::try_from(core).expect("core ids are 16 bits"));
+                        let core = CoreId::from_usize(core);
                         outbox.push(core, Message::KeysRotated(Arc::clone(&keys)));
                     }
                     format!("key {} of {} seals from now on", keys.newest_version(), keys.owner())

@@ -134,7 +134,7 @@ impl<M: Send + 'static> Mesh<M> {
             match self.receivers[sender].try_recv() {
                 Ok(batch) => {
                     self.next_sender.set((sender + 1) % core_count);
-                    return Some((CoreId(u16::try_from(sender).expect("core ids are 16 bits")), batch));
+                    return Some((CoreId::from_usize(sender), batch));
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
             }

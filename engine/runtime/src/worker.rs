@@ -7,6 +7,11 @@ use crate::FileError;
 pub struct CoreId(pub u16);
 
 impl CoreId {
+    /// The core at this place in a list of all cores, of which there are fewer than 65,536.
+    pub fn from_usize(place: usize) -> CoreId {
+        CoreId(u16::try_from(place).expect("core ids are 16 bits"))
+    }
+
     /// The core's place in a list of all cores.
     pub fn as_usize(self) -> usize {
         usize::from(self.0)

@@ -91,7 +91,7 @@ fn watch(node: &Node, options: &RuntimeOptions, is_stopping: &AtomicBool) {
         for (index, ticks) in silent_ticks.iter_mut().enumerate() {
             *ticks = ask(node, index, *ticks);
             if *ticks == options.stall_tick_count_max {
-                respond(CoreId(u16::try_from(index).expect("core ids are 16 bits")), options);
+                respond(CoreId::from_usize(index), options);
             }
         }
     }

@@ -105,7 +105,7 @@ where
     let mut gates = Vec::with_capacity(core_count);
     let mut failure = None;
     for (index, cpu) in options.cpus.iter().enumerate() {
-        let id = CoreId(u16::try_from(index).expect("checked in Node::new"));
+        let id = CoreId::from_usize(index);
         let (go_sender, go) = sync_channel(1);
         gates.push(go_sender);
         let gate = Gate { report: report.clone(), go };

@@ -213,7 +213,7 @@ impl Looking {
         let Some(suppressed_count) = limiter.admit(measured.at) else { return };
         let doing = copy.as_ref().map(|copy| copy.doing).unwrap_or_default();
         let report = StallReport {
-            core: CoreId(u16::try_from(index).expect("core ids are 16 bits")),
+            core: CoreId::from_usize(index),
             lasted: Duration::from_nanos(measured.at.saturating_sub(measured.since)),
             has_ended: measured.has_ended,
             times: measured.times,
