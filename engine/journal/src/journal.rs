@@ -7,7 +7,7 @@ use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey};
 use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
-use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
+use crate::error::{AppendRefused, JournalError, ReadError};
 use crate::flush_figures::{FlushFigures, Pace};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
 use crate::openings::read_opening;
@@ -18,7 +18,7 @@ use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::state::{Spare, State};
 use crate::verify::Verification;
 use crate::walk::{Damage, DamageKind, Walk};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use runtime::{Buffer, CoreId, File, FileError, FileSpan, Instant, Runtime, Signal};
 use security::{FileKey, GroupKeys, NoKey, TableKeys};
 use std::cell::{Cell, RefCell};
@@ -408,15 +408,8 @@ impl Journal {
             damage: Damage { offset: location.offset, kind },
         })?;
         let key_place = segment.key_place(state.journal_id, location.offset);
-        let mut payload = BytesMut::zeroed(location.len as usize);
-        let key = state.keys.opening(sealed.group.0, sealed.version, key_place).map_err(Unopened::from);
-        let opened = key.and_then(|key| sealed.open(key, location.offset, &mut payload).map_err(Unopened::from));
-        match opened {
-            Ok(Record { kind, group, term, index, .. }) => {
-                Ok(OwnedRecord { kind, group, term, index, payload: payload.freeze(), location })
-            }
-            Err(reason) => Err(ReadError::Sealed { path: path(), location, reason }),
-        }
+        let opened = sealed.open_owned((&mut state.keys, key_place), location);
+        opened.map_err(|reason| ReadError::Sealed { path: path(), location, reason })
     }
 
     /// Makes sure that it is known who wrote the records of a segment.

@@ -5,10 +5,11 @@
 //! the batch, and opened on its way out; checking what lies on the disk takes no key.
 
 use crate::block::{ChecksumKey, put, u64_at};
+use crate::error::Unopened;
 use crate::position::{GroupId, Location, LogIndex, Term};
 use crate::varint;
 use bytes::Bytes;
-use security::{NotAuthentic, RecordKey, Sealing, TAG_BYTES};
+use security::{GroupKeys, KeyPlace, Sealing, TAG_BYTES};
 
 /// Bytes of the checksum, which is over all that follows it.
 const CHECKSUM_BYTES: usize = 8;
@@ -190,10 +191,28 @@ impl<'a> SealedRecord<'a> {
         u32::try_from(self.sealed.len() - TAG_BYTES).expect("its header states it in 32 bits")
     }
 
-    /// Opens the payload into `out`, which has its length. The record lies at `offset`.
-    pub(crate) fn open<'o>(&self, key: &RecordKey, offset: u32, out: &'o mut [u8]) -> Result<Record<'o>, NotAuthentic> {
+    /// Opens the payload into `out`, which gets its length. The record lies at `offset` of the segment whose records' keys are of `place`.
+    pub(crate) fn open<'o>(
+        &self,
+        (keys, place): (&mut GroupKeys, KeyPlace),
+        offset: u32,
+        out: &'o mut Vec<u8>,
+    ) -> Result<Record<'o>, Unopened> {
+        let key = keys.opening(self.group.0, self.version, place)?;
+        out.resize(self.payload_bytes() as usize, 0);
         key.open(offset, self.header, self.sealed, out)?;
         Ok(Record { kind: self.kind, group: self.group, term: self.term, index: self.index, payload: out })
+    }
+
+    /// The same for whoever keeps it; it lies at `location`.
+    pub(crate) fn open_owned(
+        &self,
+        keys: (&mut GroupKeys, KeyPlace),
+        location: Location,
+    ) -> Result<OwnedRecord, Unopened> {
+        let mut payload = Vec::new();
+        let Record { kind, group, term, index, .. } = self.open(keys, location.offset, &mut payload)?;
+        Ok(OwnedRecord { kind, group, term, index, payload: Bytes::from(payload), location })
     }
 
     /// The record at the start of `bytes`, which has this header and this kind.
@@ -246,7 +265,6 @@ fn kind_of(byte: u8) -> Option<RecordKind> {
 mod tests {
     use super::*;
     use crate::test_keys::keys_of;
-    use security::{GroupKeys, KeyPlace};
 
     const PLACE: KeyPlace = KeyPlace { journal_id: 1, epoch: 2, opening: 3, segment: 4 };
 
@@ -271,8 +289,7 @@ mod tests {
         assert_eq!(decode_checked(&bytes), sealed);
         assert_eq!(decode(key, 4161, &[&bytes[..], &[0x80; 40]].concat()), Ok(sealed), "with more behind it");
         assert!(record.payload.len() < 7 || !bytes.windows(7).any(|window| window == &record.payload[..7]));
-        let mut out = vec![0; record.payload.len()];
-        assert_eq!(sealed.open(keys.opening(record.group.0, 1, PLACE).unwrap(), 4161, &mut out), Ok(record));
+        assert_eq!(sealed.open((&mut keys, PLACE), 4161, &mut vec![1; 9]), Ok(record));
         for offset in [4160, 4162, 4169] {
             assert!(decode(key, offset, &bytes).is_err(), "passes at offset {offset}");
         }
@@ -313,9 +330,7 @@ mod tests {
             let checksum = key.checksum(offset, &bytes[CHECKSUM_BYTES..]);
             put(bytes, 0, &checksum.to_le_bytes());
             let Ok(sealed) = decode(key, offset, bytes) else { return false };
-            let mut out = vec![0; sealed.payload_bytes() as usize];
-            let key = keys.opening(sealed.group.0, sealed.version, PLACE);
-            key.is_ok_and(|key| sealed.open(key, offset, &mut out).is_ok())
+            sealed.open((keys, PLACE), offset, &mut Vec::new()).is_ok()
         };
         assert!(opens(&mut bytes, &mut keys, 4161));
         assert!(!opens(&mut bytes, &mut keys, 4162), "opens at another offset");

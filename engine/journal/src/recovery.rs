@@ -442,19 +442,16 @@ fn visit_flush(
     let State { liveness, keys, journal_id, .. } = state;
     let key_place = flush.key_place(*journal_id);
     flush.visit(|record, location| {
-        let unopened = |reason: Unopened| JournalError::Sealed { path: path.to_path_buf(), location, reason };
         liveness.add(location);
-        let key = match keys.opening(record.group.0, record.version, key_place) {
-            Ok(key) => key,
-            Err(NoKey::Shredded) => {
+        let record = match record.open((&mut *keys, key_place), location.offset, opened) {
+            Ok(record) => record,
+            Err(Unopened::NoKey(NoKey::Shredded)) => {
                 report.shredded_count += 1;
                 liveness.release(location);
                 return Ok(());
             }
-            Err(reason) => return Err(unopened(reason.into())),
+            Err(reason) => return Err(JournalError::Sealed { path: path.to_path_buf(), location, reason }),
         };
-        opened.resize(record.payload_bytes() as usize, 0);
-        let record = record.open(key, location.offset, opened).map_err(|error| unopened(error.into()))?;
         report.record_count += 1;
         report.payload_bytes += record.payload.len() as u64;
         visit(record, location, liveness).map_err(|reason| JournalError::Refused { location, reason })

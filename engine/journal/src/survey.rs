@@ -20,7 +20,6 @@ use crate::recovery::{
     DoubtfulFile, LogFile, Purpose, Reader, Tail, doubtful_rot, file_bytes, find_proof, sort_files, tail_of, walk_of,
 };
 use crate::walk::{Damage, DamageKind, Flush, Walk};
-use bytes::{Bytes, BytesMut};
 use runtime::{File, FileError, Runtime};
 use security::{FileKey, GroupKeys, KeyPlace, NoKey};
 use std::cell::{Cell, RefCell};
@@ -209,18 +208,12 @@ impl Survey {
         let key_place = flush.key_place(self.journal_id);
         let visited: Result<(), std::convert::Infallible> = flush.visit(|sealed, location| {
             let fault = |reason: Unopened| JournalError::Sealed { path: path.to_path_buf(), location, reason };
-            match keys.opening(sealed.group.0, sealed.version, key_place) {
-                Ok(key) => {
-                    opened.resize(sealed.payload_bytes() as usize, 0);
-                    match sealed.open(key, location.offset, opened) {
-                        Ok(record) => visit(Found::Record(record, location)),
-                        Err(error) => visit(Found::Fault(fault(error.into()))),
-                    }
-                }
-                Err(NoKey::Shredded) => {
+            match sealed.open((&mut keys, key_place), location.offset, opened) {
+                Ok(record) => visit(Found::Record(record, location)),
+                Err(Unopened::NoKey(NoKey::Shredded)) => {
                     visit(Found::Shredded { group: sealed.group, kind: sealed.kind, location });
                 }
-                Err(reason) => visit(Found::Fault(fault(reason.into()))),
+                Err(reason) => visit(Found::Fault(fault(reason))),
             }
             Ok(())
         });
@@ -258,13 +251,7 @@ impl Survey {
             segment: location.segment.0,
         };
         let unopened = |reason| ReadError::Sealed { path: file.path().to_path_buf(), location, reason };
-        let mut payload = BytesMut::zeroed(location.len as usize);
-        let mut keys = self.keys.borrow_mut();
-        let key = keys.opening(sealed.group.0, sealed.version, place).map_err(|reason| unopened(reason.into()))?;
-        let opened = sealed.open(key, location.offset, &mut payload).map_err(|error| unopened(error.into()))?;
-        let Record { kind, group, term, index, .. } = opened;
-        let payload: Bytes = payload.freeze();
-        Ok(OwnedRecord { kind, group, term, index, payload, location })
+        sealed.open_owned((&mut self.keys.borrow_mut(), place), location).map_err(unopened)
     }
 
     /// Who wrote a segment's records; of a segment whose first flush does not tell, nobody.

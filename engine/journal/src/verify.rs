@@ -248,11 +248,9 @@ fn open_record(
 ) -> Result<(), Unopened> {
     let mut state = shared.state.borrow_mut();
     let key_place = flush.key_place(state.journal_id);
-    opened.resize(location.len as usize, 0);
-    match state.keys.opening(sealed.group.0, sealed.version, key_place) {
-        Ok(key) => sealed.open(key, location.offset, opened).map(|_| ()).map_err(Unopened::from),
-        Err(NoKey::Shredded) => Ok(()),
-        Err(reason) => Err(reason.into()),
+    match sealed.open((&mut state.keys, key_place), location.offset, opened) {
+        Ok(_) | Err(Unopened::NoKey(NoKey::Shredded)) => Ok(()),
+        Err(reason) => Err(reason),
     }
 }
 
