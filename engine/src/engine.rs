@@ -369,7 +369,7 @@ impl Engine {
         while !self.waits_for_memory()
             && let Some((ticket, partition, mut operation)) = self.held.pop_front()
         {
-            if self.partitions.get(&partition).is_some_and(|owner| !owner.has_room_for_writes()) {
+            if !self.has_room_for_writes(partition) {
                 self.held.push_front((ticket, partition, operation));
                 return;
             }

@@ -15,10 +15,10 @@ use foldhash::fast::FixedState;
 use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
-use partition::{Begun, Brought, Need, NeedError, NeedId, Operation, Supplies, Ticket};
+use partition::{Begun, Brought, Need, NeedError, NeedId, Operation, Partition, Supplies, Ticket};
 use runtime::{FileError, FileSpan, ReadQueue, Runtime, ShareClass, Signal};
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// Reads in flight at one time.
@@ -85,7 +85,10 @@ pub(crate) struct Loading {
     wanted: Vec<Wanted>,
     /// What has come to an end by other means than one read.
     loaded: Rc<RefCell<Vec<Loaded>>>,
+    /// What has all that it needs.
     ready: VecDeque<u32>,
+    /// Of it, writes of partitions that have much on their way already: thousands may have waited for one block. In order; no list is empty.
+    crowded: BTreeMap<PartitionId, VecDeque<u32>>,
 }
 
 impl Loading {
@@ -102,6 +105,7 @@ impl Loading {
             wanted: Vec::new(),
             loaded: Rc::default(),
             ready: VecDeque::new(),
+            crowded: BTreeMap::new(),
         }
     }
 
@@ -191,27 +195,45 @@ impl Engine {
             self.loading.in_flight_count -= 1;
             self.finish_load(place, brought.map_err(unread));
         }
+        self.go_on_with_crowded();
         // What is parked again meanwhile has its turn in the next one.
         for _ in 0..self.loading.ready.len() {
             let place = self.loading.ready.pop_front().expect("counted");
-            if self.must_wait(place) {
-                self.loading.ready.push_back(place);
-            } else {
-                let parked = self.loading.parked.take(place);
-                self.go_on(parked);
+            match self.crowded_partition_of(place) {
+                Some(partition) => self.loading.crowded.entry(partition).or_default().push_back(place),
+                None => self.go_on(place),
             }
         }
         self.start_reads();
     }
 
-    /// Whether what is parked is a write whose partition has much on its way already: thousands may have waited for one block. What becomes durable makes room.
-    fn must_wait(&mut self, place: u32) -> bool {
-        match &self.loading.parked.get_mut(place).work {
-            Work::Operation(_, partition, operation) if operation.is_write() => {
-                self.partitions.get(partition).is_some_and(|owner| !owner.has_room_for_writes())
+    /// Writes go on as their partitions have room again, which what becomes durable makes.
+    fn go_on_with_crowded(&mut self) {
+        for (partition, mut places) in std::mem::take(&mut self.loading.crowded) {
+            while self.has_room_for_writes(partition)
+                && let Some(place) = places.pop_front()
+            {
+                self.go_on(place);
             }
-            Work::Operation(..) | Work::Expiry(_) => false,
+            if !places.is_empty() {
+                self.loading.crowded.insert(partition, places);
+            }
         }
+    }
+
+    /// The partition, if what is parked is a write that has to wait for room there or for others that do.
+    fn crowded_partition_of(&mut self, place: u32) -> Option<PartitionId> {
+        let partition = match &self.loading.parked.get_mut(place).work {
+            Work::Operation(_, partition, operation) if operation.is_write() => *partition,
+            Work::Operation(..) | Work::Expiry(_) => return None,
+        };
+        let is_crowded = self.loading.crowded.contains_key(&partition) || !self.has_room_for_writes(partition);
+        is_crowded.then_some(partition)
+    }
+
+    /// Of a partition that is gone, yes: its writes are refused.
+    pub(crate) fn has_room_for_writes(&self, partition: PartitionId) -> bool {
+        self.partitions.get(&partition).is_none_or(Partition::has_room_for_writes)
     }
 
     fn finish_read(&mut self, token: u64, result: Result<&[u8], FileError>) {
@@ -258,8 +280,8 @@ impl Engine {
         self.loading.supply(load, brought.as_ref().ok());
     }
 
-    fn go_on(&mut self, parked: Parked) {
-        let Parked { work, supplies, has_failed, .. } = parked;
+    fn go_on(&mut self, place: u32) {
+        let Parked { work, supplies, has_failed, .. } = self.loading.parked.take(place);
         match work {
             Work::Operation(ticket, ..) if has_failed => {
                 self.context.outcomes.push((ticket, Err(unreadable())));
