@@ -208,8 +208,12 @@ impl Engine {
         self.drain_inbox();
         self.runtime.set_activity(&Activity("applying what is durable"));
         self.apply_durable();
+        let arrived_count = self.keyed.len();
+        // Before what was read is taken up, for the disk has what they read meanwhile.
+        self.runtime.set_activity(&Activity("doing single-key operations"));
+        self.execute_keyed();
         self.runtime.set_activity(&Activity("going on with what was read"));
-        self.finish_reads();
+        self.finish_reads(arrived_count);
         self.announce_changes();
         self.runtime.set_activity(&Activity("storing"));
         self.store();

@@ -187,10 +187,10 @@ impl Engine {
         self.start_reads();
     }
 
-    /// Takes in some of what was read, and goes on with the operations that have all they need.
-    pub(crate) fn finish_reads(&mut self) {
+    /// Takes in some of what was read, and goes on with the operations that have all they need. So many have come in meanwhile.
+    pub(crate) fn finish_reads(&mut self, arrived_count: usize) {
         let reads = Rc::clone(&self.loading.reads);
-        reads.drain(self.keyed.len().max(TAKEN_COUNT_MIN), |token, result| self.finish_read(token, result));
+        reads.drain(arrived_count.max(TAKEN_COUNT_MIN), |token, result| self.finish_read(token, result));
         for (place, brought) in self.loading.loaded.take() {
             self.loading.in_flight_count -= 1;
             self.finish_load(place, brought.map_err(unread));
