@@ -10,6 +10,7 @@
 //! operations  what completes once: files, timers        threads      helper threads, process signals
 //! background_share                                      what the background may have of a core's time
 //! file, directory, freeing, flush_method                        timers       tasks that wait for a time
+//! read_queue, read_memory                                       reads that are taken together, and their memory
 //! stalls      turns that take too long, with their stack
 //! sockets, socket_table, connection, receive_pool       listeners, connections, buffers
 //! ```
@@ -25,6 +26,7 @@ mod file;
 mod flush_method;
 mod freeing;
 mod operations;
+mod read_memory;
 mod read_queue;
 mod receive_pool;
 mod ring;
@@ -39,6 +41,7 @@ mod workers;
 pub(crate) use self::core::Core;
 pub(crate) use doorbell::Doorbell;
 pub(crate) use file::File;
+pub(crate) use read_memory::Piece;
 pub(crate) use read_queue::ReadQueue;
 pub(crate) use threads::{call_on_thread, watch_termination};
 pub(crate) use workers::{Workers, available_cpus, memory_lock_error, start};

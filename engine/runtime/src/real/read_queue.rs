@@ -1,9 +1,8 @@
-//! Reads of the real machine that are taken together: a slot a read in a table of the core, and buffers that are used again.
+//! Reads of the real machine that are taken together: a slot a read in a table of the core.
 //!
 //! A slot owns the buffer and keeps the descriptor open from the submission to the completion, whatever becomes of the queue. The driver
 //! ends a read where it takes its completion: nothing is woken but whoever takes the outcomes. One table a core.
 
-use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -14,22 +13,18 @@ use io_uring::{opcode, types};
 use super::core::Core;
 use super::descriptor::FileDescriptor;
 use super::file::{File, ReadStep, TRANSFER_BYTES_MAX, read_step};
-use super::ring::Tag;
-use crate::read_queue::Outcomes;
+use super::read_memory::ReadMemory;
+use super::ring::{Ring, Tag};
+use crate::read_queue::{Outcomes, ReadBuffer};
 use crate::{Buffer, FileError};
 
-/// Bytes of a buffer that is used again; a longer read has one of its own.
-const SPARE_BYTES: usize = 8 << 10;
 /// Reads that the kernel gets at once, not with the end of the turn: that may be a millisecond off, for which the disk would have less and less to do.
 const EARLY_COUNT: usize = 4;
-/// Buffers that are kept, half a megabyte in all.
-const SPARE_COUNT_MAX: usize = 64;
 
 /// One end of the reads of a core.
 pub(crate) struct ReadQueue {
     core: Rc<Core>,
     outcomes: Rc<Outcomes>,
-    spare: RefCell<Vec<Buffer>>,
 }
 
 /// The reads of one core that the kernel has.
@@ -37,6 +32,8 @@ pub(crate) struct ReadQueue {
 pub(super) struct QueuedReads {
     slots: Vec<Option<QueuedRead>>,
     free: Vec<u32>,
+    /// There since the first read.
+    memory: Option<Rc<ReadMemory>>,
 }
 
 struct QueuedRead {
@@ -47,50 +44,32 @@ struct QueuedRead {
     path: Rc<Path>,
     offset: u64,
     /// As long as the read.
-    buffer: Buffer,
+    buffer: ReadBuffer,
     done_bytes: usize,
 }
 
 impl ReadQueue {
     pub(crate) fn new(core: Rc<Core>, outcomes: Rc<Outcomes>) -> ReadQueue {
-        ReadQueue { core, outcomes, spare: RefCell::default() }
+        ReadQueue { core, outcomes }
     }
 
     pub(crate) fn begin(&self, file: &File, (offset, len_bytes): (u64, usize), token: u64) {
         assert!(len_bytes <= TRANSFER_BYTES_MAX, "a read of {len_bytes} bytes");
+        let mut reads = self.core.reads.borrow_mut();
+        let buffer = reads.buffer(len_bytes, &self.core.ring.borrow());
         let read = QueuedRead {
             outcomes: Rc::clone(&self.outcomes),
             token,
             descriptor: Rc::clone(file.descriptor()),
             path: Rc::clone(file.shared_path()),
             offset,
-            buffer: self.buffer(len_bytes),
+            buffer,
             done_bytes: 0,
         };
-        let mut reads = self.core.reads.borrow_mut();
         let index = reads.put(read);
         self.core.push_read(&mut reads, index);
         self.core.ring.borrow_mut().submit_early(EARLY_COUNT);
         self.core.call_driver();
-    }
-
-    pub(crate) fn give_back(&self, mut buffer: Buffer) {
-        buffer.restore();
-        let mut spare = self.spare.borrow_mut();
-        if buffer.len() == SPARE_BYTES && spare.len() < SPARE_COUNT_MAX {
-            spare.push(buffer);
-        }
-    }
-
-    fn buffer(&self, len_bytes: usize) -> Buffer {
-        if len_bytes > SPARE_BYTES {
-            // SAFETY: it is given away when the kernel has written all of it, and dropped unread otherwise.
-            return unsafe { Buffer::unfilled(len_bytes) };
-        }
-        // Zeros, for behind a read's end there is more of it when it is given back.
-        let mut buffer = self.spare.borrow_mut().pop().unwrap_or_else(|| Buffer::zeroed(SPARE_BYTES));
-        buffer.truncate(len_bytes);
-        buffer
     }
 }
 
@@ -98,6 +77,14 @@ impl QueuedReads {
     /// How many reads the kernel has.
     pub(super) fn in_flight_count(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    fn buffer(&mut self, len_bytes: usize, ring: &Ring) -> ReadBuffer {
+        match self.memory.get_or_insert_with(|| ReadMemory::new(ring)).take(len_bytes) {
+            Some(piece) => ReadBuffer::Piece(piece),
+            // SAFETY: it is given away when the kernel has written all of it, and dropped unread otherwise.
+            None => ReadBuffer::Own(unsafe { Buffer::unfilled(len_bytes) }),
+        }
     }
 
     fn put(&mut self, read: QueuedRead) -> u32 {
@@ -123,11 +110,16 @@ impl QueuedReads {
 impl QueuedRead {
     /// What reads the rest of it.
     fn entry(&mut self) -> Entry {
-        let length = u32::try_from(self.buffer.len() - self.done_bytes).expect("at most TRANSFER_BYTES_MAX");
-        // SAFETY: inside of the buffer.
-        let rest = unsafe { self.buffer.as_mut_ptr().add(self.done_bytes) };
-        let entry = opcode::Read::new(types::Fd(self.descriptor.as_raw_fd()), rest, length);
-        entry.offset(self.offset + self.done_bytes as u64).build()
+        let (file, offset) = (types::Fd(self.descriptor.as_raw_fd()), self.offset + self.done_bytes as u64);
+        match &mut self.buffer {
+            ReadBuffer::Piece(piece) => piece.entry(file, offset, self.done_bytes),
+            ReadBuffer::Own(buffer) => {
+                let length = u32::try_from(buffer.len() - self.done_bytes).expect("at most TRANSFER_BYTES_MAX");
+                // SAFETY: inside of the buffer.
+                let rest = unsafe { buffer.as_mut_ptr().add(self.done_bytes) };
+                opcode::Read::new(file, rest, length).offset(offset).build()
+            }
+        }
     }
 
     /// Tells whoever waits.
