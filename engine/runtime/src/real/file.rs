@@ -29,6 +29,15 @@ const FILE_MODE: u32 = 0o600;
 /// The most that one operation moves.
 pub(super) const TRANSFER_BYTES_MAX: usize = 1 << 30;
 
+/// When the kernel gets an operation.
+#[derive(Clone, Copy)]
+enum Submission {
+    /// With all else that came up in the turn.
+    WithTheTurn,
+    /// Now: many wait for it, and the disk may have nothing else to do until the turn ends.
+    AtOnce,
+}
+
 /// An open file.
 pub(crate) struct File {
     core: Rc<Core>,
@@ -70,7 +79,7 @@ impl File {
             let entry = opcode::Read::new(self.raw(), rest, length);
             let entry = entry.offset(offset + done_bytes as u64).build();
             // SAFETY: the entry reads into `buffer`, which goes along.
-            let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
+            let (result, returned) = unsafe { self.transfer(entry, buffer, Submission::WithTheTurn) }.await;
             buffer = returned;
             match read_step(result, &mut done_bytes, len) {
                 ReadStep::Whole | ReadStep::Rest => {}
@@ -82,7 +91,7 @@ impl File {
     }
 
     pub(crate) async fn write_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
-        self.write_with(offset, buffer, 0).await
+        self.write_with(offset, buffer, 0, Submission::WithTheTurn).await
     }
 
     pub(crate) async fn write_durable_at(&self, offset: u64, buffer: Buffer) -> (Buffer, Result<(), FileError>) {
@@ -101,9 +110,9 @@ impl File {
         buffer: Buffer,
     ) -> (Buffer, Result<(), FileError>) {
         match method {
-            FlushMethod::DurableWrite => self.write_with(offset, buffer, libc::RWF_DSYNC).await,
+            FlushMethod::DurableWrite => self.write_with(offset, buffer, libc::RWF_DSYNC, Submission::AtOnce).await,
             FlushMethod::WriteThenSync => {
-                let (buffer, outcome) = self.write_with(offset, buffer, 0).await;
+                let (buffer, outcome) = self.write_with(offset, buffer, 0, Submission::AtOnce).await;
                 match outcome {
                     Ok(()) => (buffer, self.sync().await),
                     Err(error) => (buffer, Err(error)),
@@ -115,14 +124,23 @@ impl File {
     pub(crate) async fn sync(&self) -> Result<(), FileError> {
         let entry = opcode::Fsync::new(self.raw()).flags(FsyncFlags::DATASYNC).build();
         // SAFETY: the entry holds no address, and the payload keeps its descriptor open.
-        unsafe { self.core.perform(entry, self.payload(None), &self.path, "fdatasync") }.await.map(drop)
+        let sync = unsafe { self.core.submit(entry, self.payload(None)) };
+        self.core.ring.borrow_mut().submit_early(1);
+        let (result, _) = sync.await;
+        if result < 0 { Err(self.error("fdatasync", -result)) } else { Ok(()) }
     }
 
     pub(super) fn flush_choice(&self) -> &FlushChoice {
         &self.flush_choice
     }
 
-    async fn write_with(&self, offset: u64, mut buffer: Buffer, flags: i32) -> (Buffer, Result<(), FileError>) {
+    async fn write_with(
+        &self,
+        offset: u64,
+        mut buffer: Buffer,
+        flags: i32,
+        submission: Submission,
+    ) -> (Buffer, Result<(), FileError>) {
         let len = buffer.len();
         assert!(len <= TRANSFER_BYTES_MAX, "a write of {len} bytes");
         let mut done_bytes = 0;
@@ -132,7 +150,7 @@ impl File {
             let entry = opcode::Write::new(self.raw(), rest.as_ptr(), length);
             let entry = entry.offset(offset + done_bytes as u64).rw_flags(flags).build();
             // SAFETY: the entry writes from `buffer`, which goes along.
-            let (result, returned) = unsafe { self.transfer(entry, buffer) }.await;
+            let (result, returned) = unsafe { self.transfer(entry, buffer, submission) }.await;
             buffer = returned;
             match usize::try_from(result) {
                 Ok(0) => return (buffer, Err(self.error("write", libc::EIO))),
@@ -147,9 +165,13 @@ impl File {
     ///
     /// # Safety
     /// The addresses in `entry` lie in `buffer`, the descriptor is this file's.
-    async unsafe fn transfer(&self, entry: Entry, buffer: Buffer) -> (i32, Buffer) {
+    async unsafe fn transfer(&self, entry: Entry, buffer: Buffer, submission: Submission) -> (i32, Buffer) {
         // SAFETY: the payload owns the buffer, whose memory does not move with it, and the descriptor.
-        let (result, payload) = unsafe { self.core.submit(entry, self.payload(Some(buffer))) }.await;
+        let transfer = unsafe { self.core.submit(entry, self.payload(Some(buffer))) };
+        if matches!(submission, Submission::AtOnce) {
+            self.core.ring.borrow_mut().submit_early(1);
+        }
+        let (result, payload) = transfer.await;
         (result, payload.buffer.expect("given above"))
     }
 

@@ -52,6 +52,30 @@ fn what_is_written_is_read_back() {
     assert!(bytes[BLOCK_BYTES..4 * BLOCK_BYTES] == pattern(3 * BLOCK_BYTES));
 }
 
+/// The core computes on, and takes no turn: what is to be durable is on its way all the same.
+#[test]
+fn a_durable_write_does_not_wait_for_the_turns_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    on_one_core(move |runtime| {
+        let path = path.clone();
+        async move {
+            let file = runtime.create_file(&path, 2 * BLOCK).await.unwrap();
+            let mut write = pin!(file.write_durable_at(BLOCK, filled(BLOCK_BYTES)));
+            poll_fn(|context| {
+                assert!(write.as_mut().poll(context).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            let begun = runtime.now();
+            while std::fs::read(&path).unwrap()[BLOCK_BYTES..] != pattern(BLOCK_BYTES) {
+                assert!(runtime.now().since(begun) < Duration::from_secs(20), "nothing is written");
+            }
+            write.await.1.unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_file_that_is_opened_to_read_is_read_and_not_written() {
     let directory = tempfile::tempdir().unwrap();
