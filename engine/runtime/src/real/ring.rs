@@ -1,4 +1,4 @@
-//! The second io_uring ring of a core: entries go in, completions come out, one system call per turn for both; reads of files may go in before.
+//! The second io_uring ring of a core: entries go in, completions come out, one system call per turn for both; reads and durable writes of files may go in before.
 //!
 //! Owned by the core's `Core`; only the core's thread touches it (the kernel enforces that: single issuer). Completions
 //! are made only inside `enter` (deferred task work), so nothing changes behind the back of the core while it computes.
