@@ -1,7 +1,8 @@
 //! Files of the real machine: direct I/O through the core's ring.
 //!
-//! Each operation is one entry in the turn's one system call, but what makes bytes durable has one of its own. The operation's slot owns the buffer and keeps the
-//! descriptor open until the completion, so a dropped future leaves nothing dangling.
+//! Each operation is one entry in the turn's one system call, but what makes bytes durable has one of its own. The
+//! operation's slot owns the buffer and keeps the descriptor open until the completion, so a dropped future leaves
+//! nothing dangling.
 
 use std::cell::Cell;
 use std::ffi::CString;
