@@ -3,6 +3,7 @@
 //! One per journal, on its core; told of tables as they come and go. Sealing keeps one record key per group, for the segment that is being
 //! written; opening keeps a bounded number, for reads and recovery jump between segments.
 
+use crate::CodeKey;
 use crate::file_key::FileKey;
 use crate::record_key::{KeyPlace, RecordKey, Sealing};
 use crate::{KeyOwner, TableKeys};
@@ -39,6 +40,8 @@ impl fmt::Display for NoKey {
 #[derive(Default)]
 pub struct GroupKeys {
     groups: HashMap<u64, GroupSlot, FixedState>,
+    /// Of what is all tables': the catalog's.
+    catalog: Option<Arc<TableKeys>>,
     /// The highest group that was ever given keys, on any core.
     last_group: u64,
     opening: HashMap<(KeyOwner, u16, KeyPlace), RecordKey, FixedState>,
@@ -66,6 +69,7 @@ impl GroupKeys {
 
     /// From now on the table's groups seal with its newest key.
     pub fn grant(&mut self, table: &Arc<TableKeys>) {
+        self.note_catalog(table);
         for group in &table.groups {
             self.last_group = self.last_group.max(*group);
             self.groups.insert(*group, GroupSlot { table: Arc::clone(table), sealing: None });
@@ -74,6 +78,7 @@ impl GroupKeys {
 
     /// The same of a table's keys that were rotated; but a group that was forgotten meanwhile stays so.
     pub fn renew(&mut self, table: &Arc<TableKeys>) {
+        self.note_catalog(table);
         for group in &table.groups {
             if let Some(slot) = self.groups.get_mut(group) {
                 *slot = GroupSlot { table: Arc::clone(table), sealing: None };
@@ -114,6 +119,27 @@ impl GroupKeys {
             self.opening.clear();
         }
         Ok(self.opening.entry(name).or_insert_with(|| RecordKey::derive(data_key, place)))
+    }
+
+    /// What seals the code of the segment at `place`: the version of the catalog's newest data key, and the key that follows from it. `None` if the catalog's are not here.
+    pub fn sealing_code(&self, place: KeyPlace) -> Option<(u16, CodeKey)> {
+        let newest = self.catalog.as_ref()?.newest();
+        Some((newest.version, CodeKey::derive(newest, place)))
+    }
+
+    /// What opens the code of the segment at `place` that says `version`.
+    ///
+    /// # Errors
+    /// [`NoKey`].
+    pub fn opening_code(&self, version: u16, place: KeyPlace) -> Result<CodeKey, NoKey> {
+        let catalog = self.catalog.as_ref().ok_or(NoKey::Unknown)?;
+        catalog.find(version).map(|data_key| CodeKey::derive(data_key, place)).ok_or(NoKey::Version(version))
+    }
+
+    fn note_catalog(&mut self, table: &Arc<TableKeys>) {
+        if table.owner == KeyOwner::CATALOG {
+            self.catalog = Some(Arc::clone(table));
+        }
     }
 
     /// What seals the blocks of a new file of the group: the version of its newest data key, and the key that follows from it.

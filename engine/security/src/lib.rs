@@ -16,6 +16,7 @@
 #[cfg(feature = "audit")]
 pub mod audit;
 mod cipher;
+mod code_key;
 mod error;
 mod file_key;
 mod group_keys;
@@ -27,6 +28,7 @@ mod table_keys;
 mod wrapped_key;
 
 pub use cipher::{Cipher, NONCE_BYTES, NotAuthentic, TAG_BYTES};
+pub use code_key::CodeKey;
 pub use error::{KeyFileError, KeyLimit, KeyringError, WrongKey};
 pub use file_key::FileKey;
 pub use group_keys::{GroupKeys, NoKey};

@@ -18,6 +18,15 @@ pub struct KeyPlace {
     pub segment: u32,
 }
 
+impl KeyPlace {
+    /// Derives what is named `name` and of this place from a data key.
+    pub(crate) fn derive(self, data_key: &Secret, name: &[u8], out: &mut [u8; Secret::BYTES]) {
+        let KeyPlace { journal_id, epoch, opening, segment } = self;
+        let (journal_id, epoch, opening) = (journal_id.to_le_bytes(), epoch.to_le_bytes(), opening.to_le_bytes());
+        data_key.derive(&[name, &journal_id, &epoch, &opening, &segment.to_le_bytes()], out);
+    }
+}
+
 /// Seals and opens records of one place.
 pub struct RecordKey {
     cipher: Cipher,
@@ -34,11 +43,8 @@ pub struct Sealing<'a> {
 
 impl RecordKey {
     pub(crate) fn derive(data_key: &DataKey, place: KeyPlace) -> RecordKey {
-        let KeyPlace { journal_id, epoch, opening, segment } = place;
-        let (journal_id, epoch, opening) = (journal_id.to_le_bytes(), epoch.to_le_bytes(), opening.to_le_bytes());
-        let info: [&[u8]; 5] = [b"stator record key", &journal_id, &epoch, &opening, &segment.to_le_bytes()];
         let mut bytes = Zeroizing::new([0; Secret::BYTES]);
-        data_key.secret.derive(&info, &mut *bytes);
+        place.derive(&data_key.secret, b"stator record key", &mut bytes);
         RecordKey { cipher: Cipher::new(&Secret::new(*bytes)) }
     }
 
