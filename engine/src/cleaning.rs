@@ -11,12 +11,15 @@
 
 use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;
-use partition::{Cleaning, Partition};
+use partition::{Cleaning, LiveBytes, Partition};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
-/// Bytes of the journal per hundred live ones at which segments are emptied ...
-const SPACE_PERCENT: u64 = 128;
+/// Bytes of the journal at which segments are emptied: per hundred that items have as they are counted ...
+const COUNTED_PERCENT: u64 = 125;
+/// ... but between so many and so many per hundred that their records take. What compression saves makes cleaning cheap first: at 160 it has become so cheap
+/// that more would be a waste of space ...
+const STORED_PERCENT: [u64; 2] = [128, 160];
 /// ... unless the log and so many segments besides are more.
 const SLACK_SEGMENT_COUNT: u64 = 5;
 /// A round brings at least so many segments ...
@@ -55,8 +58,8 @@ pub(crate) struct Forecast {
 /// The space of the journal.
 #[derive(Clone, Copy)]
 pub(crate) struct Space {
-    /// Bytes that items need.
-    pub(crate) live_bytes: u64,
+    /// What items need.
+    pub(crate) live: LiveBytes,
     /// Bytes of segments in use.
     pub(crate) used_bytes: u64,
     /// Of these, segments of the log.
@@ -103,8 +106,10 @@ impl Forecast {
 impl Space {
     /// More than this has segments emptied.
     fn bytes_max(self) -> u64 {
+        let LiveBytes { counted, stored } = self.live;
         let slack_bytes = (SLACK_SEGMENT_COUNT + self.log_segment_count) * self.segment_bytes;
-        (self.live_bytes * SPACE_PERCENT / 100).max(self.live_bytes + slack_bytes)
+        let [least, most] = STORED_PERCENT.map(|percent| stored * percent / 100);
+        (counted * COUNTED_PERCENT / 100).clamp(least, most).max(stored + slack_bytes)
     }
 
     /// How much more is used than that, in thousandths of it.
@@ -119,7 +124,7 @@ impl Space {
 
     /// Bytes that a round is to bring.
     fn goal_bytes(self) -> u64 {
-        (self.live_bytes / ROUND_SHARE).max(ROUND_SEGMENT_COUNT * self.segment_bytes)
+        (self.live.stored / ROUND_SHARE).max(ROUND_SEGMENT_COUNT * self.segment_bytes)
     }
 }
 
@@ -213,6 +218,19 @@ mod tests {
         let passes = passes.iter().map(|(segment, bytes)| (SegmentId(*segment), *bytes)).collect();
         let choice = choose(candidates(all, &passes), goal_bytes, None);
         (choice.victims.iter().map(|segment| segment.0).collect(), choice.forecast.reclaimed_bytes)
+    }
+
+    #[test]
+    fn what_compression_saves_goes_to_cleaning_first() {
+        let bytes_max = |counted, stored| {
+            let live = LiveBytes { counted, stored };
+            Space { live, used_bytes: 0, log_segment_count: 2, segment_bytes: 10, copies_room_bytes: None }.bytes_max()
+        };
+        assert_eq!(bytes_max(1_000, 1_000), 1_280, "nothing");
+        assert_eq!(bytes_max(1_000, 1_100), 1_408, "of many small values");
+        assert_eq!(bytes_max(1_000, 850), 1_250);
+        assert_eq!(bytes_max(1_000, 500), 800);
+        assert_eq!(bytes_max(1_000, 0), 70, "all lies in files");
     }
 
     #[test]

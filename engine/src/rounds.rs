@@ -68,16 +68,16 @@ impl Engine {
         let behind_files = self.partitions.values().flat_map(|partition| partition.spoiled_segments(now));
         let spoiled = self.storing.rounds.spoiled.keys().copied().chain(behind_files).collect();
         self.storing.rounds.round = cleaning::plan(space, (&usage, &spoiled), self.partitions.values());
-        let Space { used_bytes, live_bytes, .. } = space;
+        let Space { used_bytes, live, .. } = space;
         match &self.storing.rounds.round {
             Some(Round { cleaning: Cleaning::Empty(victims), forecast, .. }) => {
                 self.storing.rounds.plans_rest_until = None;
                 let victim_count = victims.len();
-                tracing::debug!(victim_count, ?forecast, used_bytes, live_bytes, "segments of the journal are emptied");
+                tracing::debug!(victim_count, ?forecast, used_bytes, ?live, "segments of the journal are emptied");
                 return;
             }
             Some(Round { cleaning: Cleaning::Thorough, .. }) => {
-                tracing::debug!(used_bytes, live_bytes, "dead space is looked for")
+                tracing::debug!(used_bytes, ?live, "dead space is looked for")
             }
             None => {}
         }
@@ -110,7 +110,7 @@ impl Engine {
 
     pub(crate) fn weigh_space(&self) -> Space {
         Space {
-            live_bytes: self.partitions.values().map(Partition::live_bytes).sum(),
+            live: self.partitions.values().map(Partition::live_bytes).sum(),
             used_bytes: self.journal.segment_count() as u64 * self.journal.segment_bytes(),
             log_segment_count: self.journal.log_segment_count() as u64,
             segment_bytes: self.journal.segment_bytes(),

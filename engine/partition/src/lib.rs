@@ -62,7 +62,7 @@ pub use operation::{Answer, Operation, Outcome, QueryWork, ScanPart, ScanStretch
 pub use pace::Pace;
 pub use partition::{Partition, PartitionOptions};
 pub use reads::{Begun, Brought, FileName, Missing, Need, NeedError, NeedId, Reads, Supplies};
-pub use statistics::Statistics;
+pub use statistics::{LiveBytes, Statistics};
 pub use storage::{FailingDirectories, Storage, StorageError};
 pub use table_set::MemtablesOptions;
 pub use ticket::{ReplyToken, Ticket, Waiter};

@@ -14,7 +14,7 @@ use crate::reads::{Missing, Reads};
 use crate::run::Run;
 use crate::table_set::TableSet;
 use crate::throughput::Throughput;
-use crate::{MemtablesOptions, Opening, PartitionError, Statistics};
+use crate::{LiveBytes, MemtablesOptions, Opening, PartitionError, Statistics};
 use journal::{GroupId, Journal, SegmentId};
 use memtable::{KeyTag, PrefetchStep, TaggedKey};
 use model::table::{HashRange, PartitionId};
@@ -162,23 +162,22 @@ impl Partition {
         self.statistics
     }
 
-    /// About how many bytes of the journal its items need: as DynamoDB counts them, or as long as records are that files name, whichever is more. Items
-    /// of many small values are stored longer than they are counted.
-    pub fn live_bytes(&self) -> u64 {
+    /// About how many bytes of the journal its items need.
+    pub fn live_bytes(&self) -> LiveBytes {
         let Statistics { item_count, size_bytes, .. } = self.statistics;
-        let by_size = size_bytes + item_count * RECORD_OVERHEAD_BYTES;
+        let counted = size_bytes + item_count * RECORD_OVERHEAD_BYTES;
         let runs = self.items.set().runs();
         let counts = runs.iter().map(Run::item_counts);
         let (entries, in_journal) = counts.fold((0, 0), |all, run| (all.0 + run.0, all.1 + run.1));
         let record_count: u64 = runs.iter().map(|run| run.named_sum.count).sum();
         let record_bytes: u64 = runs.iter().map(|run| run.named_sum.encoded_bytes()).sum();
         if entries == 0 || record_count == 0 {
-            return by_size;
+            return LiveBytes { counted, stored: counted };
         }
         // In 128 bits: each factor is of many items.
         let all_bytes = u128::from(item_count) * u128::from(in_journal) * u128::from(record_bytes);
-        let by_records = all_bytes / (u128::from(entries) * u128::from(record_count));
-        by_size.max(u64::try_from(by_records).unwrap_or(u64::MAX))
+        let stored = all_bytes / (u128::from(entries) * u128::from(record_count));
+        LiveBytes { counted, stored: u64::try_from(stored).unwrap_or(u64::MAX) }
     }
 
     /// Bytes that its memtables hold.

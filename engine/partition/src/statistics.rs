@@ -7,6 +7,7 @@ use journal::Location;
 use model::ItemRef;
 use model::limits::LOCAL_SECONDARY_INDEX_COUNT_MAX;
 use model::operation::IndexSize;
+use std::iter::Sum;
 
 /// Item count and size of a partition, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,24 @@ pub struct Statistics {
     pub size_bytes: u64,
     /// The same of each local index, in the order of the definition; nothing past the last.
     pub local_indexes: [IndexSize; LOCAL_SECONDARY_INDEX_COUNT_MAX],
+}
+
+/// What a partition's items need of the journal, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveBytes {
+    /// If records took what items have as DynamoDB counts them and a little beside. Items of many small values take more.
+    pub counted: u64,
+    /// As records are that files name: compressed items take less, those that lie in files whole none.
+    pub stored: u64,
+}
+
+impl Sum for LiveBytes {
+    fn sum<I: Iterator<Item = LiveBytes>>(all: I) -> LiveBytes {
+        all.fold(LiveBytes::default(), |sum, one| LiveBytes {
+            counted: sum.counted + one.counted,
+            stored: sum.stored + one.stored,
+        })
+    }
 }
 
 /// How large an item was and is, as DynamoDB counts it; `None` where there is none.
