@@ -16,8 +16,7 @@ use model::Error;
 use model::error::THROTTLED;
 use model::table::PartitionId;
 use partition::{Begun, Brought, Need, NeedError, NeedId, Operation, Partition, Supplies, Ticket};
-use runtime::{FileError, FileSpan, ReadQueue, Runtime, ShareClass, Signal};
-use std::cell::RefCell;
+use runtime::{FileError, FileSpan, ReadQueue, Runtime, Signal};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
@@ -83,8 +82,8 @@ pub(crate) struct Loading {
     joint: Slots<Vec<Part>>,
     /// What is about to be read; kept for its memory.
     wanted: Vec<Wanted>,
-    /// What has come to an end by other means than one read.
-    loaded: Rc<RefCell<Vec<Loaded>>>,
+    /// What has come to an end without a read.
+    loaded: Vec<Loaded>,
     /// What has all that it needs.
     ready: VecDeque<u32>,
     /// Of it, writes of partitions that have much on their way already: thousands may have waited for one block. In order; no list is empty.
@@ -103,7 +102,7 @@ impl Loading {
             reads: Rc::new(runtime.read_queue(signal)),
             joint: Slots::new(),
             wanted: Vec::new(),
-            loaded: Rc::default(),
+            loaded: Vec::new(),
             ready: VecDeque::new(),
             crowded: BTreeMap::new(),
         }
@@ -191,7 +190,7 @@ impl Engine {
     pub(crate) fn finish_reads(&mut self, arrived_count: usize) {
         let reads = Rc::clone(&self.loading.reads);
         reads.drain(arrived_count.max(TAKEN_COUNT_MIN), |token, result| self.finish_read(token, result));
-        for (place, brought) in self.loading.loaded.take() {
+        for (place, brought) in std::mem::take(&mut self.loading.loaded) {
             self.loading.in_flight_count -= 1;
             self.finish_load(place, brought.map_err(unread));
         }
@@ -319,34 +318,20 @@ impl Engine {
         self.loading.wanted = wanted;
     }
 
-    /// Says what is to be read for a load; `None` if it takes more than a read, or none.
+    /// Says what is to be read for a load; `None` if nothing is.
     fn begin_load(&mut self, place: u32) -> Option<FileSpan> {
         match self.loading.loads.get_mut(place).need.begin(&self.journal) {
             Ok(Begun::Read(span)) => return Some(span),
-            Ok(Begun::Later) => self.load_in_steps(place),
             Ok(Begun::Gone) => self.end_load(place, Ok(Brought::Gone)),
             Err(error) => self.end_load(place, Err(error)),
         }
         None
     }
 
-    /// Has a task of its own do what takes more than one read.
-    fn load_in_steps(&mut self, place: u32) {
-        self.loading.in_flight_count += 1;
-        let need = self.loading.loads.get_mut(place).need.clone();
-        let (journal, loaded, signal) =
-            (self.journal.clone(), Rc::clone(&self.loading.loaded), self.loading.signal.clone());
-        self.runtime.spawn(ShareClass::Foreground, async move {
-            let brought = need.load(&journal).await;
-            loaded.borrow_mut().push((place, brought));
-            signal.notify();
-        });
-    }
-
     /// A load has come to its end without a read: its operations go on in the next turn.
     fn end_load(&mut self, place: u32, brought: Result<Brought, NeedError>) {
         self.loading.in_flight_count += 1;
-        self.loading.loaded.borrow_mut().push((place, brought));
+        self.loading.loaded.push((place, brought));
         self.loading.signal.notify();
     }
 }

@@ -7,18 +7,21 @@ use crate::lengths::LENGTH_MAX;
 const SAMPLE_DISTANCE: usize = 7;
 /// What does not become shorter by one part in so many stays as it is.
 const GAIN_SHARE: usize = 16;
+/// No more plain bytes are compressed.
+const PLAIN_BYTES_MAX: usize = 1 << 30;
 /// The most plain bytes for which sizes of streams take two bytes.
 pub(crate) const SHORT_BYTES_MAX: usize = 65_535;
 pub(crate) const STREAM_COUNT: usize = 4;
 /// Bytes that a stream is written ahead of its end.
 const SLACK_BYTES: usize = 8;
+const _: () = assert!((SHORT_BYTES_MAX / STREAM_COUNT + 1) * LENGTH_MAX as usize / 8 < 1 << 16);
 
 impl Code {
     /// Compresses `plain` into the beginning of `out`, which grows as far as it has to and is never made shorter. How many bytes that took; `None` if it is not
-    /// worth it: `plain` is empty, longer than 4 GiB, or would not become shorter by a sixteenth.
+    /// worth it: `plain` is empty, longer than 1 GiB, or would not become shorter by a sixteenth.
     pub fn compress(&self, plain: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let worth_bytes = plain.len() - plain.len() / GAIN_SHARE;
-        if plain.is_empty() || u32::try_from(plain.len()).is_err() || self.estimate_bytes(plain) >= worth_bytes {
+        if plain.is_empty() || plain.len() > PLAIN_BYTES_MAX || self.estimate_bytes(plain) >= worth_bytes {
             return None;
         }
         let bytes_max = 32 + plain.len() * usize::from(LENGTH_MAX) / 8 + STREAM_COUNT * SLACK_BYTES;

@@ -11,6 +11,8 @@ const WORD_BYTES: usize = 8;
 const STEP_COUNT: usize = 4;
 const ROUND_BITS_MAX: usize = STEP_COUNT * LENGTH_MAX as usize;
 const ROUND_BYTES_MAX: usize = STEP_COUNT * 2;
+// Both fit into a step's fields, and the bits into a word from any place.
+const _: () = assert!(ROUND_BITS_MAX <= 57 && ROUND_BYTES_MAX < 16);
 
 /// These bytes were not compressed with this code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,18 +4,21 @@
 //! its segment from its beginning, so a record's location is known when it is appended.
 
 use crate::block::{BLOCK_BYTES, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, SegmentHeader, chain_next};
+use crate::coding::{Origin, Stored};
 use crate::position::{Location, Position, SegmentId};
 use crate::record::{Record, encoded_bytes_max};
+use compression::Code;
 use runtime::{Buffer, File};
 use security::{KeyPlace, Sealing};
+use std::rc::Rc;
 
 /// Where a batch goes.
 pub(crate) struct BatchPlace {
     pub(crate) file: File,
     pub(crate) segment: SegmentId,
     pub(crate) key: ChecksumKey,
-    /// What the records' keys are derived from; the segment's epoch among it.
-    pub(crate) key_place: KeyPlace,
+    /// What the records' keys are derived from, and the code by which they are compressed.
+    pub(crate) origin: Origin,
     /// Where in the file the batch's first byte goes.
     pub(crate) offset: u32,
     /// Bytes from there that the batch may use.
@@ -74,19 +77,24 @@ impl Batch {
 
     /// What the records' keys are derived from.
     pub(crate) fn key_place(&self) -> KeyPlace {
-        self.place.key_place
+        self.place.origin.place
     }
 
-    /// Adds a record that there is room for.
-    pub(crate) fn push(&mut self, record: &Record<'_>, sealing: Sealing<'_>) -> Location {
-        assert!(self.has_room_for(record.payload.len()), "the record does not fit");
+    /// By what they are compressed.
+    pub(crate) fn code(&self) -> Option<Rc<Code>> {
+        self.place.origin.code.open()
+    }
+
+    /// Adds a record that there is room for, whose payload lies as `stored`.
+    pub(crate) fn push(&mut self, record: &Record<'_>, stored: Stored<'_>, sealing: Sealing<'_>) -> Location {
+        assert!(self.has_room_for(stored.bytes.len()), "the record does not fit");
         let offset = self.place.offset + u32::try_from(self.used).expect("a batch is shorter than 4 GiB");
         let out = &mut self.buffer.as_mut_slice()[self.used..];
-        let (length, checksum) = record.encode(self.place.key, sealing, offset, out);
+        let (length, checksum) = record.encode(stored, (self.place.key, sealing), offset, out);
         self.chain = chain_next(self.chain, checksum);
         self.record_count += 1;
         self.used += length;
-        let len = u32::try_from(record.payload.len()).expect("records are shorter than 4 GiB");
+        let len = u32::try_from(stored.bytes.len()).expect("records are shorter than 4 GiB");
         Location { segment: self.place.segment, offset, len }
     }
 
@@ -111,14 +119,13 @@ impl Batch {
         self.buffer.as_mut_slice()[self.used..total].fill(0);
         let header = FlushHeader {
             block_count: u32::try_from((total - self.flush_at) / BLOCK_BYTES).expect("a batch is shorter than 4 GiB"),
-            epoch: self.place.key_place.epoch,
+            epoch: self.place.origin.place.epoch,
             sequence: self.sequence,
             records_bytes: u32::try_from(records_bytes).expect("a batch is shorter than 4 GiB"),
             record_count: self.record_count,
             chain: self.chain,
             replay_start,
             kind,
-            opening: self.place.key_place.opening,
         };
         let flush_offset = self.place.offset + u32::try_from(self.flush_at).expect("it is zero or one block");
         header.encode(self.place.key, flush_offset, &mut self.buffer.as_mut_slice()[self.flush_at..]);

@@ -4,16 +4,23 @@
 //! and never panic. Records are in `record.rs`, the walk over them in `walk.rs`.
 
 use crate::position::SegmentId;
+use compression::CODE_BYTES;
+use security::TAG_BYTES;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Unit of every read and write, in bytes.
 pub(crate) const BLOCK_BYTES: usize = 4096;
 /// The same, for offsets in a segment.
 pub(crate) const BLOCK_BYTES_U32: u32 = 4096;
-/// Bytes of a segment's header and of a flush's header.
+/// Bytes of a flush's header.
 pub(crate) const HEADER_BYTES: usize = 64;
+/// Bytes of a segment's header.
+const SEGMENT_HEADER_BYTES: usize = CODE_OFFSET + SealedCode::BYTES;
+const CODE_OFFSET: usize = 72;
+// It is in one sector: never there in part.
+const _: () = assert!(SEGMENT_HEADER_BYTES <= 512);
 /// Version of everything in `FORMAT.md`.
-pub(crate) const FORMAT_VERSION: u16 = 3;
+pub(crate) const FORMAT_VERSION: u16 = 4;
 
 const SEGMENT_MAGIC: u32 = u32::from_le_bytes(*b"STSG");
 const FLUSH_MAGIC: u32 = u32::from_le_bytes(*b"STFL");
@@ -66,6 +73,19 @@ pub(crate) fn chain_next(chain: u64, checksum: u64) -> u64 {
     (chain ^ checksum).wrapping_mul(CHAIN_FACTOR).rotate_left(29)
 }
 
+/// The code by which a segment's records are compressed, sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SealedCode {
+    /// Of the catalog's data key that seals it, from 1.
+    pub(crate) version: u16,
+    /// The code and the tag.
+    pub(crate) bytes: [u8; SealedCode::BYTES],
+}
+
+impl SealedCode {
+    pub(crate) const BYTES: usize = CODE_BYTES + TAG_BYTES;
+}
+
 /// What block 0 of a segment file says of a file that is part of the log or the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ActiveHeader {
@@ -74,6 +94,9 @@ pub(crate) struct ActiveHeader {
     /// Where the segment before ends, in bytes.
     pub(crate) previous_end: u32,
     pub(crate) first_sequence: u64,
+    /// Of the process that began it and wrote all its records: a part of their keys.
+    pub(crate) opening: u64,
+    pub(crate) code: Option<SealedCode>,
 }
 
 /// What block 0 of a segment file says.
@@ -113,9 +136,7 @@ impl SegmentHeader {
         block.fill(0);
         let (state, active) = match self.state {
             SegmentState::Active(active) => (1_u16, active),
-            SegmentState::Spare => {
-                (2, ActiveHeader { epoch: 0, segment: SegmentId(0), previous_end: 0, first_sequence: 0 })
-            }
+            SegmentState::Spare => (2, ActiveHeader::OF_SPARE),
         };
         put(block, 8, &SEGMENT_MAGIC.to_le_bytes());
         put(block, 12, &FORMAT_VERSION.to_le_bytes());
@@ -128,7 +149,12 @@ impl SegmentHeader {
         put(block, 48, &self.segment_bytes.to_le_bytes());
         put(block, 56, &self.core.to_le_bytes());
         put(block, 60, &self.file_number.to_le_bytes());
-        let checksum = ChecksumKey::new(self.journal_id, active.epoch).checksum(0, &block[8..HEADER_BYTES]);
+        put(block, 64, &active.opening.to_le_bytes());
+        if let Some(code) = active.code {
+            put(block, 58, &code.version.to_le_bytes());
+            put(block, CODE_OFFSET, &code.bytes);
+        }
+        let checksum = ChecksumKey::new(self.journal_id, active.epoch).checksum(0, &block[8..SEGMENT_HEADER_BYTES]);
         put(block, 0, &checksum.to_le_bytes());
     }
 
@@ -139,7 +165,7 @@ impl SegmentHeader {
             return Err(BadHeader::NotOurs);
         }
         let epoch = u64_at(block, 24);
-        let expected = ChecksumKey::new(journal_id, epoch).checksum(0, &block[8..HEADER_BYTES]);
+        let expected = ChecksumKey::new(journal_id, epoch).checksum(0, &block[8..SEGMENT_HEADER_BYTES]);
         let found = u64_at(block, 0);
         if expected != found {
             return Err(BadHeader::Checksum { expected, found });
@@ -147,8 +173,8 @@ impl SegmentHeader {
         if u16_at(block, 12) != FORMAT_VERSION {
             return Err(BadHeader::Version(u16_at(block, 12)));
         }
-        if let Some(offset) = first_nonzero(&block[HEADER_BYTES..]) {
-            return Err(BadHeader::Padding { offset: HEADER_BYTES + offset });
+        if let Some(offset) = first_nonzero(&block[SEGMENT_HEADER_BYTES..]) {
+            return Err(BadHeader::Padding { offset: SEGMENT_HEADER_BYTES + offset });
         }
         let state = match u16_at(block, 14) {
             1 => SegmentState::Active(ActiveHeader {
@@ -156,6 +182,8 @@ impl SegmentHeader {
                 segment: SegmentId(u32_at(block, 32)),
                 previous_end: u32_at(block, 36),
                 first_sequence: u64_at(block, 40),
+                opening: u64_at(block, 64),
+                code: sealed_code(block),
             }),
             2 => SegmentState::Spare,
             _ => return Err(BadHeader::NotOurs),
@@ -168,6 +196,18 @@ impl SegmentHeader {
             state,
         })
     }
+}
+
+impl ActiveHeader {
+    /// What stands in the header of a spare.
+    const OF_SPARE: ActiveHeader =
+        ActiveHeader { epoch: 0, segment: SegmentId(0), previous_end: 0, first_sequence: 0, opening: 0, code: None };
+}
+
+fn sealed_code(block: &[u8]) -> Option<SealedCode> {
+    let version = u16_at(block, 58);
+    let bytes = block[CODE_OFFSET..SEGMENT_HEADER_BYTES].try_into().expect("it is so long");
+    (version > 0).then_some(SealedCode { version, bytes })
 }
 
 /// Why a flush was written.
@@ -192,8 +232,6 @@ pub(crate) struct FlushHeader {
     pub(crate) chain: u64,
     pub(crate) replay_start: SegmentId,
     pub(crate) kind: FlushKind,
-    /// Of the process that wrote it: a part of the key of its records.
-    pub(crate) opening: u64,
 }
 
 impl FlushHeader {
@@ -209,7 +247,6 @@ impl FlushHeader {
         put(block, 40, &self.chain.to_le_bytes());
         put(block, 48, &self.replay_start.0.to_le_bytes());
         put(block, 52, &(self.kind as u16).to_le_bytes());
-        put(block, 56, &self.opening.to_le_bytes());
         let checksum = key.checksum(offset, &block[8..HEADER_BYTES]);
         put(block, 0, &checksum.to_le_bytes());
     }
@@ -241,7 +278,6 @@ impl FlushHeader {
             chain: u64_at(block, 40),
             replay_start: SegmentId(u32_at(block, 48)),
             kind,
-            opening: u64_at(block, 56),
         })
     }
 }
@@ -256,8 +292,17 @@ mod tests {
 
     #[test]
     fn segment_headers_come_back_and_every_flip_is_refused() {
-        let active = ActiveHeader { epoch: 9, segment: SegmentId(4), previous_end: 8192, first_sequence: 31 };
-        for state in [SegmentState::Active(active), SegmentState::Spare] {
+        let active = ActiveHeader {
+            epoch: 9,
+            segment: SegmentId(4),
+            previous_end: 8192,
+            first_sequence: 31,
+            opening: 0xABCD,
+            code: None,
+        };
+        let code = Some(SealedCode { version: 7, bytes: [0x5A; SealedCode::BYTES] });
+        let with_code = ActiveHeader { code, ..active };
+        for state in [SegmentState::Active(active), SegmentState::Active(with_code), SegmentState::Spare] {
             let mut block = vec![0xAA; BLOCK_BYTES];
             header(state).encode(&mut block);
             assert_eq!(SegmentHeader::decode(&block, 77), Ok(header(state)));
@@ -281,7 +326,6 @@ mod tests {
             chain: 0xFEED,
             replay_start: SegmentId(2),
             kind: FlushKind::Records,
-            opening: 0xABCD,
         };
         let mut block = [0; HEADER_BYTES];
         flush.encode(ChecksumKey::new(77, 5), 4096, &mut block);

@@ -5,6 +5,7 @@
 
 use crate::position::{Location, SegmentId};
 use crate::walk::Damage;
+use compression::Malformed;
 use runtime::FileError;
 use security::{NoKey, NotAuthentic};
 use std::fmt;
@@ -177,6 +178,8 @@ pub enum Unopened {
     NoKey(NoKey),
     /// Its key does not open it: somebody has changed or moved it.
     NotAuthentic,
+    /// The code in its segment's header is not the one that it was compressed by: somebody has changed that.
+    Code,
 }
 
 impl fmt::Display for Unopened {
@@ -189,6 +192,10 @@ impl fmt::Display for Unopened {
             Unopened::NotAuthentic => write!(
                 formatter,
                 "it was changed or moved after it was written, for its key does not open it; restore the file from a copy"
+            ),
+            Unopened::Code => write!(
+                formatter,
+                "the code in the header of its segment was changed after it was written; restore the file from a copy"
             ),
         }
     }
@@ -222,6 +229,8 @@ pub enum AppendRefused {
     Closed,
     /// There is no key to seal a copy with: its group is gone.
     NoKey,
+    /// A copy is not what was compressed: reading its record again tells.
+    Malformed,
 }
 
 impl fmt::Display for AppendRefused {
@@ -234,6 +243,7 @@ impl fmt::Display for AppendRefused {
             }
             AppendRefused::Closed => write!(formatter, "the journal is closed"),
             AppendRefused::NoKey => write!(formatter, "no key of the table to seal a record with"),
+            AppendRefused::Malformed => Malformed.fmt(formatter),
         }
     }
 }

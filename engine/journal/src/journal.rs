@@ -4,20 +4,20 @@
 //! journal per core; handles are clones of one. Deliberately not here: what a record means, and the decision when a record is dead.
 
 use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey};
+use crate::coding::{Opener, Origin};
 use crate::committer;
 use crate::directory::Directories;
 use crate::directory::remove;
-use crate::error::{AppendRefused, JournalError, ReadError};
+use crate::error::{AppendRefused, JournalError, ReadError, Unopened};
 use crate::flush_figures::{FlushFigures, Pace};
 use crate::liveness::{Liveness, RecordSum, SegmentUsage};
-use crate::openings::read_opening;
 use crate::padding::Placement;
 use crate::position::{GroupId, Location, Position, SegmentId};
-use crate::record::{self, OwnedRecord, Record, SealedRecord, encoded_bytes_max};
+use crate::record::{self, OwnedRecord, Record, RecordCopy, SealedRecord, encoded_bytes_max};
 use crate::recovery::{self, DoubtfulFile, RecoveryReport, Source, doubtful_rot};
 use crate::state::{Spare, State};
 use crate::verify::Verification;
-use crate::walk::{Damage, DamageKind, Walk};
+use crate::walk::{Damage, DamageKind};
 use bytes::Bytes;
 use runtime::{Buffer, CoreId, File, FileError, FileSpan, Instant, Runtime, Signal};
 use security::{FileKey, GroupKeys, NoKey, TableKeys};
@@ -172,18 +172,18 @@ impl Journal {
 
     /// The table's groups seal what is appended from now on with its newest key. Before a group's first record; and that key has to be durable.
     pub fn grant_keys(&self, table: &Arc<TableKeys>) {
-        self.shared.state.borrow_mut().keys.grant(table);
+        self.shared.state.borrow_mut().opener.keys.grant(table);
     }
 
     /// The same of keys that were rotated; but a group whose keys were forgotten meanwhile gets none.
     pub fn renew_keys(&self, table: &Arc<TableKeys>) {
-        self.shared.state.borrow_mut().keys.renew(table);
+        self.shared.state.borrow_mut().opener.keys.renew(table);
     }
 
     /// What seals the blocks of a new file of the group, whose keys are those of its records: the version of the data key, and the file's key. `None` if
     /// the group has no keys: its table is gone.
     pub fn sealing_file_key(&self, group: GroupId, file: u64) -> Option<(u16, FileKey)> {
-        self.shared.state.borrow().keys.sealing_file(group.0, file)
+        self.shared.state.borrow().opener.keys.sealing_file(group.0, file)
     }
 
     /// What opens the blocks of a file of the group that says `version`.
@@ -191,12 +191,12 @@ impl Journal {
     /// # Errors
     /// If there is no such key.
     pub fn file_key(&self, group: GroupId, version: u16, file: u64) -> Result<FileKey, NoKey> {
-        self.shared.state.borrow().keys.opening_file(group.0, version, file)
+        self.shared.state.borrow().opener.keys.opening_file(group.0, version, file)
     }
 
     /// Nothing of the group is appended or read any more: its keys need not be kept.
     pub fn forget_keys(&self, group: GroupId) {
-        self.shared.state.borrow_mut().keys.forget(group.0);
+        self.shared.state.borrow_mut().opener.keys.forget(group.0);
     }
 
     /// Appends a record: seals it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
@@ -207,10 +207,17 @@ impl Journal {
         appended
     }
 
-    /// Keeps a record that nobody waits for, to fill up a flush with it: its copy is appended with one that would leave much of its last block empty.
+    /// Appends a copy of a record, as a moved entry.
+    pub fn append_copy(&self, copy: &RecordCopy) -> Result<Location, AppendRefused> {
+        let appended = self.shared.state.borrow_mut().append_copy(copy);
+        self.shared.announce_work();
+        appended
+    }
+
+    /// Keeps a copy that nobody waits for, to fill up a flush with it: it is appended with one that would leave much of its last block empty.
     /// `None` if enough are kept: then it is to be appended.
-    pub fn keep_as_padding(&self, record: &OwnedRecord) -> Option<Placement> {
-        self.shared.state.borrow_mut().keep_as_padding(record)
+    pub fn keep_as_padding(&self, copy: &RecordCopy) -> Option<Placement> {
+        self.shared.state.borrow_mut().keep_as_padding(copy)
     }
 
     /// Appends what is kept to fill up flushes with. `Err`: not all of it yet.
@@ -355,33 +362,35 @@ impl Journal {
 
     /// Reads a durable record from the disk, checks it and opens it.
     pub async fn read_record(&self, location: Location) -> Result<OwnedRecord, ReadError> {
-        self.learn_opening(location.segment).await?;
-        let span = self.begin_read(location)?.expect("who wrote the segment was just learned");
+        let span = self.begin_read(location)?;
         let buffer = span.file.read_at(span.offset, span.len_bytes).await.map_err(ReadError::File)?;
         self.finish_read(location, buffer.as_slice())
     }
 
-    /// Reads all that lies between two durable records of one segment, these included: what [`Journal::open_record`] takes records from.
+    /// Reads a durable record from the disk, checks it and opens it, to be appended elsewhere.
+    pub async fn read_copy(&self, location: Location) -> Result<RecordCopy, ReadError> {
+        let span = self.begin_read(location)?;
+        let buffer = span.file.read_at(span.offset, span.len_bytes).await.map_err(ReadError::File)?;
+        self.finish_copy(location, buffer.as_slice())
+    }
+
+    /// Reads all that lies between two durable records of one segment, these included: what [`Journal::open_copy`] takes records from.
     pub async fn read_stretch(&self, first: Location, last: Location) -> Result<Stretch, ReadError> {
-        self.learn_opening(first.segment).await?;
-        let [begin, end] = [first, last].map(|location| self.begin_read(location));
-        let known = "who wrote the segment was just learned";
-        let (begin, end) = (begin?.expect(known), end?.expect(known));
+        let (begin, end) = (self.begin_read(first)?, self.begin_read(last)?);
         let len_bytes = usize::try_from(end.offset - begin.offset).expect("within a segment") + end.len_bytes;
         let buffer = begin.file.read_at(begin.offset, len_bytes).await.map_err(ReadError::File)?;
         Ok(Stretch { offset: begin.offset, buffer })
     }
 
-    /// Checks and opens a record that lies in a stretch of its segment.
-    pub fn open_record(&self, stretch: &Stretch, location: Location) -> Result<OwnedRecord, ReadError> {
+    /// Checks and opens a record that lies in a stretch of its segment, to be appended elsewhere.
+    pub fn open_copy(&self, stretch: &Stretch, location: Location) -> Result<RecordCopy, ReadError> {
         let inside = u64::from(place_of_read(location).0) - stretch.offset;
         let inside = usize::try_from(inside).expect("within the buffer");
-        self.finish_read(location, &stretch.buffer.as_slice()[inside..])
+        self.finish_copy(location, &stretch.buffer.as_slice()[inside..])
     }
 
-    /// The first half of [`Journal::read_record`], for whoever has files read: says what to read. `None` if who wrote the segment is not
-    /// known yet, which it is once a record of it was read.
-    pub fn begin_read(&self, location: Location) -> Result<Option<FileSpan>, ReadError> {
+    /// The first half of [`Journal::read_record`], for whoever has files read: says what to read.
+    pub fn begin_read(&self, location: Location) -> Result<FileSpan, ReadError> {
         let state = self.shared.state.borrow();
         let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
         if location.offset >= segment.durable_end {
@@ -391,12 +400,26 @@ impl Journal {
         // How long its header is shows when it is read. No record reaches past what is durable with it.
         let needed_bytes = (inside + encoded_bytes_max(location.len as usize)).next_multiple_of(BLOCK_BYTES);
         let len_bytes = needed_bytes.min((segment.durable_end - first) as usize);
-        let span = FileSpan { file: segment.file.clone(), offset: u64::from(first), len_bytes };
-        Ok(segment.are_openings_known.then_some(span))
+        Ok(FileSpan { file: segment.file.clone(), offset: u64::from(first), len_bytes })
     }
 
     /// The second half: checks the bytes that were read and opens the record.
     pub fn finish_read(&self, location: Location, bytes: &[u8]) -> Result<OwnedRecord, ReadError> {
+        self.open_with(location, bytes, |sealed, source| sealed.open_owned(source, location))
+    }
+
+    fn finish_copy(&self, location: Location, bytes: &[u8]) -> Result<RecordCopy, ReadError> {
+        let next = self.shared.state.borrow().code();
+        self.open_with(location, bytes, |sealed, source| sealed.open_copy(source, location.offset, next.as_deref()))
+    }
+
+    /// Checks the record at a location, whose blocks are `bytes`, and has it opened.
+    fn open_with<T>(
+        &self,
+        location: Location,
+        bytes: &[u8],
+        open: impl FnOnce(SealedRecord<'_>, (&mut Opener, &Origin)) -> Result<T, Unopened>,
+    ) -> Result<T, ReadError> {
         let state = &mut *self.shared.state.borrow_mut();
         // Its file may have been used again meanwhile: then what was read is nobody's.
         let segment = state.liveness.find(location.segment).ok_or(ReadError::Released(location))?;
@@ -407,26 +430,8 @@ impl Journal {
             location,
             damage: Damage { offset: location.offset, kind },
         })?;
-        let key_place = segment.key_place(state.journal_id, location.offset);
-        let opened = sealed.open_owned((&mut state.keys, key_place), location);
+        let opened = open(sealed, (&mut state.opener, &segment.origin));
         opened.map_err(|reason| ReadError::Sealed { path: path(), location, reason })
-    }
-
-    /// Makes sure that it is known who wrote the records of a segment.
-    async fn learn_opening(&self, segment: SegmentId) -> Result<(), ReadError> {
-        let source = {
-            let state = self.shared.state.borrow();
-            let unknown = state.liveness.find(segment).filter(|found| !found.are_openings_known);
-            unknown.map(|found| (found.file.clone(), Walk::begin(state.journal_id, found)))
-        };
-        let Some((file, walk)) = source else { return Ok(()) };
-        let opening = read_opening(&file, &walk).await.map_err(ReadError::File)?;
-        // It may be gone since.
-        if let Some(found) = self.shared.state.borrow_mut().liveness.find_mut(segment) {
-            found.openings = opening.into_iter().map(|opening| (walk.offset, opening)).collect();
-            found.are_openings_known = true;
-        }
-        Ok(())
     }
 
     /// Segment files that are kept for use again, and that it can do without, are removed soon: the disk has no room for others.

@@ -4,7 +4,7 @@
 //! acknowledged when its flush is done. Those same bytes are the stored item. The bytes are specified in `FORMAT.md`.
 //!
 //! ```text
-//! append ─▶ State: batch being filled ─▶ committer task ─▶ one flush in flight ─▶ durable() grows, on_durable
+//! append ─▶ compressed, sealed ─▶ batch being filled ─▶ committer task ─▶ one flush in flight ─▶ durable() grows, on_durable
 //!                   segments, spares  ◀─ prepare task (background)
 //! open   ─▶ recovery: plan the end, visit every record of the log, write a mark
 //! ```
@@ -18,6 +18,7 @@
 
 mod batch;
 mod block;
+mod coding;
 mod committer;
 mod directory;
 mod error;
@@ -25,7 +26,6 @@ mod flush_figures;
 mod identity;
 mod journal;
 mod liveness;
-mod openings;
 mod padding;
 mod position;
 mod record;
@@ -44,7 +44,7 @@ pub use journal::{Journal, JournalOptions, SEGMENT_BYTES, Stretch, Visitor};
 pub use liveness::{Liveness, RecordSum, SegmentUsage};
 pub use padding::{PADDING_COUNT_MAX, Placement};
 pub use position::{GroupId, Location, LogIndex, Position, SegmentId, Term};
-pub use record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind};
+pub use record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordCopy, RecordKind};
 pub use recovery::{RecoveryReport, Tail};
 pub use survey::{Found, Survey, SurveyedSegment};
 pub use verify::{Finding, Verification, Verified};

@@ -5,10 +5,10 @@
 //! many are live in the store (`retain`). Files and heads are in `state.rs`.
 
 use crate::block::{BLOCK_BYTES_U32, ChecksumKey};
+use crate::coding::Origin;
 use crate::position::{Location, SegmentId};
 use crate::record::ORDINARY_OVERHEAD_BYTES;
 use runtime::File;
-use security::KeyPlace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Where the last flush of a segment ends.
@@ -42,27 +42,8 @@ pub(crate) struct Segment {
     pub(crate) live_bytes: u64,
     /// Of these about so many will be released when their owners come to it.
     pub(crate) superseded_bytes: u64,
-    /// Who wrote it, from which offset on: a part of its records' keys. By offset; most often one.
-    pub(crate) openings: Vec<(u32, u64)>,
-    /// Not of a segment that was in the store when the journal was opened, until one of its records is read.
-    pub(crate) are_openings_known: bool,
-}
-
-impl Segment {
-    /// A flush of that opening begins at `offset`, behind all that were noted.
-    pub(crate) fn note_opening(&mut self, offset: u32, opening: u64) {
-        if self.openings.last().is_none_or(|(_, last)| *last != opening) {
-            self.openings.push((offset, opening));
-        }
-    }
-
-    /// What the key of the record at `offset` is derived from.
-    pub(crate) fn key_place(&self, journal_id: u64, offset: u32) -> KeyPlace {
-        let after = self.openings.partition_point(|(from, _)| *from <= offset);
-        // Before the first flush there is no record: any key will do, for none opens what is there.
-        let opening = after.checked_sub(1).map_or(0, |place| self.openings[place].1);
-        KeyPlace { journal_id, epoch: self.epoch, opening, segment: self.id.0 }
-    }
+    /// Where its records come from.
+    pub(crate) origin: Origin,
 }
 
 /// What there is to know of a segment's use.

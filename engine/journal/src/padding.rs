@@ -7,7 +7,7 @@
 use crate::block::BLOCK_BYTES;
 use crate::error::AppendRefused;
 use crate::position::Location;
-use crate::record::{OwnedRecord, Record, RecordKind};
+use crate::record::RecordCopy;
 use runtime::{OneShot, OneShotSender, one_shot};
 use std::collections::VecDeque;
 
@@ -27,25 +27,25 @@ pub(crate) struct Paddings {
 
 /// A record that waits.
 pub(crate) struct Padding {
-    record: OwnedRecord,
+    copy: RecordCopy,
     placed: OneShotSender<Result<Location, AppendRefused>>,
 }
 
 impl Paddings {
     /// Keeps a record. `None` if enough are kept, or it is no shorter than a block.
-    pub(crate) fn keep(&mut self, record: &OwnedRecord) -> Option<Placement> {
-        if self.waiting.len() >= PADDING_COUNT_MAX || record.payload.len() >= BLOCK_BYTES {
+    pub(crate) fn keep(&mut self, copy: &RecordCopy) -> Option<Placement> {
+        if self.waiting.len() >= PADDING_COUNT_MAX || copy.stored_bytes() >= BLOCK_BYTES {
             return None;
         }
         let (placed, placement) = one_shot();
-        self.waiting.push_back(Padding { record: record.clone(), placed });
+        self.waiting.push_back(Padding { copy: copy.clone(), placed });
         Some(placement)
     }
 
     /// How many, oldest first, leave the least empty of the last block of a batch that is `used` so far.
     pub(crate) fn best_count(&self, used: usize) -> usize {
         let ends = self.waiting.iter().scan(used, |end, padding| {
-            *end += padding.copy().ordinary_bytes();
+            *end += padding.copy.with_payload(&[]).ordinary_bytes(padding.copy.stored_bytes());
             Some(*end)
         });
         let empty_bytes = |end: usize| end.next_multiple_of(BLOCK_BYTES) - end;
@@ -75,8 +75,8 @@ impl Paddings {
 
 impl Padding {
     /// The copy to append.
-    pub(crate) fn copy(&self) -> Record<'_> {
-        self.record.as_kind(RecordKind::Moved)
+    pub(crate) fn copy(&self) -> &RecordCopy {
+        &self.copy
     }
 
     /// It was appended, or never will be.

@@ -7,6 +7,7 @@
 use crate::block::{
     ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
 };
+use crate::coding::{Origin, SegmentCode};
 use crate::directory::{Directories, Filling, NewSpare, SegmentFile};
 use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
@@ -15,7 +16,7 @@ use crate::position::SegmentId;
 use crate::state::{CommitStep, SEGMENT_BYTES_MIN, Spare, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
-use security::{GroupKeys, NoKey};
+use security::{GroupKeys, KeyPlace, NoKey};
 use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
@@ -76,6 +77,15 @@ pub(crate) struct LogFile {
     pub(crate) header: ActiveHeader,
     pub(crate) file: File,
     pub(crate) number: u32,
+}
+
+impl LogFile {
+    /// Where its records come from.
+    pub(crate) fn origin(&self, journal_id: u64) -> Origin {
+        let ActiveHeader { epoch, segment, opening, code, .. } = self.header;
+        let place = KeyPlace { journal_id, epoch, opening, segment: segment.0 };
+        Origin { place, code: SegmentCode::of_header(code) }
+    }
 }
 
 /// A file whose header tells nothing.
@@ -141,7 +151,6 @@ pub(crate) async fn recover(
     state.next_sequence = end.sequence;
     for (place, log_file) in store.iter().enumerate() {
         let mut segment = segment_of(journal_id, log_file, file_bytes(&log_file.file));
-        segment.are_openings_known = false;
         segment.flushes_end = match store.get(place + 1).or(files.log.first()) {
             Some(next) if next.header.segment.0 == segment.id.0 + 1 => FlushesEnd::At(next.header.previous_end),
             _ => FlushesEnd::Unknown,
@@ -153,6 +162,7 @@ pub(crate) async fn recover(
         // What was read may still be in a volatile cache: a process can die and leave it there.
         last.file.sync().await?;
     }
+    state.go_on_with_code();
     let doubtful = std::mem::take(&mut files.doubtful);
     give_places(runtime, &directories, files, &mut state).await?;
     if !source.has_store {
@@ -408,18 +418,17 @@ async fn visit_log(
             let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
             return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
         }
-        state.liveness.log.push_back(segment_of(journal_id, log_file, segment_end));
+        let segment = segment_of(journal_id, log_file, segment_end);
+        let origin = segment.origin.clone();
+        state.liveness.log.push_back(segment);
         let mut walk = walk_of(journal_id, log_file, segment_end);
         let mut reader = Reader::new(&log_file.file);
         while walk.offset < walk.end {
-            let offset = walk.offset;
             let flush = match reader.step(&mut walk).await? {
                 Ok(flush) => flush,
                 Err(damage) => return Err(rot(log_file, damage, proven_by)),
             };
-            let segment = state.liveness.log.back_mut().expect("pushed a moment ago");
-            segment.note_opening(offset, flush.header.opening);
-            visit_flush(&flush, state, (&mut report, &mut opened), log_file.file.path(), visit)?;
+            visit_flush((&flush, &origin), state, (&mut report, &mut opened), log_file.file.path(), visit)?;
         }
         sequence = walk.sequence;
     }
@@ -433,17 +442,16 @@ async fn visit_log(
 
 /// Opens and visits every record of a flush of the file at `path`. `opened` is where payloads are opened.
 fn visit_flush(
-    flush: &Flush<'_>,
+    (flush, origin): (&Flush<'_>, &Origin),
     state: &mut State,
     (report, opened): (&mut RecoveryReport, &mut Vec<u8>),
     path: &Path,
     visit: &mut Visitor<'_>,
 ) -> Result<(), JournalError> {
-    let State { liveness, keys, journal_id, .. } = state;
-    let key_place = flush.key_place(*journal_id);
+    let State { liveness, opener, .. } = state;
     flush.visit(|record, location| {
         liveness.add(location);
-        let record = match record.open((&mut *keys, key_place), location.offset, opened) {
+        let record = match record.open((&mut *opener, origin), location.offset, opened) {
             Ok(record) => record,
             Err(Unopened::NoKey(NoKey::Shredded)) => {
                 report.shredded_count += 1;
@@ -522,8 +530,7 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
         flushes_end: FlushesEnd::Durable,
         live_bytes: 0,
         superseded_bytes: 0,
-        openings: Vec::new(),
-        are_openings_known: true,
+        origin: log_file.origin(journal_id),
     }
 }
 

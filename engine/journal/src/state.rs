@@ -6,14 +6,17 @@
 use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
 use crate::block::{SegmentHeader, SegmentState};
+use crate::coding::{Coding, Opener, Origin, SegmentCode, Stored};
 use crate::error::AppendRefused;
 use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::padding::{Paddings, Placement};
-use crate::position::{Location, Position, SegmentId};
-use crate::record::{OwnedRecord, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, encoded_bytes_max};
+use crate::position::{GroupId, Location, Position, SegmentId};
+use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordCopy, RecordKind, encoded_bytes_max};
+use compression::{Code, Malformed};
 use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Batches that may be filled, waiting or on their way to the disk at one time: the bound on bytes that wait.
 pub(crate) const BATCH_COUNT_MAX: usize = 4;
@@ -81,7 +84,8 @@ pub(crate) struct State {
     pub(crate) core: u16,
     /// Drawn by this process: a part of the key of all that it writes.
     opening: u64,
-    pub(crate) keys: GroupKeys,
+    pub(crate) opener: Opener,
+    pub(crate) coding: Coding,
     /// Bytes of new segment files.
     segment_bytes: u64,
     pub(crate) liveness: Liveness,
@@ -120,7 +124,8 @@ impl State {
             journal_id,
             core,
             opening,
-            keys,
+            opener: Opener::new(keys),
+            coding: Coding::default(),
             segment_bytes,
             liveness: Liveness::default(),
             next_file_number: 1,
@@ -145,8 +150,45 @@ impl State {
         }
     }
 
+    /// Compresses what comes by the code of the last segment, until there is a better one.
+    pub(crate) fn go_on_with_code(&mut self) {
+        if let Some(last) = self.liveness.log.back() {
+            // One that does not open is of no use; what is compressed by it tells so when it is read.
+            let code = self.opener.code(&last.origin).ok().flatten();
+            self.coding.go_on_with(code);
+        }
+    }
+
     pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<Location, AppendRefused> {
-        let payload_bytes = record.payload.len();
+        if record.kind == RecordKind::Moved {
+            self.admit_copy(record.group, record.payload.len())?;
+        }
+        self.make_room(record.payload.len())?;
+        let State { filling, coding, opener, .. } = self;
+        let batch = filling.as_mut().expect("a batch was begun");
+        let stored = coding.store(batch.code().as_deref(), record);
+        let location = push(batch, record, stored, opener);
+        self.note_appended(location)
+    }
+
+    /// The same of a copy, which most often stays compressed.
+    pub(crate) fn append_copy(&mut self, copy: &RecordCopy) -> Result<Location, AppendRefused> {
+        self.admit_copy(copy.group(), copy.stored_bytes())?;
+        self.make_room(copy.room_bytes())?;
+        let State { filling, coding, opener, .. } = self;
+        let batch = filling.as_mut().expect("a batch was begun");
+        let stored = coding.store_copy(batch.code().as_deref(), copy).map_err(|Malformed| AppendRefused::Malformed)?;
+        let location = push(batch, &copy.with_payload(&[]), stored, opener);
+        self.note_appended(location)
+    }
+
+    /// What records are compressed by in the last segment.
+    pub(crate) fn code(&self) -> Option<Rc<Code>> {
+        self.liveness.last()?.origin.code.open()
+    }
+
+    /// Makes sure that the batch being filled takes a payload of so many bytes.
+    fn make_room(&mut self, payload_bytes: usize) -> Result<(), AppendRefused> {
         // A small segment bounds a record too: it has to leave the header's block, its flush's header and the last block.
         let segment_room = self.segment_bytes.saturating_sub(3 * BLOCK_BYTES as u64);
         if payload_bytes > RECORD_PAYLOAD_BYTES_MAX || payload_bytes as u64 > segment_room {
@@ -155,40 +197,37 @@ impl State {
         if self.phase != Phase::Running {
             return Err(AppendRefused::Closed);
         }
-        if record.kind == RecordKind::Moved {
-            self.admit_copy(record)?;
-        }
         if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
             self.complete_filling();
             self.filling = Some(self.begin_batch(encoded_bytes_max(payload_bytes), BLOCK_BYTES)?);
         }
-        let batch = self.filling.as_mut().expect("a batch was begun");
-        let sealing = self.keys.sealing(record.group.0, batch.key_place());
-        let location = batch.push(record, sealing.expect("a group has its keys before its first record"));
+        Ok(())
+    }
+
+    fn note_appended(&mut self, location: Location) -> Result<Location, AppendRefused> {
         self.appended.0 += 1;
         self.liveness.add(location);
         Ok(location)
     }
 
     /// Copies are made beside all else: their group may be deleted meanwhile, and on a full disk what is left is not for them.
-    fn admit_copy(&self, copy: &Record<'_>) -> Result<(), AppendRefused> {
-        if !self.keys.knows(copy.group.0) {
+    fn admit_copy(&self, group: GroupId, payload_bytes: usize) -> Result<(), AppendRefused> {
+        if !self.opener.keys.knows(group.0) {
             return Err(AppendRefused::NoKey);
         }
-        let is_room_left =
-            self.copies_room_bytes().is_none_or(|room| encoded_bytes_max(copy.payload.len()) as u64 <= room);
+        let is_room_left = self.copies_room_bytes().is_none_or(|room| encoded_bytes_max(payload_bytes) as u64 <= room);
         if is_room_left { Ok(()) } else { Err(AppendRefused::NoSpace) }
     }
 
     /// Keeps a copy to fill up a flush with; `None` if enough are kept already.
-    pub(crate) fn keep_as_padding(&mut self, record: &OwnedRecord) -> Option<Placement> {
-        if self.phase == Phase::Running { self.paddings.keep(record) } else { None }
+    pub(crate) fn keep_as_padding(&mut self, copy: &RecordCopy) -> Option<Placement> {
+        if self.phase == Phase::Running { self.paddings.keep(copy) } else { None }
     }
 
     /// Appends what is kept to fill up flushes with. `Err`: the rest is still kept.
     pub(crate) fn append_paddings(&mut self) -> Result<(), AppendRefused> {
         while let Some(padding) = self.paddings.take() {
-            match self.append(&padding.copy()) {
+            match self.append_copy(padding.copy()) {
                 Err(refused @ (AppendRefused::Busy | AppendRefused::NoSpace)) => {
                     self.paddings.take_back(padding);
                     return Err(refused);
@@ -204,11 +243,11 @@ impl State {
         let used_bytes = self.filling.as_ref().map_or(0, Batch::used_bytes);
         for _ in 0..self.paddings.best_count(used_bytes) {
             let Some(padding) = self.paddings.take() else { return };
-            let payload_bytes = padding.copy().payload.len();
+            let payload_bytes = padding.copy().room_bytes();
             if !self.filling.as_ref().is_some_and(|batch| batch.has_room_for(payload_bytes)) {
                 return self.paddings.take_back(padding);
             }
-            let placed = self.append(&padding.copy());
+            let placed = self.append_copy(padding.copy());
             padding.settle(placed);
         }
     }
@@ -431,9 +470,9 @@ impl State {
         room.saturating_sub(filling_bytes)
     }
 
-    /// Records go where no earlier opening has begun: then a segment's first flush tells who wrote all its records.
+    /// Records go where no earlier opening has begun: then a segment's header tells who wrote all its records.
     fn is_of_another_opening(&self, segment: &Segment) -> bool {
-        segment.openings.first().is_some_and(|(_, opening)| *opening != self.opening)
+        segment.origin.place.opening != self.opening
     }
 
     pub(crate) fn appended(&self) -> Position {
@@ -455,8 +494,9 @@ impl State {
         self.fill_up();
         match self.filling.take() {
             Some(batch) => {
-                assert!(!batch.is_empty(), "a batch is begun for a record");
-                let flush = self.complete(batch, FlushKind::Records);
+                // It was begun for a record, which may have been none.
+                let kind = if batch.is_empty() { FlushKind::Mark } else { FlushKind::Records };
+                let flush = self.complete(batch, kind);
                 self.filled.push_back(flush);
                 true
             }
@@ -469,7 +509,6 @@ impl State {
         // Whatever its kind, it says where the log begins.
         self.wants_mark = false;
         let segment = self.liveness.find_mut(flush.segment).expect("a batch's segment is being written");
-        segment.note_opening(flush.offset, self.opening);
         segment.end = flush.offset + u32::try_from(flush.buffer.len()).expect("a batch is shorter than 4 GiB");
         flush
     }
@@ -506,7 +545,7 @@ impl State {
                     file: last.file.clone(),
                     segment: last.id,
                     key: last.key,
-                    key_place: self.key_place(last.epoch, last.id),
+                    origin: last.origin.clone(),
                     offset: last.end,
                     room,
                     segment_header: None,
@@ -524,19 +563,29 @@ impl State {
         let Spare { file, file_number, epoch } = spare;
         let key = ChecksumKey::new(self.journal_id, epoch);
         let first_sequence = self.next_sequence;
+        let key_place = self.key_place(epoch, id);
+        let code = SegmentCode::begin(self.coding.begin_segment(), &self.opener.keys, key_place);
         let header = SegmentHeader {
             journal_id: self.journal_id,
             core: self.core,
             file_number,
             segment_bytes: file.len_bytes(),
-            state: SegmentState::Active(ActiveHeader { epoch, segment: id, previous_end, first_sequence }),
+            state: SegmentState::Active(ActiveHeader {
+                epoch,
+                segment: id,
+                previous_end,
+                first_sequence,
+                opening: self.opening,
+                code: code.sealed(),
+            }),
         };
         let file_bytes = usize::try_from(file.len_bytes()).expect("segments are shorter than 4 GiB");
+        let origin = Origin { place: key_place, code };
         let place = BatchPlace {
             file: file.clone(),
             segment: id,
             key,
-            key_place: self.key_place(epoch, id),
+            origin: origin.clone(),
             offset: 0,
             room: file_bytes - reserve_bytes,
             segment_header: Some(header),
@@ -553,12 +602,17 @@ impl State {
             flushes_end: FlushesEnd::Durable,
             live_bytes: 0,
             superseded_bytes: 0,
-            openings: Vec::new(),
-            are_openings_known: true,
+            origin,
         };
         self.liveness.log.push_back(segment);
         place
     }
+}
+
+/// Adds a record to a batch that has room for it; its payload lies there as `stored`.
+fn push(batch: &mut Batch, record: &Record<'_>, stored: Stored<'_>, opener: &mut Opener) -> Location {
+    let sealing = opener.keys.sealing(record.group.0, batch.key_place());
+    batch.push(record, stored, sealing.expect("a group has its keys before its first record"))
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@
 //! flush whose header passes tells where to go on. Deliberately not here: what a record means, and which are alive.
 
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushHeader, FlushKind};
+use crate::coding::{Opener, Origin};
 use crate::directory::Directories;
 use crate::error::{JournalError, ReadError, Unopened};
 use crate::journal::{JournalOptions, check_record};
-use crate::openings::read_opening;
 use crate::position::{GroupId, Location, SegmentId};
 use crate::record::{OwnedRecord, Record, RecordKind, encoded_bytes_max};
 use crate::recovery::{
@@ -21,15 +21,15 @@ use crate::recovery::{
 };
 use crate::walk::{Damage, DamageKind, Flush, Walk};
 use runtime::{File, FileError, Runtime};
-use security::{FileKey, GroupKeys, KeyPlace, NoKey};
-use std::cell::{Cell, RefCell};
+use security::{FileKey, GroupKeys, NoKey};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// See the front page.
 pub struct Survey {
     journal_id: u64,
-    keys: RefCell<GroupKeys>,
+    opener: RefCell<Opener>,
     segments: BTreeMap<SegmentId, Surveyed>,
     replay_start: SegmentId,
     tail: Tail,
@@ -46,8 +46,8 @@ struct Surveyed {
     /// Of the segment behind it, if that is there.
     next: Option<ActiveHeader>,
     is_last: bool,
-    /// Who wrote its records, once that was read.
-    opening: Cell<Option<u64>>,
+    /// Where its records come from.
+    origin: Origin,
 }
 
 /// What is known of a segment without reading it.
@@ -110,8 +110,8 @@ impl Survey {
         let files = sort_files(runtime, journal_id, &listed, Purpose::Read).await?;
         let mut survey = Survey {
             journal_id,
-            keys: RefCell::new(keys),
-            segments: with_neighbours(files.log),
+            opener: RefCell::new(Opener::new(keys)),
+            segments: with_neighbours(journal_id, files.log),
             replay_start: SegmentId(1),
             tail: Tail::New,
             end: 0,
@@ -170,7 +170,7 @@ impl Survey {
     /// # Errors
     /// If there is no such key.
     pub fn file_key(&self, group: GroupId, version: u16, file: u64) -> Result<FileKey, NoKey> {
-        self.keys.borrow().opening_file(group.0, version, file)
+        self.opener.borrow().keys.opening_file(group.0, version, file)
     }
 
     /// Reads a segment from its beginning to its end, which it gives, in bytes. `None` if it is not there.
@@ -187,7 +187,7 @@ impl Survey {
         let mut opened = Vec::new();
         let mut is_whole = true;
         let mut step = |step: Step<'_>| match step {
-            Step::Flush(flush) => self.open_records(flush, path, &mut opened, visit),
+            Step::Flush(flush) => self.open_records((flush, &surveyed.origin), path, &mut opened, visit),
             Step::Damage(damage, proven_by) => {
                 is_whole = false;
                 visit(Found::Fault(surveyed.rot(damage, proven_by)));
@@ -203,12 +203,17 @@ impl Survey {
     }
 
     /// Opens each record of a flush of the file at `path`; `opened` is where.
-    fn open_records(&self, flush: &Flush<'_>, path: &Path, opened: &mut Vec<u8>, visit: &mut dyn FnMut(Found<'_>)) {
-        let mut keys = self.keys.borrow_mut();
-        let key_place = flush.key_place(self.journal_id);
+    fn open_records(
+        &self,
+        (flush, origin): (&Flush<'_>, &Origin),
+        path: &Path,
+        opened: &mut Vec<u8>,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) {
+        let mut opener = self.opener.borrow_mut();
         let visited: Result<(), std::convert::Infallible> = flush.visit(|sealed, location| {
             let fault = |reason: Unopened| JournalError::Sealed { path: path.to_path_buf(), location, reason };
-            match sealed.open((&mut keys, key_place), location.offset, opened) {
+            match sealed.open((&mut opener, origin), location.offset, opened) {
                 Ok(record) => visit(Found::Record(record, location)),
                 Err(Unopened::NoKey(NoKey::Shredded)) => {
                     visit(Found::Shredded { group: sealed.group, kind: sealed.kind, location });
@@ -243,26 +248,8 @@ impl Survey {
         let buffer = file.read_at(u64::from(first), length).await.map_err(ReadError::File)?;
         let key = ChecksumKey::new(self.journal_id, surveyed.log_file.header.epoch);
         let sealed = check_record(key, location, &buffer.as_slice()[inside..]).map_err(rot)?;
-        let opening = self.opening_of(surveyed).await.map_err(ReadError::File)?;
-        let place = KeyPlace {
-            journal_id: self.journal_id,
-            epoch: surveyed.log_file.header.epoch,
-            opening,
-            segment: location.segment.0,
-        };
         let unopened = |reason| ReadError::Sealed { path: file.path().to_path_buf(), location, reason };
-        sealed.open_owned((&mut self.keys.borrow_mut(), place), location).map_err(unopened)
-    }
-
-    /// Who wrote a segment's records; of a segment whose first flush does not tell, nobody.
-    async fn opening_of(&self, surveyed: &Surveyed) -> Result<u64, FileError> {
-        if let Some(opening) = surveyed.opening.get() {
-            return Ok(opening);
-        }
-        let walk = walk_of(self.journal_id, &surveyed.log_file, u32::MAX);
-        let opening = read_opening(&surveyed.log_file.file, &walk).await?.unwrap_or(0);
-        surveyed.opening.set(Some(opening));
-        Ok(opening)
+        sealed.open_owned((&mut self.opener.borrow_mut(), &surveyed.origin), location).map_err(unopened)
     }
 
     /// Where the log ends and begins. Gives the sequence that its next flush would have.
@@ -335,13 +322,14 @@ impl Surveyed {
 }
 
 /// Each segment with what the one behind it says.
-fn with_neighbours(log: Vec<LogFile>) -> BTreeMap<SegmentId, Surveyed> {
+fn with_neighbours(journal_id: u64, log: Vec<LogFile>) -> BTreeMap<SegmentId, Surveyed> {
     let headers: Vec<ActiveHeader> = log.iter().map(|log_file| log_file.header).collect();
     let count = log.len();
     let surveyed = log.into_iter().enumerate().map(|(place, log_file)| {
         let id = log_file.header.segment;
         let next = headers.get(place + 1).copied().filter(|next| next.segment.0 == id.0 + 1);
-        (id, Surveyed { log_file, next, is_last: place + 1 == count, opening: Cell::new(None) })
+        let origin = log_file.origin(journal_id);
+        (id, Surveyed { log_file, next, is_last: place + 1 == count, origin })
     });
     surveyed.collect()
 }

@@ -9,6 +9,7 @@
 //! owned by whoever looks (the engine's scrub). A segment that is given back meanwhile is at its end. Deliberately not here: when and how fast.
 
 use crate::block::{BLOCK_BYTES, BLOCK_BYTES_U32, SegmentHeader, SegmentState};
+use crate::coding::Origin;
 use crate::error::{JournalError, Unopened};
 use crate::journal::Shared;
 use crate::liveness::{FlushesEnd, Segment};
@@ -30,6 +31,7 @@ pub struct Verification {
     shared: Rc<Shared>,
     file: File,
     file_number: u32,
+    origin: Origin,
     walk: Walk,
     /// Up to here all has to be good; behind it bytes that are no flush may be the end.
     certain_end: u32,
@@ -77,6 +79,7 @@ impl Verification {
             shared: Rc::clone(shared),
             file: segment.file.clone(),
             file_number: segment.file_number,
+            origin: segment.origin.clone(),
             walk,
             certain_end,
             window: Vec::new(),
@@ -146,7 +149,7 @@ impl Verification {
             }
             let mut walk = self.walk;
             match walk.step(&self.window) {
-                Ok(flush) => open_records(&self.shared, &self.file, &flush, findings).await,
+                Ok(flush) => open_records(&self.shared, (&self.file, &self.origin), &flush, findings).await,
                 Err(damage) => {
                     self.doubt_or_tell(damage, findings);
                     continue;
@@ -162,7 +165,8 @@ impl Verification {
             Ok(header) => {
                 let is_right = header.file_number == self.file_number
                     && matches!(header.state, SegmentState::Active(active) if active.segment == self.walk.segment
-                        && active.epoch == self.walk.epoch && active.first_sequence == self.walk.sequence);
+                        && active.epoch == self.walk.epoch && active.first_sequence == self.walk.sequence
+                        && active.opening == self.origin.place.opening && active.code == self.origin.code.sealed());
                 (!is_right).then_some(Damage { offset: 0, kind: DamageKind::NoSegment })
             }
             Err(bad) => Some(header_damage(bad)),
@@ -216,7 +220,12 @@ impl Verification {
 }
 
 /// Opens every record of a flush, but for those of deleted tables, whose keys are gone.
-async fn open_records(shared: &Rc<Shared>, file: &File, flush: &Flush<'_>, findings: &mut Vec<Finding>) {
+async fn open_records(
+    shared: &Rc<Shared>,
+    (file, origin): (&File, &Origin),
+    flush: &Flush<'_>,
+    findings: &mut Vec<Finding>,
+) {
     let mut records = Vec::with_capacity(flush.header.record_count as usize);
     flush
         .visit(|sealed, location| {
@@ -227,7 +236,7 @@ async fn open_records(shared: &Rc<Shared>, file: &File, flush: &Flush<'_>, findi
     let mut opened = Vec::new();
     let mut step_bytes = 0;
     for (sealed, location) in records {
-        if let Err(reason) = open_record(shared, flush, (sealed, location), &mut opened) {
+        if let Err(reason) = open_record(shared, origin, (sealed, location), &mut opened) {
             let path = file.path().to_path_buf();
             let error = JournalError::Sealed { path, location, reason };
             findings.push(Finding { error, group: Some(sealed.group) });
@@ -242,13 +251,12 @@ async fn open_records(shared: &Rc<Shared>, file: &File, flush: &Flush<'_>, findi
 
 fn open_record(
     shared: &Shared,
-    flush: &Flush<'_>,
+    origin: &Origin,
     (sealed, location): (SealedRecord<'_>, Location),
     opened: &mut Vec<u8>,
 ) -> Result<(), Unopened> {
     let mut state = shared.state.borrow_mut();
-    let key_place = flush.key_place(state.journal_id);
-    match sealed.open((&mut state.keys, key_place), location.offset, opened) {
+    match sealed.open((&mut state.opener, origin), location.offset, opened) {
         Ok(_) | Err(Unopened::NoKey(NoKey::Shredded)) => Ok(()),
         Err(reason) => Err(reason),
     }

@@ -10,7 +10,6 @@ use crate::block::{
 use crate::liveness::Segment;
 use crate::position::{Location, SegmentId};
 use crate::record::{self, BadRecord, SealedRecord};
-use security::KeyPlace;
 
 /// What is wrong at some offset of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,12 +140,6 @@ pub(crate) struct Flush<'w> {
 }
 
 impl<'w> Flush<'w> {
-    /// What the keys of its records are derived from.
-    pub(crate) fn key_place(&self, journal_id: u64) -> KeyPlace {
-        let FlushHeader { epoch, opening, .. } = self.header;
-        KeyPlace { journal_id, epoch, opening, segment: self.segment.0 }
-    }
-
     /// Calls `visit` with each record, in order, until it refuses.
     pub(crate) fn visit<E>(&self, mut visit: impl FnMut(SealedRecord<'w>, Location) -> Result<(), E>) -> Result<(), E> {
         let mut at = 0;
@@ -272,9 +265,11 @@ pub(crate) fn find_later_flush(
 mod tests {
     use super::*;
     use crate::block::put;
+    use crate::coding::Stored;
     use crate::position::{GroupId, LogIndex, Term};
     use crate::record::{Record, RecordKind, encoded_bytes_max};
     use crate::test_keys::keys_of;
+    use security::KeyPlace;
 
     const EPOCH: u64 = 3;
     const JOURNAL: u64 = 8;
@@ -293,7 +288,7 @@ mod tests {
             let (group, term, index) = (GroupId(1), Term(sequence), LogIndex(5));
             let record = Record { kind: RecordKind::Entry, group, term, index, payload };
             let sealing = keys.sealing(1, place).unwrap();
-            let (length, checksum) = record.encode(key, sealing, offset, &mut bytes[at..]);
+            let (length, checksum) = record.encode(Stored::plain(payload), (key, sealing), offset, &mut bytes[at..]);
             bytes.truncate(at + length);
             chain = chain_next(chain, checksum);
         }
@@ -306,7 +301,6 @@ mod tests {
             chain,
             replay_start: SegmentId(1),
             kind: FlushKind::Records,
-            opening: sequence,
         };
         bytes.resize(bytes.len().next_multiple_of(BLOCK_BYTES), 0);
         header.encode(key, BLOCK_BYTES_U32, &mut bytes);

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Where the flush of the records begins: behind the header and the mark.
 const FLUSH: u32 = 8192;
+const SEGMENT_HEADER: u32 = 216;
 const FLUSH_HEADER: u32 = 64;
 const PAYLOAD: u64 = 104;
 /// Where the fields of a record are, whose numbers have a byte each here.
@@ -97,6 +98,8 @@ fn forge(machine: &Machine, bytes: &mut [u8]) {
         bytes[offset as usize..offset as usize + 8].copy_from_slice(&sum.to_le_bytes());
         chain = (chain ^ sum).wrapping_mul(0x9FB2_1C65_1E98_DF25).rotate_left(29);
     }
+    let sum = checksum(bytes, 0, SEGMENT_HEADER);
+    bytes[..8].copy_from_slice(&sum.to_le_bytes());
     let header = FLUSH as usize;
     bytes[header + 40..header + 48].copy_from_slice(&chain.to_le_bytes());
     let sum = checksum(bytes, FLUSH, FLUSH + FLUSH_HEADER);
@@ -145,8 +148,8 @@ fn a_changed_record_with_right_checksums_is_refused_by_its_place() {
     // Another kind, another group.
     assert_eq!(open_forged(|bytes| bytes[at(KIND)] = 3), not_authentic(1));
     assert_eq!(open_forged(|bytes| bytes[at(GROUP)] = 2), not_authentic(1));
-    // The opening that the flush states.
-    assert_eq!(open_forged(|bytes| bytes[FLUSH as usize + 56] ^= 1), not_authentic(0));
+    // The opening that the segment states.
+    assert_eq!(open_forged(|bytes| bytes[64] ^= 1), not_authentic(0));
 }
 
 #[test]

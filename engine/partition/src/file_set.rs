@@ -157,8 +157,8 @@ impl Partition {
                 match refused {
                     AppendRefused::TooLarge { payload_bytes } => self.files.oversized_bytes = Some(payload_bytes),
                     AppendRefused::Busy | AppendRefused::NoSpace => self.files.is_refused = true,
-                    // The journal is being closed, or the partition is gone: nothing makes room for that.
-                    AppendRefused::Closed | AppendRefused::NoKey => {}
+                    // The journal is being closed, or the partition is gone: nothing makes room for that. And it is no copy.
+                    AppendRefused::Closed | AppendRefused::NoKey | AppendRefused::Malformed => {}
                 }
                 self.files.queued.push_front(change);
                 false

@@ -13,7 +13,7 @@ use crate::read_pipeline::ReadPipeline;
 use crate::record_sums::RecordSums;
 use crate::storage::{RunWriter, Storage, StorageError};
 use crate::table_set::{location_of, place_of};
-use journal::{AppendRefused, Location, OwnedRecord, PADDING_COUNT_MAX, Placement, RecordKind};
+use journal::{AppendRefused, Location, PADDING_COUNT_MAX, Placement, RecordCopy};
 use sstable::{Content, Entry, JournalPlace};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -115,14 +115,14 @@ impl Moving {
             let stretch = stretch.ok();
             for (number, location) in numbers.into_iter().zip(locations) {
                 slice.step().await;
-                let opened = stretch.as_ref().and_then(|stretch| storage.journal.open_record(stretch, location).ok());
-                let record = match opened {
-                    Some(record) => record,
+                let opened = stretch.as_ref().and_then(|stretch| storage.journal.open_copy(stretch, location).ok());
+                let copy = match opened {
+                    Some(copy) => copy,
                     // What cannot be read may lie between it and another.
                     None => read_alone(storage, location).await?,
                 };
-                slice.note_bytes(record.payload.len());
-                self.copy(storage, number, &record).await?;
+                slice.note_bytes(copy.stored_bytes());
+                self.copy(storage, number, &copy).await?;
             }
         }
         self.place_all(storage).await?;
@@ -138,12 +138,12 @@ impl Moving {
     }
 
     /// Copies the record of an entry: fills up a flush with it, unless enough copies wait for that.
-    async fn copy(&mut self, storage: &Storage, number: usize, record: &OwnedRecord) -> Result<(), StorageError> {
-        match storage.journal.keep_as_padding(record) {
+    async fn copy(&mut self, storage: &Storage, number: usize, copy: &RecordCopy) -> Result<(), StorageError> {
+        match storage.journal.keep_as_padding(copy) {
             Some(placement) => self.waiting.push_back((number, placement)),
             None => {
-                let copy = append(storage, record).await?;
-                self.note_copy(number, copy);
+                let placed = append(storage, copy).await?;
+                self.note_copy(number, placed);
             }
         }
         // Of more than are kept the first is placed.
@@ -227,18 +227,18 @@ impl Together {
     }
 }
 
-async fn read_alone(storage: &Storage, location: Location) -> Result<OwnedRecord, StorageError> {
-    storage.journal.read_record(location).await.map_err(|error| StorageError::Record(location, error))
+async fn read_alone(storage: &Storage, location: Location) -> Result<RecordCopy, StorageError> {
+    storage.journal.read_copy(location).await.map_err(|error| StorageError::Record(location, error))
 }
 
 /// Appends a copy, as soon as that holds up no request.
-async fn append(storage: &Storage, record: &OwnedRecord) -> Result<Location, StorageError> {
+async fn append(storage: &Storage, copy: &RecordCopy) -> Result<Location, StorageError> {
     let Storage { runtime, journal, pace, .. } = storage;
     while journal.waiting_bytes() > pace.waiting_bytes_max() {
         runtime.sleep(TURN_DELAY).await;
     }
     loop {
-        match journal.append(record.as_kind(RecordKind::Moved)) {
+        match journal.append_copy(copy) {
             Ok(location) => return Ok(location),
             Err(refused) => wait_after(storage, refused).await?,
         }

@@ -171,12 +171,12 @@ impl Partition {
         let (entries, in_journal) = counts.fold((0, 0), |all, run| (all.0 + run.0, all.1 + run.1));
         let record_count: u64 = runs.iter().map(|run| run.named_sum.count).sum();
         let record_bytes: u64 = runs.iter().map(|run| run.named_sum.encoded_bytes()).sum();
-        if entries == 0 || record_count == 0 {
+        if entries == 0 {
             return LiveBytes { counted, stored: counted };
         }
         // In 128 bits: each factor is of many items.
         let all_bytes = u128::from(item_count) * u128::from(in_journal) * u128::from(record_bytes);
-        let stored = all_bytes / (u128::from(entries) * u128::from(record_count));
+        let stored = all_bytes / (u128::from(entries) * u128::from(record_count)).max(1);
         LiveBytes { counted, stored: u64::try_from(stored).unwrap_or(u64::MAX) }
     }
 

@@ -23,7 +23,7 @@ const ENTRY_COUNT_MAX: usize = 2_048;
 const BLOCKS_AHEAD: usize = 8;
 /// Things that one operation waits for at a time ...
 const NEED_COUNT_MAX: usize = 64;
-/// ... and bytes of records among them, if it is more than one: no page is longer.
+/// ... and bytes of records among them as they lie, if it is more than one: no page is longer.
 const NEED_BYTES_MAX: usize = 1 << 20;
 
 /// An operation cannot go on: what it needs is noted, or it has had its share of this turn.
@@ -106,8 +106,6 @@ impl NeedError {
 pub enum Begun {
     /// This is to be read.
     Read(FileSpan),
-    /// Something else has to be read first: [`Need::load`] does all of it.
-    Later,
     /// It is not there any more.
     Gone,
 }
@@ -129,7 +127,7 @@ impl Need {
         }
     }
 
-    /// The first half of [`Need::load`], for whoever has files read: says what to read.
+    /// The first half of bringing it, for whoever has files read: says what to read.
     ///
     /// # Errors
     /// If it cannot be where it should be.
@@ -139,7 +137,7 @@ impl Need {
                 table.span_of(*block).map(Begun::Read).map_err(NeedError::Table)
             }
             Self::Record(location) => match journal.begin_read(*location) {
-                Ok(span) => Ok(span.map_or(Begun::Later, Begun::Read)),
+                Ok(span) => Ok(Begun::Read(span)),
                 Err(ReadError::Released(_)) => Ok(Begun::Gone),
                 Err(error) => Err(NeedError::Record(error)),
             },
@@ -155,18 +153,6 @@ impl Need {
             Self::Page(table, page) => table.open_page(*page, bytes).map(Brought::Page).map_err(NeedError::Table),
             Self::Block(table, block) => table.open_block(*block, bytes).map(Brought::Block).map_err(NeedError::Table),
             Self::Record(location) => brought_record(journal.finish_read(*location, bytes)),
-        }
-    }
-
-    /// Reads it.
-    ///
-    /// # Errors
-    /// If the disk does not answer, or does not hold what was written.
-    pub async fn load(&self, journal: &Journal) -> Result<Brought, NeedError> {
-        match self {
-            Self::Page(table, page) => table.read_page(*page).await.map(Brought::Page).map_err(NeedError::Table),
-            Self::Block(table, block) => table.read_block(*block).await.map(Brought::Block).map_err(NeedError::Table),
-            Self::Record(location) => brought_record(journal.read_record(*location).await),
         }
     }
 }

@@ -20,9 +20,9 @@ const OPENING_KEY_COUNT_MAX: usize = 1_024;
 pub enum NoKey {
     /// Its table was deleted, and the keys with it: the record is dead.
     Shredded,
-    /// No group so high was ever given keys: the key file is older than the record.
+    /// No group so high was ever given keys: the key file is older than the record. Of a code: the catalog's keys are not there.
     Unknown,
-    /// Its table has no key of that version: the key file is older than the record.
+    /// Its table, or of a code the catalog, has no key of that version: the key file is older than the record.
     Version(u16),
 }
 

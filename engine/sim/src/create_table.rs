@@ -43,6 +43,11 @@ pub fn with_table<T>(
     done.expect("nothing goes down")
 }
 
+/// A value of so many bytes that the journal cannot compress: each byte occurs as often as any other.
+pub fn noise(bytes: usize) -> Value {
+    Value::B((0..=u8::MAX).cycle().take(bytes).collect())
+}
+
 /// An item of these attributes.
 ///
 /// # Panics

@@ -24,7 +24,7 @@ mod oracle;
 mod verify;
 
 pub use client::Client;
-pub use create_table::{create_table, item_of, with_table};
+pub use create_table::{create_table, item_of, noise, with_table};
 pub use experiment::{Counted, Experiment, Workload, seeds};
 pub use index::Index;
 pub use node::{Caller, Node, node_options};

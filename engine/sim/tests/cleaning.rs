@@ -7,7 +7,7 @@ use model::operation::{Attributes, PutItem, Reply, Request};
 use model::{Error, ErrorKind, Text, Value};
 use runtime::simulated::Machine;
 use runtime::{BLOCK_BYTES, Buffer, Runtime};
-use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, seeds};
+use sim::{Caller, Experiment, Node, Workload, create_table, item_of, node_options, noise, seeds};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -104,7 +104,7 @@ async fn put(caller: &Caller, number: usize) {
 }
 
 async fn try_put(caller: &Caller, number: usize) -> Result<Reply, Error> {
-    let item = item_of(&[("id", Value::S(format!("thing-{number}"))), ("text", Value::S("x".repeat(2_000)))]);
+    let item = item_of(&[("id", Value::S(format!("thing-{number}"))), ("noise", noise(2_000))]);
     let put = PutItem { table_name: Some(Text::from("things")), item: Attributes::Valid(item), ..PutItem::default() };
     caller.call(0, Request::PutItem(put)).await
 }

@@ -7,7 +7,7 @@ use model::operation::{Attributes, PutItem, Request};
 use model::{Text, Value};
 use runtime::ShareClass;
 use runtime::simulated::Machine;
-use sim::{Caller, create_table, item_of, node_options, with_table};
+use sim::{Caller, create_table, item_of, node_options, noise, with_table};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn put_at_once(machine: &Machine, caller: &Caller, numbers: std::ops::Range<u64>
         let (caller, counts) = (caller.clone(), Rc::clone(&counts));
         machine.runtime().spawn(ShareClass::Foreground, async move {
             let key = Value::S(format!("key {number}"));
-            let item = Attributes::Valid(item_of(&[("pk", key), ("filler", Value::B(vec![7; ITEM_BYTES]))]));
+            let item = Attributes::Valid(item_of(&[("pk", key), ("filler", noise(ITEM_BYTES))]));
             let put = PutItem { table_name: Some(Text::from(TABLE)), item, ..PutItem::default() };
             let (put_count, refused_count) = match caller.call(0, Request::PutItem(put)).await {
                 Ok(_) => (1, 0),

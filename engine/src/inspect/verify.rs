@@ -174,7 +174,7 @@ impl Names {
         }
         for name in names.iter().filter(|name| !name.is_found) {
             let cause = match survey.read_record(name.location).await {
-                Ok(record) => self.check(name, record.as_kind(record.kind)).err(),
+                Ok(record) => self.check(name, record.as_record()).err(),
                 Err(error) => Some(error.to_string()),
             };
             if let Some(cause) = cause {

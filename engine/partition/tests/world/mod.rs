@@ -13,8 +13,9 @@ use model::operation::{Attributes, Choice, DeleteItem, GetItem, PutItem, Reply, 
 use model::table::{HashRange, IndexProjection, LocalIndex, PartitionId};
 use model::{EncodedKey, Error, Item, KeyAttribute, KeySchema, KeyType, Number, TableDefinition, Text, Value};
 use partition::{
-    Answer, Cause, ChangeView, Cleaning, CleaningWork, Context, Foreseen, LookAhead, MemtablesOptions, Missing, Need,
-    Opening, Operation, Outcome, Pace, Partition, PartitionOptions, ReplyToken, Storage, Supplies, Ticket, Waiter,
+    Answer, Begun, Brought, Cause, ChangeView, Cleaning, CleaningWork, Context, Foreseen, LookAhead, MemtablesOptions,
+    Missing, Need, Opening, Operation, Outcome, Pace, Partition, PartitionOptions, ReplyToken, Storage, Supplies,
+    Ticket, Waiter,
 };
 use runtime::simulated::{Machine, NodeId};
 use runtime::{CoreId, Signal};
@@ -226,7 +227,7 @@ impl Owner {
     async fn bring(&mut self) -> Supplies {
         let (needs, mut supplies) = self.context.reads.take_missing();
         for need in needs {
-            let brought = need.load(&self.journal).await.unwrap();
+            let brought = load(&self.journal, &need).await;
             self.context.reads.keep(&need, &brought);
             supplies.add(&need, &brought);
         }
@@ -244,7 +245,7 @@ impl Owner {
                 }
                 assert!(attempt < ATTEMPT_COUNT_MAX, "it comes no further: {operation:?}");
                 for need in needs {
-                    let brought = need.load(&self.journal).await.unwrap();
+                    let brought = load(&self.journal, &need).await;
                     self.context.reads.keep(&need, &brought);
                     supplies.add(&need, &brought);
                 }
@@ -412,4 +413,15 @@ pub(crate) fn item(partition_key: &str, sort_key: u64, others: &[(&str, Value)])
 
 pub(crate) fn key(partition_key: &str, sort_key: u64) -> Item {
     item(partition_key, sort_key, &[])
+}
+
+/// Brings what is needed.
+async fn load(journal: &Journal, need: &Need) -> Brought {
+    match need.begin(journal).unwrap() {
+        Begun::Read(span) => {
+            let buffer = span.file.read_at(span.offset, span.len_bytes).await.unwrap();
+            need.finish(journal, buffer.as_slice()).unwrap()
+        }
+        Begun::Gone => Brought::Gone,
+    }
 }
