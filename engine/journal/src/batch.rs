@@ -39,6 +39,8 @@ pub(crate) struct Batch {
     flush_at: usize,
     used: usize,
     capacity: usize,
+    /// Of its payloads before they were compressed: what they are in memory.
+    plain_bytes: usize,
     sequence: u64,
     record_count: u32,
     chain: u64,
@@ -67,12 +69,17 @@ impl Batch {
         let capacity = place.room.min(buffer.len());
         let used = flush_at + HEADER_BYTES;
         assert!(used <= capacity, "a batch of {capacity} bytes has no room for its header");
-        Batch { place, buffer, flush_at, used, capacity, sequence, record_count: 0, chain: 0 }
+        Batch { place, buffer, flush_at, used, capacity, plain_bytes: 0, sequence, record_count: 0, chain: 0 }
     }
 
-    /// Whether a record with this payload fits, however long its header is.
+    /// Whether a record with this payload fits, however long its header is, and is not more than may be on its way: what waits for the disk is in
+    /// memory, as long as it is when it is not compressed.
     pub(crate) fn has_room_for(&self, payload_bytes: usize) -> bool {
-        self.used + encoded_bytes_max(payload_bytes) <= self.capacity
+        self.plain_bytes + payload_bytes <= self.buffer.len() && self.fits(payload_bytes)
+    }
+
+    fn fits(&self, stored_bytes: usize) -> bool {
+        self.used + encoded_bytes_max(stored_bytes) <= self.capacity
     }
 
     /// What the records' keys are derived from.
@@ -87,13 +94,14 @@ impl Batch {
 
     /// Adds a record that there is room for, whose payload lies as `stored`.
     pub(crate) fn push(&mut self, record: &Record<'_>, stored: Stored<'_>, sealing: Sealing<'_>) -> Location {
-        assert!(self.has_room_for(stored.bytes.len()), "the record does not fit");
+        assert!(self.fits(stored.bytes.len()), "the record does not fit");
         let offset = self.place.offset + u32::try_from(self.used).expect("a batch is shorter than 4 GiB");
         let out = &mut self.buffer.as_mut_slice()[self.used..];
         let (length, checksum) = record.encode(stored, (self.place.key, sealing), offset, out);
         self.chain = chain_next(self.chain, checksum);
         self.record_count += 1;
         self.used += length;
+        self.plain_bytes += record.payload.len().max(stored.bytes.len());
         let len = u32::try_from(stored.bytes.len()).expect("records are shorter than 4 GiB");
         Location { segment: self.place.segment, offset, len }
     }

@@ -251,7 +251,8 @@ fn large_writes_wait_for_each_other_and_all_are_answered() {
     let answers = send_at_once(&node, 160, &post("BatchWriteItem", body.as_bytes()));
     let done_count = answers.iter().filter(|answer| *answer == r#"{"UnprocessedItems":{}}"#).count();
     println!("{done_count} done, {} bytes at most", node.memory_bytes_peak());
-    assert_eq!(done_count, answers.len());
+    let other = answers.iter().find(|answer| *answer != r#"{"UnprocessedItems":{}}"#);
+    assert_eq!(other.map(|answer| &answer[..answer.len().min(200)]), None);
     assert!(node.memory_bytes_peak() < 300 << 20, "{} bytes", node.memory_bytes_peak());
 }
 
