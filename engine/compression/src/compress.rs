@@ -17,25 +17,25 @@ const SLACK_BYTES: usize = 8;
 const _: () = assert!((SHORT_BYTES_MAX / STREAM_COUNT + 1) * LENGTH_MAX as usize / 8 < 1 << 16);
 
 impl Code {
-    /// Compresses `plain` into the beginning of `out`, which grows as far as it has to and is never made shorter. How many bytes that took; `None` if it is not
-    /// worth it: `plain` is empty, longer than 1 GiB, or would not become shorter by a sixteenth.
-    pub fn compress(&self, plain: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    /// The room that [`Code::compress`] needs for so many plain bytes, up to 1 GiB.
+    pub const fn room_bytes(plain_bytes: usize) -> usize {
+        STREAM_COUNT * (4 + SLACK_BYTES) + plain_bytes * LENGTH_MAX as usize / 8
+    }
+
+    /// Compresses `plain` into the beginning of `out`, which has [`Code::room_bytes`] at least. How many bytes that took; `None` if it is not worth it:
+    /// `plain` is empty, longer than 1 GiB, or would not become shorter by a sixteenth.
+    pub fn compress(&self, plain: &[u8], out: &mut [u8]) -> Option<usize> {
         let worth_bytes = plain.len() - plain.len() / GAIN_SHARE;
         if plain.is_empty() || plain.len() > PLAIN_BYTES_MAX || self.estimate_bytes(plain) >= worth_bytes {
             return None;
         }
-        let bytes_max = 32 + plain.len() * usize::from(LENGTH_MAX) / 8 + STREAM_COUNT * SLACK_BYTES;
-        if out.len() < bytes_max {
-            out.resize(bytes_max, 0);
-        }
-        let sizes_at = put_varint(out, plain.len());
         let size_bytes = size_bytes(plain.len());
-        let mut at = sizes_at + (STREAM_COUNT - 1) * size_bytes;
+        let mut at = (STREAM_COUNT - 1) * size_bytes;
         for (stream, part) in parts(plain).into_iter().enumerate() {
             let bytes = put_stream(&self.codewords, part, &mut out[at..]);
             at += bytes;
             if stream + 1 < STREAM_COUNT {
-                let size_at = sizes_at + stream * size_bytes;
+                let size_at = stream * size_bytes;
                 out[size_at..size_at + size_bytes].copy_from_slice(&bytes.to_le_bytes()[..size_bytes]);
             }
         }
@@ -85,16 +85,4 @@ fn put_stream(codewords: &[Codeword; 256], plain: &[u8], out: &mut [u8]) -> usiz
         put(four);
     }
     put(rest)
-}
-
-/// Writes a varint to the start of `out`; gives where it ends.
-fn put_varint(out: &mut [u8], mut number: usize) -> usize {
-    let mut at = 0;
-    while number >= 0x80 {
-        out[at] = number.to_le_bytes()[0] | 0x80;
-        number >>= 7;
-        at += 1;
-    }
-    out[at] = number.to_le_bytes()[0];
-    at + 1
 }

@@ -38,22 +38,12 @@ struct Stream<'o> {
 }
 
 impl Code {
-    /// How many bytes these come to; `None` if they do not say.
-    pub fn plain_bytes(compressed: &[u8]) -> Option<usize> {
-        Some(take_varint(compressed)?.0)
-    }
-
-    /// Decompresses `compressed` into `out`, which becomes as long as the plain bytes are.
+    /// Decompresses `compressed` into the whole of `out`, which is as long as the plain bytes were.
     ///
     /// # Errors
-    /// [`Malformed`], also if the plain bytes would be more than `plain_bytes_max`. Nothing in `out` is of use then.
-    pub fn decompress(&self, compressed: &[u8], plain_bytes_max: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let (plain_bytes, sizes_at) = take_varint(compressed).ok_or(Malformed)?;
-        if plain_bytes == 0 || plain_bytes > plain_bytes_max {
-            return Err(Malformed);
-        }
-        out.resize(plain_bytes, 0);
-        let [mut first, mut second, mut third, mut fourth] = streams(compressed, sizes_at, out).ok_or(Malformed)?;
+    /// [`Malformed`], also if `out` is empty. Nothing in `out` is of use then.
+    pub fn decompress(&self, compressed: &[u8], out: &mut [u8]) -> Result<(), Malformed> {
+        let [mut first, mut second, mut third, mut fourth] = streams(compressed, out).ok_or(Malformed)?;
         loop {
             let rounds = [&first, &second, &third, &fourth].map(|stream| stream.safe_rounds(compressed));
             let rounds = rounds.into_iter().min().expect("there are four");
@@ -139,23 +129,24 @@ impl Stream<'_> {
 }
 
 /// The streams at their beginnings; `None` if they reach past the end.
-fn streams<'o>(compressed: &[u8], sizes_at: usize, out: &'o mut [u8]) -> Option<[Stream<'o>; STREAM_COUNT]> {
+fn streams<'o>(compressed: &[u8], out: &'o mut [u8]) -> Option<[Stream<'o>; STREAM_COUNT]> {
     let size_bytes = size_bytes(out.len());
     let part_bytes = out.len().div_ceil(STREAM_COUNT);
-    let mut begin = sizes_at + (STREAM_COUNT - 1) * size_bytes;
+    let sizes_bytes = (STREAM_COUNT - 1) * size_bytes;
+    let mut begin = sizes_bytes;
     let mut ends = [compressed.len(); STREAM_COUNT];
     for (stream, end) in ends.iter_mut().enumerate().take(STREAM_COUNT - 1) {
-        let size_at = sizes_at + stream * size_bytes;
+        let size_at = stream * size_bytes;
         let mut size = [0; WORD_BYTES];
         size[..size_bytes].copy_from_slice(compressed.get(size_at..size_at + size_bytes)?);
         *end = begin.checked_add(usize::try_from(u64::from_le_bytes(size)).ok()?)?;
         begin = *end;
     }
-    if begin > compressed.len() {
+    if out.is_empty() || begin > compressed.len() {
         return None;
     }
     let mut rest = out;
-    let mut begin = sizes_at + (STREAM_COUNT - 1) * size_bytes;
+    let mut begin = sizes_bytes;
     Some(ends.map(|end| {
         let part_bytes = part_bytes.min(rest.len());
         let (part, behind) = std::mem::take(&mut rest).split_at_mut(part_bytes);
@@ -178,18 +169,6 @@ fn word_at(compressed: &[u8], position: usize) -> u64 {
         }
     };
     word >> (position % 8)
-}
-
-/// Reads a varint at the start of `bytes`; gives it and where it ends.
-fn take_varint(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut number = 0;
-    for (at, byte) in bytes.iter().enumerate().take(5) {
-        number |= usize::from(byte & 0x7F) << (7 * at);
-        if *byte < 0x80 {
-            return (at == 0 || *byte != 0).then_some((number, at + 1));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -218,7 +197,7 @@ mod tests {
     fn bytes_come_back_whatever_their_length() {
         let mut random = random(1);
         let code = code_of(&drawn(&mut random, 100_000, 64));
-        let (mut compressed, mut plain) = (Vec::new(), vec![1; 7]);
+        let mut compressed = vec![0; Code::room_bytes(300_000)];
         for length in (0..700).chain([4095, 65_535, 65_536, 65_537, 300_000]) {
             let bytes = drawn(&mut random, length, 64);
             let Some(taken) = code.compress(&bytes, &mut compressed) else {
@@ -226,9 +205,10 @@ mod tests {
                 continue;
             };
             assert!(taken < bytes.len() - bytes.len() / 16);
-            assert_eq!(code.decompress(&compressed[..taken], length, &mut plain), Ok(()), "{length} bytes");
+            let mut plain = vec![1; length];
+            assert_eq!(code.decompress(&compressed[..taken], &mut plain), Ok(()), "{length} bytes");
             assert_eq!(plain, bytes);
-            assert_eq!(code.decompress(&compressed[..taken], length - 1, &mut plain), Err(Malformed));
+            assert_eq!(code.decompress(&compressed[..taken], &mut []), Err(Malformed));
         }
     }
 
@@ -236,12 +216,12 @@ mod tests {
     fn bytes_that_were_never_counted_come_back_too() {
         let mut random = random(2);
         let code = code_of(&[b'a'; 1_000_000]);
-        let mut compressed = Vec::new();
+        let mut compressed = vec![0; Code::room_bytes(4_000)];
         let mut bytes = vec![b'a'; 4_000];
         (0..=u8::MAX).for_each(|byte| bytes[random.usize(..4_000)] = byte);
         let taken = code.compress(&bytes, &mut compressed).unwrap();
-        let mut plain = Vec::new();
-        assert_eq!(code.decompress(&compressed[..taken], 4_000, &mut plain), Ok(()));
+        let mut plain = vec![0; 4_000];
+        assert_eq!(code.decompress(&compressed[..taken], &mut plain), Ok(()));
         assert_eq!(plain, bytes);
     }
 
@@ -250,7 +230,7 @@ mod tests {
         let mut random = random(3);
         let noise: Vec<u8> = (0..10_000).map(|_| random.u8(..)).collect();
         let text = drawn(&mut random, 10_000, 64);
-        let mut compressed = Vec::new();
+        let mut compressed = vec![0; Code::room_bytes(1_000)];
         assert_eq!(code_of(&noise).compress(&noise[..1_000], &mut compressed), None);
         assert_eq!(code_of(&text).compress(&noise[..1_000], &mut compressed), None);
         assert_eq!(code_of(&text).compress(&[], &mut compressed), None);
@@ -284,16 +264,16 @@ mod tests {
         let mut random = random(6);
         let code = code_of(&drawn(&mut random, 100_000, 64));
         let bytes = drawn(&mut random, 900, 64);
-        let (mut compressed, mut plain) = (Vec::new(), Vec::new());
+        let (mut compressed, mut plain) = (vec![0; Code::room_bytes(900)], vec![0; 900]);
         let taken = code.compress(&bytes, &mut compressed).unwrap();
         compressed.truncate(taken);
         for length in 0..taken {
-            assert_eq!(code.decompress(&compressed[..length], 900, &mut plain), Err(Malformed), "cut at {length}");
+            assert_eq!(code.decompress(&compressed[..length], &mut plain), Err(Malformed), "cut at {length}");
         }
         let mut refused_count = 0;
         for bit in 0..taken * 8 {
             compressed[bit / 8] ^= 1 << (bit % 8);
-            match code.decompress(&compressed, 900, &mut plain) {
+            match code.decompress(&compressed, &mut plain) {
                 Ok(()) => assert_ne!(plain, bytes, "bit {bit} means nothing"),
                 Err(Malformed) => refused_count += 1,
             }
@@ -302,7 +282,8 @@ mod tests {
         assert!(refused_count > taken, "{refused_count} of {} flips are refused", taken * 8);
         for _ in 0..20_000 {
             let noise: Vec<u8> = (0..random.usize(..80)).map(|_| random.u8(..)).collect();
-            let _ = code.decompress(&noise, 4_000, &mut plain);
+            let length = random.usize(..=900);
+            let _ = code.decompress(&noise, &mut plain[..length]);
         }
     }
 }

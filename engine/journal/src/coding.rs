@@ -12,7 +12,8 @@
 
 use crate::block::SealedCode;
 use crate::error::Unopened;
-use crate::record::{Record, RecordCopy, RecordKind};
+use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordCopy, RecordKind};
+use crate::varint;
 use compression::{CODE_BYTES, Code, Histogram, Malformed};
 use security::{GroupKeys, KeyPlace};
 use std::cell::RefCell;
@@ -85,7 +86,7 @@ impl Coding {
         Ok(match copy.stored() {
             (stored, Some(before)) if Some(before) == code => Stored { bytes: stored, is_compressed: true },
             (stored, Some(before)) => {
-                before.decompress(stored, copy.plain_bytes(), &mut self.plain)?;
+                Compressed::parse(stored)?.open(before, &mut self.plain)?;
                 shorten(code, &self.plain, &mut self.compressed)
             }
             (stored, None) => shorten(code, stored, &mut self.compressed),
@@ -126,9 +127,41 @@ impl Coding {
 /// The payload as it lies in a segment that has this code; `room` is where it is compressed.
 fn shorten<'p>(code: Option<&Code>, payload: &'p [u8], room: &'p mut Vec<u8>) -> Stored<'p> {
     let code = code.filter(|_| payload.len() >= COMPRESSED_BYTES_MIN);
-    match code.and_then(|code| code.compress(payload, room)) {
+    match code.and_then(|code| Compressed::put(code, payload, room)) {
         Some(length) => Stored { bytes: &room[..length], is_compressed: true },
         None => Stored::plain(payload),
+    }
+}
+
+/// A payload that is compressed: how long it was, and what has become of it.
+pub(crate) struct Compressed<'p> {
+    pub(crate) plain_bytes: usize,
+    streams: &'p [u8],
+}
+
+impl<'p> Compressed<'p> {
+    /// The parts of one as it lies.
+    pub(crate) fn parse(mut stored: &'p [u8]) -> Result<Compressed<'p>, Malformed> {
+        let plain_bytes = varint::take(&mut stored).and_then(|bytes| usize::try_from(bytes).ok());
+        let plain_bytes = plain_bytes.filter(|bytes| *bytes <= RECORD_PAYLOAD_BYTES_MAX).ok_or(Malformed)?;
+        Ok(Compressed { plain_bytes, streams: stored })
+    }
+
+    /// The payload, into `out`, which gets its length.
+    pub(crate) fn open(&self, code: &Code, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        out.resize(self.plain_bytes, 0);
+        code.decompress(self.streams, out)
+    }
+
+    /// Writes a payload as it is to lie into the beginning of `room`, which grows as far as it has to. The bytes that it takes; `None` if it is not
+    /// worth it.
+    fn put(code: &Code, payload: &[u8], room: &mut Vec<u8>) -> Option<usize> {
+        let room_bytes = varint::bytes_max(usize::BITS) + Code::room_bytes(payload.len());
+        if room.len() < room_bytes {
+            room.resize(room_bytes, 0);
+        }
+        let streams_at = varint::put(room, 0, payload.len() as u64);
+        Some(streams_at + code.compress(payload, &mut room[streams_at..])?)
     }
 }
 

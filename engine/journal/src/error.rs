@@ -201,6 +201,12 @@ impl fmt::Display for Unopened {
     }
 }
 
+impl From<Malformed> for Unopened {
+    fn from(Malformed: Malformed) -> Unopened {
+        Unopened::Code
+    }
+}
+
 impl From<NoKey> for Unopened {
     fn from(reason: NoKey) -> Unopened {
         Unopened::NoKey(reason)

@@ -5,7 +5,7 @@
 //! the batch, and opened on its way out; checking what lies on the disk takes no key.
 
 use crate::block::{ChecksumKey, put, u64_at};
-use crate::coding::{Opener, Origin, Stored};
+use crate::coding::{Compressed, Opener, Origin, Stored};
 use crate::error::Unopened;
 use crate::position::{GroupId, Location, LogIndex, Term};
 use crate::varint;
@@ -116,11 +116,6 @@ impl RecordCopy {
     /// Bytes of that.
     pub fn stored_bytes(&self) -> usize {
         self.stored.len()
-    }
-
-    /// Bytes of its payload when it is not compressed.
-    pub(crate) fn plain_bytes(&self) -> usize {
-        self.plain_bytes
     }
 
     /// Bytes that its payload may take, whatever the code of the segment that it goes to.
@@ -260,7 +255,7 @@ impl<'a> SealedRecord<'a> {
             let mut stored = std::mem::take(&mut opener.compressed);
             let decompressed = self.unseal((opener, origin), offset, &mut stored).and_then(|()| {
                 let code = opener.code(origin)?.ok_or(Unopened::Code)?;
-                code.decompress(&stored, RECORD_PAYLOAD_BYTES_MAX, out).map_err(|_| Unopened::Code)
+                Ok(Compressed::parse(&stored)?.open(&code, out)?)
             });
             opener.compressed = stored;
             decompressed?;
@@ -285,7 +280,7 @@ impl<'a> SealedRecord<'a> {
         } else {
             self.open((opener, origin), offset, &mut stored)?;
         }
-        let plain_bytes = if code.is_some() { Code::plain_bytes(&stored).ok_or(Unopened::Code)? } else { stored.len() };
+        let plain_bytes = if code.is_some() { Compressed::parse(&stored)?.plain_bytes } else { stored.len() };
         Ok(RecordCopy { group, term, index, stored: Bytes::from(stored), plain_bytes, code })
     }
 
