@@ -69,7 +69,7 @@ impl Coding {
 
     /// What a record's payload lies as in a segment that has this code.
     pub(crate) fn store<'p>(&'p mut self, code: Option<&Code>, record: &Record<'p>) -> Stored<'p> {
-        let is_entry = matches!(record.kind, RecordKind::Entry | RecordKind::CommittedEntry | RecordKind::Moved);
+        let is_entry = matches!(record.kind, RecordKind::Entry | RecordKind::CommittedEntry);
         if !is_entry || record.payload.len() < COMPRESSED_BYTES_MIN {
             return Stored::plain(record.payload);
         }

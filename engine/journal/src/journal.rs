@@ -199,7 +199,8 @@ impl Journal {
         self.shared.state.borrow_mut().opener.keys.forget(group.0);
     }
 
-    /// Appends a record: seals it into the batch being filled. It is durable once `durable()` has reached what `appended()` is now.
+    /// Appends a record, of any kind but moved entries: seals it into the batch being filled. It is durable once `durable()` has reached what `appended()`
+    /// is now.
     pub fn append(&self, record: Record<'_>) -> Result<Location, AppendRefused> {
         let appended = self.shared.state.borrow_mut().append(&record);
         // Refused or not: a batch that is full may have been completed.

@@ -432,9 +432,11 @@ mod tests {
     fn long_entries_are_compressed_by_the_code_of_their_segment() {
         let text = b"abba".repeat(100);
         // A length, three sizes, and four hundred times a bit or two.
-        for (kind, len, stored_bytes) in
-            [(RecordKind::Entry, 255, 255), (RecordKind::Checkpoint, 256, 256), (RecordKind::Moved, 256, 8 + 4 * 12)]
-        {
+        for (kind, len, stored_bytes) in [
+            (RecordKind::Entry, 255, 255),
+            (RecordKind::Checkpoint, 256, 256),
+            (RecordKind::CommittedEntry, 256, 8 + 4 * 12),
+        ] {
             check(
                 Record { payload: &text[..len], ..record(kind, 7) },
                 true,

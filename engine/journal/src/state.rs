@@ -160,9 +160,7 @@ impl State {
     }
 
     pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<Location, AppendRefused> {
-        if record.kind == RecordKind::Moved {
-            self.admit_copy(record.group, record.payload.len())?;
-        }
+        assert_ne!(record.kind, RecordKind::Moved, "copies are appended as such");
         self.make_room(record.payload.len())?;
         let State { filling, coding, opener, .. } = self;
         let batch = filling.as_mut().expect("a batch was begun");

@@ -2,7 +2,7 @@
 
 mod world;
 
-use journal::{AppendRefused, JournalError, Record, RecordKind, Tail};
+use journal::{AppendRefused, JournalError, Tail};
 use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions, NodeId};
 use runtime::{CoreId, FileError, Signal, StopReason};
 use std::cell::RefCell;
@@ -116,21 +116,23 @@ fn copies_leave_room_for_removals_on_a_full_disk() {
             let (journal, _) = open(&machine.runtime()).await.expect("it opens");
             let signal = Signal::new();
             journal.on_durable(signal.clone());
-            let mut index = 0;
+            let owned = Owned::new(1, 0, 900);
+            let location = append(&journal, &signal, &owned).await;
+            flush(&journal, &signal).await;
+            let copy = journal.read_copy(location).await.expect("it is durable");
+            let mut index = 1;
             while !journal.is_full() {
                 append(&journal, &signal, &Owned::new(1, index, 3000)).await;
                 flush(&journal, &signal).await;
                 machine.runtime().sleep(Duration::from_millis(20)).await;
                 index += 1;
             }
-            let owned = Owned::new(1, index, 900);
-            let copy = Record { kind: RecordKind::Moved, ..owned.record() };
             let mut copy_count = 0;
-            while journal.append(copy).is_ok() {
+            while journal.append_copy(&copy).is_ok() {
                 copy_count += 1;
             }
             assert!(copy_count > 0, "a part of what is left is for them");
-            assert_eq!(journal.append(copy), Err(AppendRefused::NoSpace));
+            assert_eq!(journal.append_copy(&copy), Err(AppendRefused::NoSpace));
             assert!(journal.copies_room_bytes().is_some_and(|room| room < 2_000), "{:?}", journal.copies_room_bytes());
             assert!(journal.has_room_for_removals());
             flush(&journal, &signal).await;

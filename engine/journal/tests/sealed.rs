@@ -5,7 +5,7 @@
 
 mod world;
 
-use journal::{AppendRefused, GroupId, Journal, JournalError, Location, ReadError, RecordKind, SegmentId, Unopened};
+use journal::{AppendRefused, GroupId, Journal, JournalError, Location, ReadError, SegmentId, Unopened};
 use runtime::Signal;
 use runtime::simulated::{Machine, NodeId};
 use security::{GroupKeys, KeyOwner, KeyTable, Keyring, NoKey, Wrapping};
@@ -248,10 +248,12 @@ fn a_copy_for_a_group_whose_keys_are_gone_is_refused_and_the_next_record_is_not(
         let (journal, _) = open(&machine.runtime()).await.expect("it opens");
         let signal = Signal::new();
         journal.on_durable(signal.clone());
-        let copy = Owned { group: u64::MAX, ..Owned::new(1, 1, PAYLOAD) };
-        let refused = journal.append(journal::Record { kind: RecordKind::Moved, ..copy.record() });
-        assert_eq!(refused, Err(AppendRefused::NoKey));
-        append(&journal, &signal, &Owned { group: 1, ..Owned::new(1, 1, PAYLOAD) }).await;
+        let location = append(&journal, &signal, &Owned { group: 2, ..Owned::new(1, 1, PAYLOAD) }).await;
+        flush(&journal, &signal).await;
+        let copy = journal.read_copy(location).await.expect("it is durable");
+        journal.forget_keys(GroupId(2));
+        assert_eq!(journal.append_copy(&copy), Err(AppendRefused::NoKey));
+        append(&journal, &signal, &Owned { group: 1, ..Owned::new(1, 2, PAYLOAD) }).await;
         flush(&journal, &signal).await;
         journal.close().await;
     };

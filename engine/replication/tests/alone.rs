@@ -3,9 +3,7 @@
 mod world;
 
 use bytes::Bytes;
-use journal::{
-    GroupId, Journal, LogIndex, RECORD_PAYLOAD_BYTES_MAX, Record, RecordKind, SegmentId, SegmentUsage, Term,
-};
+use journal::{GroupId, Journal, LogIndex, RECORD_PAYLOAD_BYTES_MAX, SegmentId, SegmentUsage, Term};
 use replication::{Group, GroupOptions, MemberId, OpenError, Progress, ProposeError, RecoveredGroup};
 use runtime::simulated::{Machine, NodeId};
 use world::{alone, change, open, settle};
@@ -207,10 +205,8 @@ fn copies_are_not_handed_out_and_do_not_tell_where_the_log_ends() {
                 busy.propose(Bytes::from(vec![number | 1; 5000])).expect("it leads");
                 dead.extend(settle(&mut busy, &journal).await);
             }
-            let (kind, group) = (RecordKind::Moved, GroupId(2));
-            let (term, index) = (Term(copied.term), LogIndex(copied.index));
-            let record = Record { kind, group, term, index, payload: &copied.change };
-            let location = journal.append(record).expect("there is room");
+            let record = journal.read_copy(copied.location).await.expect("it is durable");
+            let location = journal.append_copy(&record).expect("there is room");
             world::wait_durable(&journal, journal.appended()).await;
             dead.iter().for_each(|change| journal.release(change.location));
             while Some(journal.replay_start()) < journal.last_segment() {

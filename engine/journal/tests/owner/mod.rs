@@ -3,7 +3,7 @@
 //! With files, a checkpoint names the records of all keys by their locations, as sstables do; without, all that is live is visited again at
 //! each start. It keeps the rules of `FORMAT.md`, "What the kinds are for", and nothing else protects its records.
 
-use crate::world::{append_record, flush, keys, options};
+use crate::world::{append_copy_of, append_record, flush, keys, options};
 use journal::{
     GroupId, Journal, JournalError, Liveness, Location, LogIndex, Record, RecordKind, RecordSum, SegmentId, Term,
 };
@@ -220,8 +220,7 @@ impl Owner {
             .map(|(key, version)| (*key, *version))
             .collect();
         for (key, version) in moving {
-            let location =
-                self.append(RecordKind::Moved, version.index, &payload(version.index, key, version.value)).await;
+            let location = append_copy_of(&self.journal, &self.signal, version.location).await;
             flush(&self.journal, &self.signal).await;
             self.newest.insert(key, Version { location, ..version });
             self.let_go(version);

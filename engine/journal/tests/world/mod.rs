@@ -133,6 +133,18 @@ pub(crate) async fn append_record(journal: &Journal, signal: &Signal, record: Re
     }
 }
 
+/// Appends a copy of the record that lies at `location`.
+pub(crate) async fn append_copy_of(journal: &Journal, signal: &Signal, location: Location) -> Location {
+    let copy = journal.read_copy(location).await.expect("it is durable");
+    loop {
+        match journal.append_copy(&copy) {
+            Ok(location) => return location,
+            Err(AppendRefused::Busy | AppendRefused::NoSpace) => signal.wait().await,
+            Err(refused) => panic!("{refused}"),
+        }
+    }
+}
+
 /// Waits until all that was appended is durable.
 pub(crate) async fn flush(journal: &Journal, signal: &Signal) {
     while journal.durable() < journal.appended() {
