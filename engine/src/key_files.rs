@@ -8,7 +8,7 @@ use crate::keys_error::KeysError;
 use crate::open::{EngineOptions, OpenError};
 use control::CATALOG_GROUP;
 use runtime::{Buffer, FileError, Runtime};
-use security::{KEY_TABLE_BYTES_MIN, KEYRING_BYTES_MAX, KeyTable, Keyring, MasterKeyId, Secret, WrappedKey, Wrapping};
+use security::{KEY_TABLE_UNIT_BYTES, KEYRING_BYTES_MAX, KeyTable, Keyring, MasterKeyId, Secret, WrappedKey, Wrapping};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -263,7 +263,7 @@ async fn read_blocks(runtime: &Runtime, path: &Path) -> Result<Option<Vec<u8>>, 
         Err(FileError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX) / KEY_TABLE_BYTES_MIN * KEY_TABLE_BYTES_MIN;
+    let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX) / KEY_TABLE_UNIT_BYTES * KEY_TABLE_UNIT_BYTES;
     if len == 0 {
         return Ok(Some(Vec::new()));
     }

@@ -1,10 +1,10 @@
-//! Why the keys of a node cannot be used: each names the file or the service, and says what to do.
+//! Why the keys of a node cannot be used: each names the file or the service, and says what to do, or that nothing was done.
 
 use security::{KeyFileError, KeyringError, MasterKeyId};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why the keys cannot be used. Each names the file, and says what to do.
+/// See the front page.
 #[derive(Debug, PartialEq, Eq)]
 pub enum KeysError {
     /// There are keys and no keyring.
@@ -71,6 +71,9 @@ impl fmt::Display for KeysError {
                 keyring.display(),
                 keys.display()
             ),
+            Self::Keyring { keyring, cause: cause @ (KeyringError::Twice(_) | KeyringError::TooMany) } => {
+                write!(out, "the keyring {} cannot be used: {cause}", keyring.display())
+            }
             Self::Keyring { keyring, cause } => {
                 write!(out, "the keyring {} cannot be used: {cause}; restore it from its copy", keyring.display())
             }

@@ -6,7 +6,7 @@ use crate::lengths::LENGTH_MAX;
 /// Of a record every so many bytes are looked at before it is compressed: an odd distance, so that columns of what is laid out evenly take turns.
 const SAMPLE_DISTANCE: usize = 7;
 /// What does not become shorter by one part in so many stays as it is.
-const GAIN_SHARE: usize = 16;
+const SAVING_SHARE: usize = 16;
 /// No more plain bytes are compressed.
 const PLAIN_BYTES_MAX: usize = 1 << 30;
 /// The most plain bytes for which sizes of streams take two bytes.
@@ -25,7 +25,7 @@ impl Code {
     /// Compresses `plain` into the beginning of `out`, which has [`Code::room_bytes`] at least. How many bytes that took; `None` if it is not worth it:
     /// `plain` is empty, longer than 1 GiB, or would not become shorter by a sixteenth.
     pub fn compress(&self, plain: &[u8], out: &mut [u8]) -> Option<usize> {
-        let worth_bytes = plain.len() - plain.len() / GAIN_SHARE;
+        let worth_bytes = plain.len() - plain.len() / SAVING_SHARE;
         if plain.is_empty() || plain.len() > PLAIN_BYTES_MAX || self.estimate_bytes(plain) >= worth_bytes {
             return None;
         }

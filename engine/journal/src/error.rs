@@ -185,10 +185,7 @@ pub enum Unopened {
 impl fmt::Display for Unopened {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unopened::NoKey(NoKey::Shredded) => NoKey::Shredded.fmt(formatter),
-            Unopened::NoKey(reason) => {
-                write!(formatter, "{reason}: restore the newest copy of `keys` in the first data directory")
-            }
+            Unopened::NoKey(reason) => reason.fmt(formatter),
             Unopened::NotAuthentic => write!(
                 formatter,
                 "it was changed or moved after it was written, for its key does not open it; restore the file from a copy"
@@ -249,7 +246,7 @@ impl fmt::Display for AppendRefused {
             }
             AppendRefused::Closed => write!(formatter, "the journal is closed"),
             AppendRefused::NoKey => write!(formatter, "no key of the table to seal a record with"),
-            AppendRefused::Malformed => Malformed.fmt(formatter),
+            AppendRefused::Malformed => write!(formatter, "the record to copy cannot be opened: {Malformed}"),
         }
     }
 }

@@ -355,7 +355,7 @@ mod tests {
     use crate::block::SealedCode;
     use crate::coding::{Coding, SegmentCode};
     use crate::test_keys::keys_of;
-    use security::KeyPlace;
+    use security::{KeyOwner, KeyPlace, NoKey};
 
     const PLACE: KeyPlace = KeyPlace { journal_id: 1, epoch: 2, opening: 3, segment: 4 };
 
@@ -465,7 +465,8 @@ mod tests {
         assert_eq!(opens_with(None, PLACE), Err(Unopened::Code));
         assert_eq!(opens_with(Some(code), KeyPlace { segment: 5, ..PLACE }), Err(Unopened::Code));
         let later = SealedCode { version: 2, ..code };
-        assert_eq!(opens_with(Some(later), PLACE), Err(Unopened::NoKey(security::NoKey::Version(2))));
+        let no_key = NoKey::Version { owner: KeyOwner::CATALOG, version: 2 };
+        assert_eq!(opens_with(Some(later), PLACE), Err(Unopened::NoKey(no_key)));
         code.bytes[9] ^= 1;
         assert_eq!(opens_with(Some(code), PLACE), Err(Unopened::Code));
     }

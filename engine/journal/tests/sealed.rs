@@ -142,7 +142,7 @@ fn a_changed_record_with_right_checksums_is_refused_by_its_place() {
         assert_eq!(open_forged(|bytes| bytes[byte] ^= 0x20), not_authentic(1), "byte {byte}");
     }
     // The version of its key.
-    let reason = Unopened::NoKey(NoKey::Version(3));
+    let reason = Unopened::NoKey(NoKey::Version { owner: KeyOwner(1), version: 3 });
     let no_version = Err(JournalError::Sealed { path: segment(), location: location(1), reason });
     assert_eq!(open_forged(|bytes| bytes[at(VERSION)] ^= 2), no_version);
     // Another kind, another group.

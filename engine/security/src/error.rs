@@ -1,6 +1,7 @@
 //! Why keys cannot be had. All of them stop a start, or refuse a rotation; none loses anything.
 
-use crate::{DATA_KEY_COUNT_MAX, KeyOwner, MasterKeyId};
+use crate::keyring::MASTER_KEY_COUNT_MAX;
+use crate::{DATA_KEY_COUNT_MAX, KEYRING_BYTES_MAX, KeyOwner, MasterKeyId};
 use std::fmt;
 
 /// Why a text is not a keyring. Lines count from 1.
@@ -14,7 +15,7 @@ pub enum KeyringError {
     Twice(usize),
     /// There is no key in it.
     Empty,
-    /// There are more keys in it than it may hold.
+    /// There are more keys in it than it may hold, or more text.
     TooMany,
 }
 
@@ -28,9 +29,13 @@ impl fmt::Display for KeyringError {
                     "line {line} is neither `key` and 64 hexadecimal digits nor `kms`, an id, the name of a key and a wrapped key in base64"
                 )
             }
-            KeyringError::Twice(line) => write!(formatter, "the key of line {line} stands in it twice"),
+            KeyringError::Twice(line) => write!(formatter, "the key of line {line} stands in it twice: take that line out"),
             KeyringError::Empty => write!(formatter, "it holds no key"),
-            KeyringError::TooMany => write!(formatter, "it holds too many keys; take out the oldest"),
+            KeyringError::TooMany => write!(
+                formatter,
+                "it holds more than {MASTER_KEY_COUNT_MAX} keys or {} KiB: take out the oldest",
+                KEYRING_BYTES_MAX >> 10
+            ),
         }
     }
 }

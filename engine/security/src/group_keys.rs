@@ -6,6 +6,7 @@
 use crate::CodeKey;
 use crate::file_key::FileKey;
 use crate::record_key::{KeyPlace, RecordKey, Sealing};
+use crate::table_keys::DataKey;
 use crate::{KeyOwner, TableKeys};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
@@ -20,20 +21,32 @@ const OPENING_KEY_COUNT_MAX: usize = 1_024;
 pub enum NoKey {
     /// Its table was deleted, and the keys with it: the record is dead.
     Shredded,
-    /// No group so high was ever given keys: the key file is older than the record. Of a code: the catalog's keys are not there.
+    /// No group so high was ever given keys: the key file is older than the record.
     Unknown,
-    /// Its table, or of a code the catalog, has no key of that version: the key file is older than the record.
-    Version(u16),
+    /// Its owner has no key of that version: the key file is older than the record. Of the code of a segment the owner is the catalog.
+    Version {
+        /// Whose key it is.
+        owner: KeyOwner,
+        /// Which of them.
+        version: u16,
+    },
 }
 
 impl fmt::Display for NoKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NoKey::Shredded => write!(formatter, "the keys of its table were deleted with it"),
-            NoKey::Unknown => write!(formatter, "the file `keys` does not know its group"),
-            NoKey::Version(version) => write!(formatter, "the file `keys` has no version {version} of its key"),
+            NoKey::Shredded => return write!(formatter, "the keys of its table were deleted with it"),
+            NoKey::Unknown => write!(formatter, "the file `keys` does not know its group")?,
+            NoKey::Version { owner, version } => {
+                write!(formatter, "the file `keys` has no version {version} of the key of {owner}")?;
+            }
         }
+        write!(formatter, ": restore the newest copy of `keys` in the first data directory")
     }
+}
+
+fn find(keys: &TableKeys, version: u16) -> Result<&DataKey, NoKey> {
+    keys.find(version).ok_or(NoKey::Version { owner: keys.owner, version })
 }
 
 /// See the front page.
@@ -113,7 +126,7 @@ impl GroupKeys {
     pub fn opening(&mut self, group: u64, version: u16, place: KeyPlace) -> Result<&RecordKey, NoKey> {
         let slot = self.groups.get(&group);
         let slot = slot.ok_or(if group <= self.last_group { NoKey::Shredded } else { NoKey::Unknown })?;
-        let data_key = slot.table.find(version).ok_or(NoKey::Version(version))?;
+        let data_key = find(&slot.table, version)?;
         let name = (slot.table.owner, version, place);
         if self.opening.len() >= OPENING_KEY_COUNT_MAX && !self.opening.contains_key(&name) {
             self.opening.clear();
@@ -132,8 +145,8 @@ impl GroupKeys {
     /// # Errors
     /// [`NoKey`].
     pub fn opening_code(&self, version: u16, place: KeyPlace) -> Result<CodeKey, NoKey> {
-        let catalog = self.catalog.as_ref().ok_or(NoKey::Unknown)?;
-        catalog.find(version).map(|data_key| CodeKey::derive(data_key, place)).ok_or(NoKey::Version(version))
+        let catalog = self.catalog.as_ref().ok_or(NoKey::Version { owner: KeyOwner::CATALOG, version })?;
+        Ok(CodeKey::derive(find(catalog, version)?, place))
     }
 
     fn note_catalog(&mut self, table: &Arc<TableKeys>) {
@@ -155,6 +168,6 @@ impl GroupKeys {
     pub fn opening_file(&self, group: u64, version: u16, file: u64) -> Result<FileKey, NoKey> {
         let slot = self.groups.get(&group);
         let slot = slot.ok_or(if group <= self.last_group { NoKey::Shredded } else { NoKey::Unknown })?;
-        slot.table.find(version).map(|data_key| FileKey::derive(&data_key.secret, file)).ok_or(NoKey::Version(version))
+        Ok(FileKey::derive(&find(&slot.table, version)?.secret, file))
     }
 }

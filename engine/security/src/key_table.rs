@@ -11,7 +11,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The file is a multiple of this, and so at least as long.
-pub const KEY_TABLE_BYTES_MIN: usize = 4096;
+pub const KEY_TABLE_UNIT_BYTES: usize = 4096;
 const MAGIC: u32 = u32::from_le_bytes(*b"STKY");
 const VERSION: u16 = 1;
 const HEADER_BYTES: usize = 80;
@@ -137,7 +137,7 @@ impl KeyTable {
         out[72..76].copy_from_slice(&count_of(self.owners.len()).to_le_bytes());
         let checksum = xxh3_64(&out[8..]);
         out[..8].copy_from_slice(&checksum.to_le_bytes());
-        out.resize(length.next_multiple_of(KEY_TABLE_BYTES_MIN), 0);
+        out.resize(length.next_multiple_of(KEY_TABLE_UNIT_BYTES), 0);
         out
     }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// The longest keyring, in bytes.
 pub const KEYRING_BYTES_MAX: usize = 64 << 10;
 /// The most keys in one.
-const MASTER_KEY_COUNT_MAX: usize = 64;
+pub(crate) const MASTER_KEY_COUNT_MAX: usize = 64;
 const FIRST_LINE: &str = "stator-keyring 1";
 /// What a keyring with a key in clear tells whoever opens it.
 const CLEAR_EXPLANATION: &str =

@@ -7,7 +7,7 @@ use crate::{KeyLimit, MasterKey, Secret};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The most data keys of one table: a rotation a day for almost three years, without one that is not needed any more.
+/// The most data keys of one table: a rotation a day for almost three years.
 pub const DATA_KEY_COUNT_MAX: usize = 1_000;
 /// Bytes of a wrapped key: the key and its tag.
 pub(crate) const WRAPPED_BYTES: usize = Secret::BYTES + TAG_BYTES;
@@ -30,7 +30,7 @@ impl fmt::Display for KeyOwner {
     }
 }
 
-/// What a new key takes: the master key that wraps it, the file that it is bound to, and chance.
+/// What a new key takes: the master key that wraps it, and chance.
 pub struct Wrapping<'a> {
     /// Wraps.
     pub master: &'a MasterKey,

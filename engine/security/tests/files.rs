@@ -258,7 +258,7 @@ fn a_missing_key_says_why() {
     let mut keys = group_keys(&KeyTable::decode(&table.encode(), &keyring).unwrap());
     assert_eq!(keys.opening(1, 1, place(1)).err(), Some(NoKey::Shredded));
     assert_eq!(keys.opening(4, 1, place(1)).err(), Some(NoKey::Unknown));
-    assert_eq!(keys.opening(3, 9, place(1)).err(), Some(NoKey::Version(9)));
+    assert_eq!(keys.opening(3, 9, place(1)).err(), Some(NoKey::Version { owner: KeyOwner(2), version: 9 }));
     assert!(keys.sealing(1, place(1)).is_none());
     let mut wrapping = Wrapping { master: keyring.newest(), random: &mut random };
     for _ in 1..DATA_KEY_COUNT_MAX {
