@@ -8,8 +8,6 @@ use model::operation::IndexSize;
 use sstable::TableRecord;
 
 const VERSION: u8 = 2;
-/// Its runs have no emptied segments.
-const VERSION_BEFORE_EMPTIED: u8 = 1;
 const FLAG_DUE_TIMES_COMPLETE: u8 = 1;
 
 /// What a checkpoint says.
@@ -69,7 +67,7 @@ impl Checkpoint {
     pub fn decode(payload: &[u8]) -> Option<Self> {
         let mut rest = payload;
         let [version, flags] = *take(&mut rest)?;
-        if !(VERSION_BEFORE_EMPTIED..=VERSION).contains(&version) || flags & !FLAG_DUE_TIMES_COMPLETE != 0 {
+        if version != VERSION || flags & !FLAG_DUE_TIMES_COMPLETE != 0 {
             return None;
         }
         let set_count = take_u16(&mut rest)?;
@@ -88,7 +86,7 @@ impl Checkpoint {
             let [code, _] = *take(&mut rest)?;
             let mut runs = Vec::new();
             for _ in 0..take_u16(&mut rest)? {
-                runs.push(take_run(&mut rest, version)?);
+                runs.push(take_run(&mut rest)?);
             }
             sets.push((SetId::of_code(code)?, runs));
         }
@@ -98,9 +96,9 @@ impl Checkpoint {
     }
 }
 
-fn take_run(rest: &mut &[u8], version: u8) -> Option<RunRecord> {
+fn take_run(rest: &mut &[u8]) -> Option<RunRecord> {
     let file_count = take_u16(rest)?;
-    let emptied_count = if version > VERSION_BEFORE_EMPTIED { take_u32(rest)? } else { 0 };
+    let emptied_count = take_u32(rest)?;
     let files = (0..file_count).map(|_| TableRecord::decode(rest));
     let files = files.collect::<Option<Vec<_>>>().filter(|files| !files.is_empty())?;
     let emptied = (0..emptied_count).map(|_| take_u32(rest).map(SegmentId)).collect::<Option<Vec<_>>>()?;
