@@ -7,7 +7,7 @@ use crate::block::{SegmentHeader, SegmentState};
 use crate::error::JournalError;
 use crate::identity::{BadIdentity, Identity};
 use crate::journal::JournalOptions;
-use crate::state::Spare;
+use crate::spares::Spare;
 use runtime::{Buffer, File, FileError, Leftovers, Runtime};
 use std::path::{Path, PathBuf};
 

@@ -30,6 +30,7 @@ mod padding;
 mod position;
 mod record;
 mod recovery;
+mod spares;
 mod state;
 mod survey;
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::error::{JournalError, Unopened};
 use crate::journal::{JournalOptions, Visitor};
 use crate::liveness::{FlushesEnd, Segment};
 use crate::position::SegmentId;
-use crate::state::{CommitStep, SEGMENT_BYTES_MIN, Spare, State};
+use crate::spares::{Spare, Spares};
+use crate::state::{CommitStep, SEGMENT_BYTES_MIN, State};
 use crate::walk::{Damage, DamageKind, Flush, Walk, find_later_flush};
 use runtime::{Buffer, File, FileError, Runtime};
 use security::{GroupKeys, KeyPlace, NoKey};
@@ -474,8 +475,8 @@ async fn give_places(
     state: &mut State,
 ) -> Result<(), JournalError> {
     for (file, file_number) in files.spares {
-        if state.spares.len() < state.spare_count_max() && file.len_bytes() == directories.segment_bytes() {
-            state.spares.push_back(Spare { file, file_number, epoch: runtime.chance() });
+        if state.spares.count() < Spares::count_max(state.liveness.segment_count()) && file.len_bytes() == directories.segment_bytes() {
+            state.spares.add(Spare { file, file_number, epoch: runtime.chance() });
         } else {
             directories.remove_segment(runtime, &file).await?;
         }

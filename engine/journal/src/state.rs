@@ -1,7 +1,8 @@
 //! The state of one core's journal between two events: what is being filled, what waits, what is durable.
 //!
 //! Synchronous and free of I/O: `append` and `release` change it, the tasks in `committer.rs` ask it what to do next and tell it
-//! what was done. It also decides which segment a batch goes to. Reading back is in `recovery.rs`.
+//! what was done. It also decides which segment a batch goes to. Deliberately not here: files that wait for their use (`spares.rs`), and reading back
+//! (`journal.rs`, `recovery.rs`).
 
 use crate::batch::{Batch, BatchPlace, Flush};
 use crate::block::{ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, ChecksumKey, FlushKind, HEADER_BYTES};
@@ -12,6 +13,7 @@ use crate::liveness::{FlushesEnd, Liveness, RecordSum, Segment};
 use crate::padding::{Paddings, Placement};
 use crate::position::{GroupId, Location, Position, SegmentId};
 use crate::record::{RECORD_PAYLOAD_BYTES_MAX, Record, RecordCopy, RecordKind, encoded_bytes_max};
+use crate::spares::{RESERVE_COUNT, Spare, Spares};
 use compression::{Code, Malformed};
 use runtime::{Buffer, File, FileError};
 use security::{GroupKeys, KeyPlace};
@@ -24,30 +26,10 @@ pub(crate) const BATCH_COUNT_MAX: usize = 4;
 pub(crate) const BATCH_BYTES_MAX: usize = RECORD_PAYLOAD_BYTES_MAX + (128 << 10);
 /// The smallest segment: a header, a few flushes, the last block.
 pub(crate) const SEGMENT_BYTES_MIN: u64 = 16 * BLOCK_BYTES as u64;
-/// Spare segments kept ready: the next one of the log, and the reserve.
-const SPARE_COUNT: usize = 1 + RESERVE_COUNT;
-/// Spare segments that are left, on a full disk, to what frees space. A process begins a segment of its own, so what there is of the last one is of no use to
-/// it after a restart.
-const RESERVE_COUNT: usize = 1;
-/// Segment files kept for use again, if there are not many in use ...
-const SPARE_COUNT_MAX: usize = 4;
-/// ... and one in so many of those in use, where that is more.
-const SPARE_SHARE: usize = 128;
-/// So many times as many are kept for a moment: a round of cleaning gives several back at once.
-const SPARE_BURST: usize = 4;
-
 const _: () = assert!(encoded_bytes_max(RECORD_PAYLOAD_BYTES_MAX) <= BATCH_BYTES_MAX - BLOCK_BYTES - HEADER_BYTES);
 
 /// Share of the last segment on a full disk that removals leave free: one part in so many.
 const REMOVAL_RESERVE_SHARE: u64 = 4;
-
-/// A segment file that is not part of the log and can become so.
-pub(crate) struct Spare {
-    pub(crate) file: File,
-    pub(crate) file_number: u32,
-    /// The epoch of its next use.
-    pub(crate) epoch: u64,
-}
 
 /// What the committer does next.
 pub(crate) enum CommitStep {
@@ -78,7 +60,6 @@ enum Phase {
 /// Invariants:
 /// 1. Segments' `end` only grows, and every batch in `filled` lies below it; the one in `filling` begins at it.
 /// 2. At most one flush is between `take_flush` and `handle_flushed`.
-/// 3. A file in `spares` or `surplus` holds nothing live, and a durable flush names a replay start behind it.
 pub(crate) struct State {
     pub(crate) journal_id: u64,
     pub(crate) core: u16,
@@ -91,19 +72,11 @@ pub(crate) struct State {
     pub(crate) liveness: Liveness,
     pub(crate) next_file_number: u32,
     pub(crate) next_sequence: u64,
-    pub(crate) spares: VecDeque<Spare>,
-    /// Dead segments until a durable flush names a replay start behind them.
-    dead: Vec<(SegmentId, Spare)>,
+    pub(crate) spares: Spares,
     /// As the last durable flush names it.
     durable_replay_start: SegmentId,
     /// Whether owners have said what they retain: before that nothing of the store is given back.
     is_store_settled: bool,
-    /// Files that are to be removed.
-    surplus: Vec<File>,
-    /// Spares that are too many are going to be, if they are not used before.
-    is_retirement_coming: bool,
-    /// The fewest spares that there were since that was decided.
-    least_spare_count: usize,
     filling: Option<Batch>,
     paddings: Paddings,
     filled: VecDeque<Flush>,
@@ -130,13 +103,9 @@ impl State {
             liveness: Liveness::default(),
             next_file_number: 1,
             next_sequence: 1,
-            spares: VecDeque::new(),
-            dead: Vec::new(),
+            spares: Spares::default(),
             durable_replay_start: SegmentId(1),
             is_store_settled: false,
-            surplus: Vec::new(),
-            is_retirement_coming: false,
-            least_spare_count: 0,
             filling: None,
             paddings: Paddings::default(),
             filled: VecDeque::new(),
@@ -290,12 +259,8 @@ impl State {
         let mut buffer = flush.buffer;
         buffer.restore();
         self.buffers.push(buffer);
-        for (id, spare) in std::mem::take(&mut self.dead) {
-            if id < flush.replay_start {
-                self.give_back(spare);
-            } else {
-                self.dead.push((id, spare));
-            }
+        for spare in self.spares.take_dead_before(flush.replay_start) {
+            self.give_back(spare);
         }
         self.durable_replay_start = flush.replay_start;
         self.collect_dead(flush.segment);
@@ -342,78 +307,61 @@ impl State {
         if !self.is_store_settled {
             return;
         }
-        if let Some(Segment { id, file, file_number, epoch, .. }) = self.liveness.take_dead(id) {
-            // The next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by the id.
-            let epoch = ChecksumKey::new(epoch, self.journal_id).checksum(id.0, &epoch.to_le_bytes());
-            let spare = Spare { file, file_number, epoch };
+        if let Some(segment) = self.liveness.take_dead(id) {
+            let spare = Spare::of_dead(segment, self.journal_id);
             if id < self.durable_replay_start {
                 self.give_back(spare);
             } else {
-                self.dead.push((id, spare));
+                self.spares.add_dying(id, spare);
                 self.wants_mark = true;
             }
         }
     }
 
-    /// Segment files kept for use again.
-    pub(crate) fn spare_count_max(&self) -> usize {
-        SPARE_COUNT_MAX.max(self.liveness.segment_count() / SPARE_SHARE)
-    }
-
     fn give_back(&mut self, spare: Spare) {
-        let is_kept = self.spares.len() < SPARE_BURST * self.spare_count_max();
-        if is_kept && spare.file.len_bytes() == self.segment_bytes {
+        if self.spares.give_back(spare, self.segment_bytes, self.liveness.segment_count()) {
             self.unprepared = None;
-            self.spares.push_back(spare);
-        } else {
-            self.surplus.push(spare.file);
         }
     }
 
     pub(crate) fn next_preparation(&mut self) -> PrepareStep {
-        if let Some(file) = self.surplus.pop() {
+        if let Some(file) = self.spares.take_surplus() {
             return PrepareStep::Remove(file);
         }
         if self.phase != Phase::Running {
             return PrepareStep::Closed;
         }
-        if self.spares.len() + self.dead.len() < SPARE_COUNT {
+        if self.spares.are_few() {
             let number = self.next_file_number;
             self.next_file_number += 1;
             return PrepareStep::Create(number);
         }
-        if self.wants_retirement() {
-            (self.is_retirement_coming, self.least_spare_count) = (true, self.spares.len());
+        if self.spares.wants_retirement(self.liveness.segment_count()) {
+            self.spares.announce_retirement();
             return PrepareStep::RetireLater;
         }
         PrepareStep::Wait
     }
 
-    fn wants_retirement(&self) -> bool {
-        !self.is_retirement_coming && self.spares.len() > self.spare_count_max()
-    }
-
     /// Has spares removed that are too many and were so since it was decided.
     pub(crate) fn retire_spares(&mut self) {
-        self.is_retirement_coming = false;
-        let count = self.least_spare_count.saturating_sub(self.spare_count_max());
-        self.surplus.extend(self.spares.drain(..count).map(|spare| spare.file));
+        self.spares.retire(self.liveness.segment_count());
     }
 
     /// Has all spares removed that are too many: others need the space.
     pub(crate) fn give_space_back(&mut self) {
-        self.least_spare_count = self.spares.len();
-        self.retire_spares();
+        self.spares.retire_now(self.liveness.segment_count());
     }
 
     pub(crate) fn handle_prepared(&mut self, spare: Spare) {
         self.unprepared = None;
-        self.spares.push_back(spare);
+        self.spares.add(spare);
     }
 
     /// Whether the background task has something to do: cheap enough to ask after each flush.
     pub(crate) fn wants_preparation(&self) -> bool {
-        self.spares.len() + self.dead.len() < SPARE_COUNT || !self.surplus.is_empty() || self.wants_retirement()
+        let segment_count = self.liveness.segment_count();
+        self.spares.are_few() || self.spares.has_surplus() || self.spares.wants_retirement(segment_count)
     }
 
     pub(crate) fn wants_mark(&self) -> bool {
@@ -442,13 +390,13 @@ impl State {
 
     /// Why there is no next segment but the reserve.
     fn obstacle(&self) -> Option<&FileError> {
-        self.unprepared.as_ref().filter(|_| self.spares.len() <= RESERVE_COUNT)
+        self.unprepared.as_ref().filter(|_| self.spares.count() <= RESERVE_COUNT)
     }
 
     /// Whether records that free space have room. Of the last segment that there can be a part is left for what the journal's owners need to go on: where the
     /// log of each begins, and which files there are.
     pub(crate) fn has_room_for_removals(&self) -> bool {
-        self.obstacle().is_none() || !self.spares.is_empty() || self.last_room_bytes() >= self.reserve_bytes()
+        self.obstacle().is_none() || self.spares.count() > 0 || self.last_room_bytes() >= self.reserve_bytes()
     }
 
     /// Bytes that copies may take while there is no next segment; `None`: there is one.
@@ -552,8 +500,7 @@ impl State {
             previous_end = last.end;
             id = SegmentId(last.id.0.checked_add(1).expect("2^32 segments outlast any disk"));
         }
-        let spare = self.spares.pop_front()?;
-        self.least_spare_count = self.least_spare_count.min(self.spares.len());
+        let spare = self.spares.take()?;
         Some(self.begin_segment(spare, id, previous_end, reserve_bytes))
     }
 
@@ -662,14 +609,16 @@ mod tests {
         assert_eq!(state.liveness.usage().count(), 2, "what is visited at a start is not given back");
         state.set_replay_start(SegmentId(2));
         state.handle_flushed(names_first);
-        assert_eq!((state.spares.len(), state.dead.len()), (0, 1));
+        assert_eq!((state.spares.count(), state.spares.dying_count()), (0, 1));
         assert_eq!(state.append(&record(&[3; 60_000])), Err(AppendRefused::TooLarge { payload_bytes: 60_000 }));
         assert_eq!(state.append(&record(&[3; 40_000])), Err(AppendRefused::NoSpace));
         let names_second = take(&mut state);
         assert_eq!(names_second.replay_start, SegmentId(2));
         state.handle_flushed(names_second);
-        assert_eq!((state.spares.len(), state.dead.len()), (1, 0));
-        assert_ne!(state.spares[0].epoch, 1, "its next use has another epoch");
+        assert_eq!((state.spares.count(), state.spares.dying_count()), (1, 0));
+        let spare = state.spares.take().unwrap();
+        assert_ne!(spare.epoch, 1, "its next use has another epoch");
+        state.spares.add(spare);
         assert_eq!(state.append(&record(&[3; 40_000])).unwrap().segment, SegmentId(3));
     }
 }

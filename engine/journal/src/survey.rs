@@ -57,7 +57,7 @@ pub struct SurveyedSegment {
     pub segment: SegmentId,
     /// Its file.
     pub path: PathBuf,
-    /// Drawn when the file became this segment.
+    /// New each time that a file becomes a segment.
     pub epoch: u64,
     /// Length of the file.
     pub file_bytes: u64,
