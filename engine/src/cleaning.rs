@@ -7,7 +7,7 @@
 //!
 //! A round takes space for copies before it gives any, so it is a small one. What it costs is the records that are moved, and the files that are read to
 //! find them: what was written of late is named by the newest runs alone, and most of it is superseded soon; what has lain for long costs a pass
-//! over the large runs. So the cheapest round is looked for among those of each reach. Deliberately not here: when, and the merges (`storing.rs`).
+//! over the large runs. So the cheapest round is looked for among those of each reach. Deliberately not here: when, and the work itself (`rounds.rs`).
 
 use journal::{SegmentId, SegmentUsage};
 use model::table::PartitionId;
@@ -35,7 +35,7 @@ const READ_SHARE: u64 = 4;
 /// Superseded items per hundred live ones that make it worth looking for dead space.
 const SUPERSEDED_PERCENT: u64 = 10;
 
-/// The emptying of some segments: the partitions of the worker move what they have in them, one after the other.
+/// What the partitions of the worker do one after the other: move what they have in some segments, or merge all their runs.
 pub(crate) struct Round {
     pub(crate) cleaning: Cleaning,
     pub(crate) forecast: Forecast,

@@ -2,7 +2,7 @@
 //!
 //! One per journal, on its core. The log's segments are consecutive and are visited at a start; the store's are what is left of those before
 //! the log, for their records are still read by location. The owners of records say when one is dead (`release`), and at a start how
-//! many are live in the store (`retain`). Files and heads are in `state.rs`.
+//! many are live in the store (`retain`). Deliberately not here: which segment is written to (`state.rs`), and files without one (`spares.rs`).
 
 use crate::block::{BLOCK_BYTES_U32, ChecksumKey};
 use crate::coding::Origin;
@@ -66,7 +66,7 @@ pub struct SegmentUsage {
 pub struct RecordSum {
     /// How many.
     pub count: u64,
-    /// Bytes of their payloads.
+    /// Bytes of their payloads as they lie in the segment.
     pub payload_bytes: u64,
 }
 

@@ -140,7 +140,7 @@ impl State {
 
     /// The same of a copy, which most often stays compressed.
     pub(crate) fn append_copy(&mut self, copy: &RecordCopy) -> Result<Location, AppendRefused> {
-        self.admit_copy(copy.group(), copy.stored_bytes())?;
+        self.admit_copy(copy.group(), copy.room_bytes())?;
         self.make_room(copy.room_bytes())?;
         let State { filling, coding, opener, .. } = self;
         let batch = filling.as_mut().expect("a batch was begun");

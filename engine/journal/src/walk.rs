@@ -1,7 +1,7 @@
 //! The walk over a segment's flushes: what is good, where it ends, and whether something later proves that it should not.
 //!
-//! Pure state over windows of bytes: `recovery.rs` loads the windows and decides what an end means. It is the only reader of
-//! whole segments; single records are read back in `journal.rs`. The rules are `FORMAT.md`, "Reading it back".
+//! Pure state over windows of bytes: `recovery.rs`, `survey.rs` and `verify.rs` load the windows, and recovery decides what an end means. Single records are read
+//! back in `journal.rs`. The rules are `FORMAT.md`, "Reading it back".
 
 use crate::block::{
     BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, FlushHeader, FlushKind, HEADER_BYTES, chain_next,

@@ -38,7 +38,7 @@ pub(crate) struct Snapshot {
 pub(crate) enum FileChange {
     /// Runs come in the place of memtables.
     Flush(Flushed),
-    /// A run comes in the place of several.
+    /// A run comes in the place of several, or above those that named emptied segments.
     Merge(Merged),
     /// Nothing changes: the checkpoint is to be at the end of the log.
     Renew,

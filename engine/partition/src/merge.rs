@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::rc::Rc;
 
-/// A merge that is to be done.
+/// A merge, or an emptying, that is to be done.
 pub struct MergeWork {
     pub(crate) group: GroupId,
     pub(crate) set: SetId,

@@ -1,7 +1,7 @@
 //! Where the files of a worker's partitions are, and how they are made, opened and removed.
 //!
 //! One a worker; clones are the same. A file lies in the data directory that its id says, so that several disks share the files evenly. Deliberately
-//! not here: which files there are (`partition.rs`).
+//! not here: which files there are (`file_set.rs`).
 
 use crate::pace::Pace;
 use crate::run::RunFiles;

@@ -1,4 +1,4 @@
-//! Encryption at rest: master keys, data keys, keys of records and files.
+//! Encryption at rest: master keys, data keys, keys of records, files and segments' codes.
 //!
 //! On the way of a request this is inside step "durable": the journal seals what it appends with a key from here, and opens what it
 //! reads back. Pure: bytes and chance are arguments. The bytes, and the proof that no nonce is used twice, are in `FORMAT.md`.
@@ -7,7 +7,7 @@
 //! Keyring       master keys, as their file says: in clear, or wrapped by a key service   worker 0
 //!   KeyTable    data keys of all tables, as the file `keys` says, wrapped by the newest master key   worker 0
 //!     TableKeys data keys of one table                      shared by all cores
-//!       GroupKeys  group -> its table's keys; record keys and file keys derived from them   one per journal
+//!       GroupKeys  group -> its table's keys; record keys, file keys and code keys derived from them   one per journal
 //! ```
 //!
 //! Deliberately not here: reading and replacing the two files and asking a key service (`engine`), and where a record's bytes stand (`journal`).

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! making one    sorted entries -> Builder -> chunks of blocks -> TableWriter -> file, and its TableRecord
-//! one key       Table::page_of -> IndexPage::probe -> Block::find              each step names the block it needs
+//! one key       Table::page_number_of -> resident_page -> IndexPage::probe -> Block::find   each step names the block it needs
 //! a span        Merge over TableRanges                                         says Needs(reference), is supplied, goes on
 //! blocks        Cache (a core's, bounded in bytes) <- Table::read              the one asynchronous step
 //! ```
