@@ -43,7 +43,7 @@ mod submit;
 pub use control::{Placement, TableEntry};
 pub use directories::LostDirectory;
 pub use engine::{Engine, Replied};
-pub use journal::FlushFigures;
+pub use journal::{FlushFigures, SEGMENT_BYTES};
 pub use key_service::{KeyService, KeyServiceError};
 pub use keys_error::KeysError;
 pub use message::{Batch, KeyGrant, Message};

@@ -55,7 +55,7 @@ pub struct EngineOptions {
     pub keyring: Option<PathBuf>,
     /// Unwraps master keys of the keyring that are wrapped, and may make new ones; `None`: all of them stand there in clear.
     pub key_service: Option<Arc<dyn KeyService>>,
-    /// Size of a journal segment in bytes.
+    /// Size of a journal segment in bytes, most often [`SEGMENT_BYTES`](crate::SEGMENT_BYTES).
     pub segment_bytes: u64,
     /// Bytes of memory that all workers together may take.
     pub memory_bytes_max: u64,

@@ -48,8 +48,8 @@ pub(crate) struct Rotations {
 struct Waiting {
     generation: u64,
     token: ReplyToken,
-    /// None: the master key.
-    keys: Option<Arc<TableKeys>>,
+    /// And the name of whose they are. None: the master key.
+    keys: Option<(Arc<TableKeys>, String)>,
 }
 
 impl Engine {
@@ -76,20 +76,20 @@ impl Engine {
         if rotations.waiting.len() + rotations.renewing.len() >= ROTATION_COUNT_MAX {
             return Err("too many rotations are in progress; try again later".to_owned());
         }
-        let owner = match rotation {
+        let (owner, name) = match rotation {
             Rotation::Master => {
                 keeper.renew_master();
                 rotations.renewing.push(token);
                 return Ok(());
             }
-            Rotation::Catalog => KeyOwner::CATALOG,
+            Rotation::Catalog => (KeyOwner::CATALOG, KeyOwner::CATALOG.to_string()),
             Rotation::Table(name) => {
                 let table = router.find(name).ok_or_else(|| format!("there is no table {name}"))?;
-                owner_of(table.definition.id)
+                (owner_of(table.definition.id), format!("table {name}"))
             }
         };
-        let rotated = keeper.rotate(owner).ok_or_else(|| format!("{owner} is not there"))?;
-        let keys = Some(rotated.map_err(|limit| limit.to_string())?);
+        let rotated = keeper.rotate(owner).ok_or_else(|| format!("{name} is not there"))?;
+        let keys = Some((rotated.map_err(|limit| format!("{name}: {limit}"))?, name));
         rotations.waiting.push_back(Waiting { generation: keeper.generation(), token, keys });
         Ok(())
     }
@@ -119,15 +119,15 @@ impl Engine {
             let Waiting { token, keys, .. } = rotations.waiting.pop_front().expect("there is one");
             let told = match keys {
                 None => format!("master key {} wraps every data key", owner.keys.master()),
-                Some(keys) if owner.keys.find(keys.owner()).is_some() => {
+                Some((keys, name)) if owner.keys.find(keys.owner()).is_some() => {
                     for core in 0..core_count {
                         let core = CoreId::from_usize(core);
                         outbox.push(core, Message::KeysRotated(Arc::clone(&keys)));
                     }
-                    format!("key {} of {} seals from now on", keys.newest_version(), keys.owner())
+                    format!("key {} of {name} seals from now on", keys.newest_version())
                 }
                 // Deleted meanwhile, and its keys with it.
-                Some(keys) => format!("{} is gone", keys.owner()),
+                Some((_, name)) => format!("{name} is gone"),
             };
             tracing::info!("{told}");
             rotations.done.push(Rotated { token, result: Ok(told) });

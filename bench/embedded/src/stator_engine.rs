@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, ReplyToken};
+use engine::{Batch, Engine, EngineOptions, MESH_BATCH_COUNT_MAX, ReplyToken, SEGMENT_BYTES};
 use model::operation::{
     AttributeDefinitionParameter, Attributes, Choice, CreateTable, GetItem, KeyRole, KeySchemaElement, PutItem, Reply,
     Request,
@@ -24,8 +24,6 @@ use crate::{Options, Phase};
 const TABLE_NAME: Text = Text::from_static("items");
 const KEY_ATTRIBUTE: &str = "k";
 const VALUE_ATTRIBUTE: &str = "v";
-/// The server's.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// What all cores have.
 struct Shared {

@@ -28,7 +28,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Bytes of a segment file, unless the options say otherwise.
-pub const SEGMENT_BYTES: u64 = 32 << 20;
+pub const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Errors kept until somebody asks.
 const FILE_ERROR_COUNT_MAX: usize = 64;

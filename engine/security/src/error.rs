@@ -98,7 +98,7 @@ pub struct KeyLimit;
 
 impl fmt::Display for KeyLimit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "there are {DATA_KEY_COUNT_MAX} keys already, which is the most")
+        write!(formatter, "it has {DATA_KEY_COUNT_MAX} keys, which is the most")
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) fn ask(received: &BytesMut, node: &Node) -> Option<Asked> {
         (Some(b"GET"), Some(b"/metrics")) => {
             response("200 OK", &metrics(node), "application/openmetrics-text; version=1.0.0; charset=utf-8")
         }
-        (Some(b"GET"), Some(_)) => response("404 Not Found", "there is /health and /metrics\n", "text/plain"),
+        (Some(b"GET"), Some(_)) => {
+            response("404 Not Found", "there is /health and /metrics, and POST /keys/rotate\n", "text/plain")
+        }
         _ => response("405 Method Not Allowed", "only GET, and POST /keys/rotate\n", "text/plain"),
     }))
 }

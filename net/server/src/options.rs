@@ -6,6 +6,7 @@
 
 use crate::kms::KmsArguments;
 use clap::{Args, Parser, Subcommand};
+use engine::SEGMENT_BYTES;
 use serde::Deserialize;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,7 +39,7 @@ pub(crate) const STALL_THRESHOLD_US_MIN: u64 = 100;
 /// Largest one: past ten seconds the watchdog is about to end the process.
 pub(crate) const STALL_THRESHOLD_US_MAX: u64 = 10_000_000;
 
-/// DynamoDB on your own machines: durable, replicated by design, as fast as the hardware.
+/// DynamoDB on your own machines: durable, and as fast as the hardware.
 #[derive(Debug, Parser)]
 #[command(name = "stator", version, about)]
 pub(crate) struct CommandLine {
@@ -285,7 +286,7 @@ impl ServeOptions {
             keyring: flags.keyring.or(file.keyring),
             kms: flags.kms.or(file.kms),
             credentials: flags.credentials.or(file.credentials),
-            segment_bytes: flags.segment_size.or(file.segment_size).map_or(64 << 20, |size| size.0),
+            segment_bytes: flags.segment_size.or(file.segment_size).map_or(SEGMENT_BYTES, |size| size.0),
             table_delay_ms: flags.table_delay_ms.or(file.table_delay_ms).unwrap_or(0),
             ttl_delay_ms: flags.ttl_delay_ms.or(file.ttl_delay_ms).unwrap_or(0),
             scrub_period_s: flags.scrub_period_s.or(file.scrub_period_s).unwrap_or(SCRUB_PERIOD_S),
@@ -296,6 +297,12 @@ impl ServeOptions {
     }
 
     fn check(&self) -> Result<(), OptionsError> {
+        let directories = &self.data_directories;
+        let twice = (1..directories.len()).find(|place| directories[..*place].contains(&directories[*place]));
+        if let Some(place) = twice {
+            let path = directories[place].display();
+            return Err(OptionsError(format!("--data-dir {path} is named twice: name each directory once")));
+        }
         for (flag, address) in [("--http-address", self.http_address), ("--wire-address", self.wire_address)] {
             if !address.ip().is_loopback() && self.credentials.is_none() {
                 return Err(OptionsError(format!(
@@ -518,6 +525,7 @@ mod tests {
         check(&["--http-address", "0.0.0.0:8000"], "", "with --credentials");
         check(&["--wire-address", "[::]:8001"], "", "with --credentials");
         check(&["--admin-address", "0.0.0.0:8002", "--credentials", "x"], "", "a proxy that authenticates");
+        check(&["--data-dir", "a", "--data-dir", "b", "--data-dir", "a"], "", "a is named twice");
         check(&["--cores", "0,0"], "", "stands twice");
         check(&["--cores", "x"], "", "not a CPU's number");
         check(&["--memory", "1M"], "", "at least 64 MiB");
