@@ -3,7 +3,7 @@
 //! A key's number is its first eight bytes, which are the hash of its partition key: so numbers are spread evenly, and the page is next to the place that is
 //! guessed. Where a number is also that of a page's begin it does not tell, and the keys themselves have to be compared. One a run. Pure.
 
-use sstable::Table;
+use sstable::{Spread, Table};
 use std::rc::Rc;
 
 /// How far from the guess a page is looked for before it is looked for everywhere.
@@ -16,8 +16,7 @@ pub(crate) struct Fences {
     begins: Rc<[u64]>,
     /// Of each file, which of these is its first page's.
     first_pages: Rc<[usize]>,
-    /// Pages for each step of a number if numbers are spread evenly.
-    pages_a_step: f64,
+    spread: Spread,
 }
 
 /// Where a key is, as far as its number tells.
@@ -43,9 +42,9 @@ impl Fences {
             first_pages.push(begins.len());
             begins.extend(file);
         }
-        let steps = begins.last().zip(begins.first()).map_or(0, |(last, first)| last.saturating_sub(*first));
-        let pages_a_step = if steps == 0 { 0.0 } else { (begins.len() - 1) as f64 / steps as f64 };
-        Self { begins: begins.into(), first_pages: first_pages.into(), pages_a_step }
+        let ends = begins.first().zip(begins.last());
+        let spread = ends.map_or_else(Spread::default, |(first, last)| Spread::of(*first, *last, begins.len()));
+        Self { begins: begins.into(), first_pages: first_pages.into(), spread }
     }
 
     /// Where a key with this number is.
@@ -70,11 +69,7 @@ impl Fences {
     }
 
     fn guess(&self, number: u64) -> usize {
-        let first = self.begins.first().copied().unwrap_or(0);
-        let place = number.saturating_sub(first) as f64 * self.pages_a_step;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; saturates")]
-        let place = place as usize;
-        place.min(self.begins.len())
+        self.spread.guess(number).min(self.begins.len())
     }
 
     /// Bytes of memory that they hold.

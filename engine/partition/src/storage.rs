@@ -133,8 +133,7 @@ impl Storage {
     }
 
     fn place_of(&self, file: FileId) -> usize {
-        let count = self.directories.len() as u64;
-        usize::try_from(file.0 % count).expect("a remainder is smaller than the count")
+        sstable::directory_of(file, self.directories.len())
     }
 
     /// The id of a new file. Its directory is one in which files can be written, as far as is known, if there is one.

@@ -137,10 +137,9 @@ impl Inspection {
         self.tables_of_groups.get(&group).map(|table| &**table)
     }
 
-    /// The folder of a worker's file, as `partition` chooses it.
+    /// The folder of a worker's file.
     fn folder_of(&self, core: CoreId, file: FileId) -> PathBuf {
-        let count = self.data_directories.len() as u64;
-        let place = usize::try_from(file.0 % count).expect("a remainder is smaller than the count");
+        let place = sstable::directory_of(file, self.data_directories.len());
         self.data_directories[place].join(format!("{SSTABLES_PREFIX}{}", core.0))
     }
 

@@ -157,7 +157,7 @@ mod tests {
             block.find(key);
             block.seek(key);
         }
-        let mut cursor = crate::BlockCursor::new(std::rc::Rc::new(block));
+        let mut cursor = crate::block_cursor::BlockCursor::new(std::rc::Rc::new(block));
         for number in (0..cursor.entry_count()).rev() {
             cursor.place_at(number);
             assert!(cursor.entry().version.wrapping_add(1) != 0 || !cursor.key().is_empty() || number == 0);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 ///
 /// Invariants: 1. `key` is the key of entry `number`, and `head` the first key of its interval. 2. The first `known_count` of `starts` are those of entries of its
 /// interval, each as the bytes from the interval's start: as many as were come to, and one more. So going forward decodes each entry once.
-pub struct BlockCursor {
+pub(crate) struct BlockCursor {
     block: Rc<Block>,
     number: usize,
     interval: Option<usize>,

@@ -6,6 +6,7 @@
 use crate::bytes::{leading_number, u32_at, u64_at};
 use crate::filter::{FilterShape, SoughtKey};
 use crate::seal::{BlockRef, REF_BYTES};
+use crate::spread::Spread;
 use runtime::prefetch;
 use std::cell::Cell;
 
@@ -26,9 +27,8 @@ pub struct IndexPage {
     /// Where the separators and where the fingerprints start in `bytes`.
     separators_start: usize,
     filter_start: usize,
-    /// The first separator's first eight bytes as a number, and blocks for each step of such a number if keys are spread evenly.
-    first: u64,
-    blocks_a_step: f64,
+    /// Of the first eight bytes of each separator as a number.
+    spread: Spread,
     /// A key was looked for in it since the cache has last asked.
     was_used: Cell<bool>,
 }
@@ -56,9 +56,8 @@ impl IndexPage {
             return Err("page counts");
         }
         let was_used = Cell::new(false);
-        let (first, blocks_a_step) = (0, 0.0);
-        let mut page =
-            IndexPage { bytes, count, filter, separators_start, filter_start, first, blocks_a_step, was_used };
+        let spread = Spread::default();
+        let mut page = IndexPage { bytes, count, filter, separators_start, filter_start, spread, was_used };
         let mut last_end = 0;
         for number in 0..count {
             let end = page.separator_end(number);
@@ -73,9 +72,8 @@ impl IndexPage {
         if last_end != separator_bytes {
             return Err("separators");
         }
-        page.first = leading_number(page.separator(0));
-        let steps = leading_number(page.separator(count - 1)).saturating_sub(page.first);
-        page.blocks_a_step = if steps == 0 { 0.0 } else { (count - 1) as f64 / steps as f64 };
+        let [first, last] = [0, count - 1].map(|number| leading_number(page.separator(number)));
+        page.spread = Spread::of(first, last, count);
         Ok(page)
     }
 
@@ -132,7 +130,7 @@ impl IndexPage {
     /// it is by halves from the start.
     pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
         let (mut low, mut high) = (0, self.count);
-        let is_alike = self.blocks_a_step == 0.0;
+        let is_alike = self.spread.is_flat();
         let (mut is_above_low, mut is_below_high) = (is_alike, is_alike);
         let (mut next, mut step) = (self.start(key), 1);
         while low < high {
@@ -153,15 +151,7 @@ impl IndexPage {
 
     /// Where a search begins.
     fn start(&self, key: &[u8]) -> usize {
-        if self.blocks_a_step == 0.0 { self.count / 2 } else { self.guess(key) }
-    }
-
-    /// The block that the key is in if keys are spread evenly.
-    fn guess(&self, key: &[u8]) -> usize {
-        let place = leading_number(key).saturating_sub(self.first) as f64 * self.blocks_a_step;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; saturates")]
-        let place = place as usize;
-        place.min(self.count - 1)
+        if self.spread.is_flat() { self.count / 2 } else { self.spread.guess(leading_number(key)).min(self.count - 1) }
     }
 
     /// The blocks that it leads to, in order.
@@ -207,7 +197,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(6);
         for _ in 0..1_000 {
             let key = random.u64(..).to_be_bytes();
-            let (guess, found) = (page.guess(&key), page.find(&key).unwrap());
+            let (guess, found) = (page.start(&key), page.find(&key).unwrap());
             assert!(guess.abs_diff(found) <= 1, "block {found}, guess {guess}");
         }
     }

@@ -16,7 +16,7 @@
 //! | `entry.rs`, `varint.rs` | an entry: version and content, and its bytes |
 //! | `stored_key.rs` | its key: shortened, compared, put together |
 //! | `block.rs`, `block_builder.rs`, `block_cursor.rs` | data blocks: searched, made, walked |
-//! | `index_page.rs`, `page_builder.rs` | index and filter of a group of blocks |
+//! | `index_page.rs`, `page_builder.rs`, `spread.rs` | index and filter of a group of blocks |
 //! | `filter.rs` | the binary fuse filter |
 //! | `usage.rs` | what a file keeps alive in the journal |
 //! | `seal.rs` | references, checksums; the one place where blocks are closed and opened |
@@ -50,6 +50,7 @@ mod places;
 mod range;
 mod record;
 mod seal;
+mod spread;
 mod stored_key;
 mod table;
 mod usage;
@@ -58,7 +59,6 @@ mod verify;
 mod writer;
 
 pub use block::Block;
-pub use block_cursor::BlockCursor;
 pub use builder::{Builder, Chunk};
 pub use cache::{Cache, CacheUsage, CachedItem, Piece};
 pub use entry::{Content, Entry, JournalPlace, KEY_BYTES_MAX};
@@ -70,7 +70,8 @@ pub use piece_ahead::{Ahead, PieceAhead};
 pub use range::{Direction, Needed, RangeStep, Span, TableRange};
 pub use record::{FileId, TableRecord};
 pub use seal::{BlockRef, FileSeal};
+pub use spread::Spread;
 pub use table::{Stretch, Table, adjacent_count};
 pub use usage::SegmentUse;
 pub use verify::{Verification, Verified};
-pub use writer::{TableWriter, file_name, parse_file_name};
+pub use writer::{TableWriter, directory_of, file_name, parse_file_name};

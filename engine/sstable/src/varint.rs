@@ -9,7 +9,7 @@ pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// Reads a number at the start of `bytes` and moves behind it; `None` if it does not end, or has more than 64 bits.
+/// Reads a number at the start of `bytes` and moves behind it; `None` if it does not end, has more than 64 bits, or could be shorter.
 #[inline(always)]
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (&first, rest) = bytes.split_first()?;
@@ -27,7 +27,7 @@ fn take_more(bytes: &mut &[u8], mut number: u64) -> Option<u64> {
     for shift in (7..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
-        if shift == 63 && byte > 1 {
+        if byte == 0 || (shift == 63 && byte > 1) {
             return None;
         }
         number |= u64::from(byte & 0x7f) << shift;
@@ -71,6 +71,7 @@ mod tests {
             }
         }
         assert_eq!((zigzag(5, 5), zigzag(5, 4), zigzag(5, 6), zigzag(5, 3)), (0, 1, 2, 3));
+        assert_eq!(take(&mut [0x80, 0].as_slice()), None, "it could be shorter");
         assert_eq!(take(&mut [0xff; 11].as_slice()), None);
         assert_eq!(take(&mut [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2].as_slice()), None);
     }

@@ -14,6 +14,14 @@ pub fn file_name(file: FileId) -> String {
     format!("{NAME_PREFIX}{:016x}", file.0)
 }
 
+/// Which of so many data directories a file lies in.
+///
+/// # Panics
+/// If there is none.
+pub fn directory_of(file: FileId, directory_count: usize) -> usize {
+    usize::try_from(file.0 % directory_count as u64).expect("a remainder is smaller than the count")
+}
+
 /// The file that has this name, if it is the name of one.
 pub fn parse_file_name(name: &str) -> Option<FileId> {
     let digits = name.strip_prefix(NAME_PREFIX)?;
