@@ -20,7 +20,7 @@ import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = REPOSITORY / "perf" / "results"
+RESULTS = REPOSITORY / "target" / "results"
 CONGESTION_CONTROL = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control")
 SERVER_CORE, LOAD_CORE = 0, 1
 
