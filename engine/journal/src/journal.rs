@@ -475,7 +475,7 @@ fn place_of_read(location: Location) -> (u32, usize) {
 pub(crate) fn check_record(key: ChecksumKey, location: Location, bytes: &[u8]) -> Result<SealedRecord<'_>, DamageKind> {
     match record::decode(key, location.offset, bytes) {
         Ok(sealed) if sealed.payload_bytes() == location.len => Ok(sealed),
-        Ok(sealed) => Err(DamageKind::RecordLength { found: sealed.payload_bytes() }),
+        Ok(sealed) => Err(DamageKind::OtherLength { expected: location.len, found: sealed.payload_bytes() }),
         Err(bad) => Err(bad.into()),
     }
 }

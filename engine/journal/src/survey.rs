@@ -241,7 +241,7 @@ impl Survey {
         let inside = (location.offset - first) as usize;
         let file_end = file_bytes(file);
         if first >= file_end {
-            return Err(rot(DamageKind::RecordLength { found: location.len }));
+            return Err(rot(DamageKind::PastFile { file_bytes: file_end }));
         }
         let needed_bytes = (inside + encoded_bytes_max(location.len as usize)).next_multiple_of(BLOCK_BYTES);
         let length = needed_bytes.min((file_end - first) as usize);

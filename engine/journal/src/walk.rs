@@ -64,10 +64,22 @@ pub enum DamageKind {
         /// Stated by the bytes.
         found: u64,
     },
-    /// A record's length reaches past its flush.
+    /// A record's length is more than there is room for.
     RecordLength {
         /// Stated by the bytes.
         found: u32,
+    },
+    /// A sound record of another length than its location says.
+    OtherLength {
+        /// By the location.
+        expected: u32,
+        /// Stated by the bytes.
+        found: u32,
+    },
+    /// The file ends before the record begins.
+    PastFile {
+        /// Bytes of the file.
+        file_bytes: u32,
     },
     /// A record of an unknown kind: written by a later version.
     RecordKind(u8),
@@ -104,7 +116,15 @@ impl std::fmt::Display for Damage {
             DamageKind::RecordChecksum { expected, found } => {
                 write!(formatter, "record: expected checksum {expected:016x}, found {found:016x}")
             }
-            DamageKind::RecordLength { found } => write!(formatter, "record: length {found} reaches past its flush"),
+            DamageKind::RecordLength { found } => {
+                write!(formatter, "record: length {found} is more than there is room for")
+            }
+            DamageKind::OtherLength { expected, found } => {
+                write!(formatter, "expected a record of {expected} bytes, found one of {found}")
+            }
+            DamageKind::PastFile { file_bytes } => {
+                write!(formatter, "expected a record, but the file ends after {file_bytes} bytes")
+            }
             DamageKind::RecordKind(found) => write!(formatter, "record: kind {found} is unknown"),
             DamageKind::RecordHeader => {
                 write!(formatter, "record: a number in its header is cut off, too large, or longer than it needs to be")
