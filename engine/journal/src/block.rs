@@ -127,6 +127,8 @@ pub(crate) enum BadHeader {
     Version(u16),
     /// A byte that has to be zero is not.
     Padding { offset: usize },
+    /// A flush of a kind that this program does not know, and the epoch that it states.
+    FlushKind { found: u16, epoch: u64 },
 }
 
 impl SegmentHeader {
@@ -176,11 +178,13 @@ impl SegmentHeader {
         if let Some(offset) = first_nonzero(&block[SEGMENT_HEADER_BYTES..]) {
             return Err(BadHeader::Padding { offset: SEGMENT_HEADER_BYTES + offset });
         }
+        let (segment, previous_end) = (SegmentId(u32_at(block, 32)), u32_at(block, 36));
+        let is_in_order = (1..u32::MAX).contains(&segment.0) && previous_end.is_multiple_of(BLOCK_BYTES_U32);
         let state = match u16_at(block, 14) {
-            1 => SegmentState::Active(ActiveHeader {
+            1 if is_in_order => SegmentState::Active(ActiveHeader {
                 epoch,
-                segment: SegmentId(u32_at(block, 32)),
-                previous_end: u32_at(block, 36),
+                segment,
+                previous_end,
                 first_sequence: u64_at(block, 40),
                 opening: u64_at(block, 64),
                 code: sealed_code(block),
@@ -267,7 +271,7 @@ impl FlushHeader {
             1 => FlushKind::Records,
             2 => FlushKind::Mark,
             3 => FlushKind::Close,
-            _ => return Err(BadHeader::NotOurs),
+            found => return Err(BadHeader::FlushKind { found, epoch }),
         };
         Ok(FlushHeader {
             block_count: u32_at(block, 12),

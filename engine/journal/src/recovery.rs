@@ -5,7 +5,8 @@
 //! `walk.rs`.
 
 use crate::block::{
-    ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, SegmentHeader, SegmentState, u64_at,
+    ActiveHeader, BLOCK_BYTES, BLOCK_BYTES_U32, BadHeader, ChecksumKey, FlushHeader, FlushKind, SegmentHeader,
+    SegmentState, u64_at,
 };
 use crate::coding::{Origin, SegmentCode};
 use crate::directory::{Directories, Filling, NewSpare, SegmentFile};
@@ -50,7 +51,7 @@ pub struct RecoveryReport {
     pub segment_count: usize,
     /// Records visited.
     pub record_count: u64,
-    /// Bytes of their payloads.
+    /// Bytes of their payloads when they are not compressed.
     pub payload_bytes: u64,
     /// Records of deleted tables, whose keys are gone: not visited, dead.
     pub shredded_count: u64,
@@ -92,7 +93,7 @@ impl LogFile {
 /// A file whose header tells nothing.
 pub(crate) struct DoubtfulFile {
     pub(crate) path: PathBuf,
-    /// `None` when it is too short to hold a flush.
+    /// `None` when it is too short for a block.
     pub(crate) file: Option<File>,
     pub(crate) damage: Damage,
 }
@@ -182,10 +183,7 @@ pub(crate) async fn sort_files(
 ) -> Result<Files, JournalError> {
     let mut files = Files { highest_number: listed.last().map_or(0, |file| file.number), ..Files::default() };
     for SegmentFile { path, number, len_bytes } in listed {
-        let is_usable = *len_bytes >= SEGMENT_BYTES_MIN
-            && len_bytes.is_multiple_of(BLOCK_BYTES as u64)
-            && u32::try_from(*len_bytes).is_ok();
-        if !is_usable {
+        if *len_bytes < BLOCK_BYTES as u64 {
             let damage = Damage { offset: 0, kind: DamageKind::NoSegment };
             files.doubtful.push(DoubtfulFile { path: path.clone(), file: None, damage });
             continue;
@@ -236,7 +234,9 @@ pub(crate) fn header_damage(bad: BadHeader) -> Damage {
         BadHeader::Padding { offset } => {
             Damage { offset: u32::try_from(offset).expect("it is inside a block"), kind: DamageKind::Padding }
         }
-        BadHeader::NotOurs | BadHeader::Version(_) => Damage { offset: 0, kind: DamageKind::NoSegment },
+        BadHeader::NotOurs | BadHeader::Version(_) | BadHeader::FlushKind { .. } => {
+            Damage { offset: 0, kind: DamageKind::NoSegment }
+        }
     }
 }
 
@@ -260,21 +260,20 @@ async fn find_end(journal_id: u64, files: &Files) -> Result<End, JournalError> {
         }
     }
     let damage = damage.unwrap_or(Damage { offset: walk.offset, kind: DamageKind::NoFlush });
+    if let DamageKind::FlushKind(_) | DamageKind::RecordKind(_) = damage.kind {
+        // Its checksum is right, so it is whole: what wrote it was another version of the program.
+        return Err(rot(last, damage, None));
+    }
     let proof = find_proof(journal_id, Some(walk.epoch), walk.sequence, (&last.file, walk.offset)).await?;
     if let Some((_, sequence)) = proof {
-        return Err(JournalError::Rot {
-            path: last.file.path().to_path_buf(),
-            segment: Some(last.header.segment),
-            damage,
-            proven_by: Some(sequence),
-        });
+        return Err(rot(last, damage, Some(sequence)));
     }
     refuse_proven(journal_id, files, walk.sequence).await?;
     let newest = match newest {
         Some(header) => Some(header),
         None => newest_before_last(journal_id, files).await?,
     };
-    let is_closed = newest.is_some_and(|header| header.kind == crate::block::FlushKind::Close);
+    let is_closed = newest.is_some_and(|header| header.kind == FlushKind::Close);
     let tail = tail_of(journal_id, last, is_closed, (walk.offset, damage)).await?;
     let replay_start = newest.map_or(last.header.segment, |header| header.replay_start);
     Ok(End { offset: walk.offset, sequence: walk.sequence, replay_start, tail })
@@ -302,35 +301,35 @@ async fn is_stale(journal_id: u64, last: &LogFile, offset: u32) -> Result<bool, 
         return Ok(true);
     }
     let block = last.file.read_at(u64::from(offset), BLOCK_BYTES).await?;
-    let header = crate::block::FlushHeader::decode(block.as_slice(), journal_id, offset);
+    let header = FlushHeader::decode(block.as_slice(), journal_id, offset);
     Ok(header.is_ok_and(|header| header.epoch != last.header.epoch))
 }
 
-/// The last flush of the segment before the last, all of which is known to be good by the last one's header.
-async fn newest_before_last(journal_id: u64, files: &Files) -> Result<Option<crate::block::FlushHeader>, JournalError> {
-    let [.., before, last] = &files.log[..] else { return Ok(None) };
-    if before.header.segment.0 + 1 != last.header.segment.0 {
-        return Ok(None);
-    }
+/// The last flush of the segment before the last, all of which is known to be good by the last one's header. `None` if there never was one: it cannot be
+/// in use again before a flush in the last segment is durable.
+async fn newest_before_last(journal_id: u64, files: &Files) -> Result<Option<FlushHeader>, JournalError> {
+    let last = files.log.last().expect("there is a last segment");
+    let Some(id) = last.header.segment.0.checked_sub(1).map(SegmentId).filter(|id| id.0 > 0) else { return Ok(None) };
+    let before = files.log.iter().rev().nth(1).filter(|before| before.header.segment == id);
+    let Some(before) = before else {
+        let missing = JournalError::MissingSegments { first: id, last: id };
+        return Err(doubtful_rot(&files.doubtful).unwrap_or(missing));
+    };
     let mut walk = walk_of(journal_id, before, last.header.previous_end);
     let mut reader = Reader::new(&before.file);
     let mut newest = None;
     while walk.offset < walk.end {
         match reader.step(&mut walk).await? {
             Ok(flush) => newest = Some(flush.header),
-            Err(damage) => return Err(rot(before, damage, last.header.first_sequence)),
+            Err(damage) => return Err(rot(before, damage, Some(last.header.first_sequence))),
         }
     }
     Ok(newest)
 }
 
-fn rot(log_file: &LogFile, damage: Damage, proven_by: u64) -> JournalError {
-    JournalError::Rot {
-        path: log_file.file.path().to_path_buf(),
-        segment: Some(log_file.header.segment),
-        damage,
-        proven_by: Some(proven_by),
-    }
+fn rot(log_file: &LogFile, damage: Damage, proven_by: Option<u64>) -> JournalError {
+    let (path, segment) = (log_file.file.path().to_path_buf(), Some(log_file.header.segment));
+    JournalError::Rot { path, segment, damage, proven_by }
 }
 
 /// Refuses a doubtful file that holds a flush behind `sequence`, the next one: its header was good once.
@@ -417,7 +416,7 @@ async fn visit_log(
         let proven_by = next.map_or(end.sequence, |next| next.header.first_sequence);
         if log_file.header.first_sequence != sequence {
             let kind = DamageKind::Sequence { expected: sequence, found: log_file.header.first_sequence };
-            return Err(rot(log_file, Damage { offset: 0, kind }, proven_by));
+            return Err(rot(log_file, Damage { offset: 0, kind }, Some(proven_by)));
         }
         let segment = segment_of(journal_id, log_file, segment_end);
         let origin = segment.origin.clone();
@@ -427,7 +426,7 @@ async fn visit_log(
         while walk.offset < walk.end {
             let flush = match reader.step(&mut walk).await? {
                 Ok(flush) => flush,
-                Err(damage) => return Err(rot(log_file, damage, proven_by)),
+                Err(damage) => return Err(rot(log_file, damage, Some(proven_by))),
             };
             visit_flush((&flush, &origin), state, (&mut report, &mut opened), log_file.file.path(), visit)?;
         }
@@ -436,7 +435,7 @@ async fn visit_log(
     if sequence != end.sequence {
         let last = log.last().expect("without a segment the sequence is the end's");
         let kind = DamageKind::Sequence { expected: end.sequence, found: sequence };
-        return Err(rot(last, Damage { offset: end.offset, kind }, end.sequence));
+        return Err(rot(last, Damage { offset: end.offset, kind }, Some(end.sequence)));
     }
     Ok(report)
 }
@@ -475,7 +474,9 @@ async fn give_places(
     state: &mut State,
 ) -> Result<(), JournalError> {
     for (file, file_number) in files.spares {
-        if state.spares.count() < Spares::count_max(state.liveness.segment_count()) && file.len_bytes() == directories.segment_bytes() {
+        if state.spares.count() < Spares::count_max(state.liveness.segment_count())
+            && file.len_bytes() == directories.segment_bytes()
+        {
             state.spares.add(Spare { file, file_number, epoch: runtime.chance() });
         } else {
             directories.remove_segment(runtime, &file).await?;
@@ -519,6 +520,7 @@ pub(crate) fn walk_of(journal_id: u64, log_file: &LogFile, end: u32) -> Walk {
 }
 
 fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
+    let end = end.min(file_bytes(&log_file.file));
     Segment {
         id: log_file.header.segment,
         file: log_file.file.clone(),
@@ -535,8 +537,9 @@ fn segment_of(journal_id: u64, log_file: &LogFile, end: u32) -> Segment {
     }
 }
 
+/// Bytes of its whole blocks. No segment is longer than 4 GiB, so what is longer is none of them all the way.
 pub(crate) fn file_bytes(file: &File) -> u32 {
-    u32::try_from(file.len_bytes()).expect("longer files are not opened")
+    u32::try_from(file.len_bytes()).unwrap_or(u32::MAX) / BLOCK_BYTES_U32 * BLOCK_BYTES_U32
 }
 
 /// Reads a segment in windows.

@@ -10,6 +10,7 @@ use crate::block::{
 use crate::liveness::Segment;
 use crate::position::{Location, SegmentId};
 use crate::record::{self, BadRecord, SealedRecord};
+use crate::state::BATCH_BYTES_MAX;
 
 /// What is wrong at some offset of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,9 @@ pub enum DamageKind {
         /// The flush's.
         found: u64,
     },
-    /// A flush whose length, counts or chain do not fit its records.
+    /// A flush of an unknown kind: written by another version.
+    FlushKind(u16),
+    /// A flush whose length, counts, chain or replay start cannot be.
     FlushShape,
     /// A record does not pass; both checksums.
     RecordChecksum {
@@ -81,7 +84,7 @@ pub enum DamageKind {
         /// Bytes of the file.
         file_bytes: u32,
     },
-    /// A record of an unknown kind: written by a later version.
+    /// A record of an unknown kind: written by another version.
     RecordKind(u8),
     /// A number in a record's header is cut off, too large, or longer than it needs to be.
     RecordHeader,
@@ -112,7 +115,8 @@ impl std::fmt::Display for Damage {
             DamageKind::Sequence { expected, found } => {
                 write!(formatter, "expected flush {expected}, found flush {found}")
             }
-            DamageKind::FlushShape => write!(formatter, "the flush's header does not fit its records"),
+            DamageKind::FlushKind(found) => write!(formatter, "flush: kind {found} is unknown"),
+            DamageKind::FlushShape => write!(formatter, "the flush's header does not fit its records, or its place"),
             DamageKind::RecordChecksum { expected, found } => {
                 write!(formatter, "record: expected checksum {expected:016x}, found {found:016x}")
             }
@@ -223,6 +227,8 @@ impl Walk {
     fn check_header(&self, window: &[u8]) -> Result<FlushHeader, DamageKind> {
         let header = FlushHeader::decode(window, self.journal_id, self.offset).map_err(|bad| match bad {
             BadHeader::Checksum { expected, found } => DamageKind::FlushChecksum { expected, found },
+            BadHeader::FlushKind { found, epoch } if epoch == self.epoch => DamageKind::FlushKind(found),
+            BadHeader::FlushKind { epoch, .. } => DamageKind::Epoch { expected: self.epoch, found: epoch },
             BadHeader::NotOurs | BadHeader::Version(_) | BadHeader::Padding { .. } => DamageKind::NoFlush,
         })?;
         if header.epoch != self.epoch {
@@ -234,7 +240,11 @@ impl Walk {
         let flush_bytes = u64::from(header.block_count) * u64::from(BLOCK_BYTES_U32);
         let used_bytes = HEADER_BYTES as u64 + u64::from(header.records_bytes);
         let is_empty = header.records_bytes == 0 && header.record_count == 0 && header.block_count == 1;
-        if used_bytes > flush_bytes || flush_bytes == 0 || (header.kind != FlushKind::Records && !is_empty) {
+        let is_possible = (1..=BATCH_BYTES_MAX as u64).contains(&flush_bytes)
+            && used_bytes <= flush_bytes
+            && header.replay_start <= self.segment
+            && header.sequence < u64::MAX;
+        if !is_possible || (header.kind != FlushKind::Records && !is_empty) {
             return Err(DamageKind::FlushShape);
         }
         if flush_bytes > u64::from(self.end - self.offset) {

@@ -3,9 +3,9 @@
 
 mod world;
 
-use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, Tail};
-use runtime::Signal;
+use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, SegmentId, Tail};
 use runtime::simulated::{Fault, FileOperation, Machine, NodeId};
+use runtime::{Buffer, Signal};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -260,4 +260,76 @@ fn segments_that_are_missing_or_carried_here_are_named() {
             assert_eq!(found, written);
         })
         .expect("nothing goes down");
+}
+
+/// A machine with a journal of two segments, the second of which has flushes; the files of both.
+fn two_segments() -> (Machine, [PathBuf; 2]) {
+    let machine = Machine::new(12);
+    let work = async {
+        let (journal, _) = open(&machine.runtime()).await.expect("it opens");
+        let signal = Signal::new();
+        journal.on_durable(signal.clone());
+        let mut index = 1;
+        while journal.usage().len() < 2 {
+            append(&journal, &signal, &Owned::new(1, index, 3000)).await;
+            flush(&journal, &signal).await;
+            index += 2;
+        }
+    };
+    machine.run(work).expect("nothing goes down");
+    machine.kill(NodeId(0));
+    machine.restart();
+    (machine, [1, 2].map(|number| PathBuf::from(format!("/data0/journal-0/segment-{number}"))))
+}
+
+fn opening(machine: &Machine) -> Result<usize, JournalError> {
+    let opened = machine.run(async { open(&machine.runtime()).await.map(|(_, found)| found.len()) });
+    opened.expect("nothing goes down")
+}
+
+fn remove(machine: &Machine, path: &Path) {
+    let removed = machine.run(async { machine.runtime().remove_file(path).await });
+    removed.expect("nothing goes down").expect("it is there");
+}
+
+/// A crash comes into the first flush of a segment: then the log is in the one before, which has to be there.
+#[test]
+fn where_the_last_segment_has_no_flush_the_one_before_is_not_done_without() {
+    let torn = || {
+        let (machine, paths) = two_segments();
+        let bytes = machine.disk().read_live(&paths[1]);
+        let written = bytes.iter().enumerate().skip(4096).filter(|(_, byte)| **byte != 0);
+        written.for_each(|(at, byte)| machine.disk().flip(&paths[1], at as u64, *byte));
+        (machine, paths)
+    };
+    let (machine, _) = torn();
+    assert!(opening(&machine).is_ok_and(|count| count > 10), "all that is in the first is there");
+    let (machine, [first, _]) = torn();
+    remove(&machine, &first);
+    let missing = JournalError::MissingSegments { first: SegmentId(1), last: SegmentId(1) };
+    assert_eq!(opening(&machine), Err(missing));
+    let (machine, [first, _]) = torn();
+    machine.disk().flip(&first, 40, 1);
+    assert!(matches!(opening(&machine), Err(JournalError::Rot { path, .. }) if path == first));
+}
+
+/// A copy was cut short, or has grown: the header tells, whatever the length.
+#[test]
+fn a_segment_of_another_length_is_refused_and_stays() {
+    for length in [4096, 4097, 20_480, SEGMENT_BYTES - 1, SEGMENT_BYTES + 1, SEGMENT_BYTES + 4096] {
+        let (machine, [_, second]) = two_segments();
+        let bytes = machine.disk().read_live(&second);
+        remove(&machine, &second);
+        let rewritten = async {
+            let file = machine.runtime().create_file(&second, u64::from(length)).await?;
+            let whole = bytes.len().min(length as usize) / 4096 * 4096;
+            let mut buffer = Buffer::zeroed(whole);
+            buffer.as_mut_slice().copy_from_slice(&bytes[..whole]);
+            file.write_durable_at(0, buffer).await.1
+        };
+        machine.run(rewritten).expect("nothing goes down").expect("there is room");
+        let refused = Err(JournalError::ForeignSegment { path: second.clone() });
+        assert_eq!(opening(&machine), refused, "{length} bytes");
+        assert!(machine.disk().files().iter().any(|(path, _)| *path == second));
+    }
 }

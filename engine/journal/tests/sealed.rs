@@ -5,7 +5,7 @@
 
 mod world;
 
-use journal::{AppendRefused, GroupId, Journal, JournalError, Location, ReadError, SegmentId, Unopened};
+use journal::{AppendRefused, DamageKind, GroupId, Journal, JournalError, Location, ReadError, SegmentId, Unopened};
 use runtime::Signal;
 use runtime::simulated::{Machine, NodeId};
 use security::{GroupKeys, KeyOwner, KeyTable, Keyring, NoKey, Wrapping};
@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 const FLUSH: u32 = 8192;
 const SEGMENT_HEADER: u32 = 216;
 const FLUSH_HEADER: u32 = 64;
+const FLUSH_KIND: u32 = 52;
 const PAYLOAD: u64 = 104;
 /// Where the fields of a record are, whose numbers have a byte each here.
 const KIND: u32 = 8;
@@ -34,6 +35,10 @@ fn segment() -> PathBuf {
 
 /// A machine with a journal of one flush of three records of one size, all of group 1.
 fn small_journal() -> (Machine, Vec<Owned>) {
+    journal_of_three(true)
+}
+
+fn journal_of_three(is_closed: bool) -> (Machine, Vec<Owned>) {
     let machine = Machine::new(5);
     let records: Vec<Owned> = (0..3).map(|index| Owned { group: 1, ..Owned::new(1, index, PAYLOAD) }).collect();
     let work = async {
@@ -44,7 +49,9 @@ fn small_journal() -> (Machine, Vec<Owned>) {
             append(&journal, &signal, record).await;
         }
         flush(&journal, &signal).await;
-        journal.close().await;
+        if is_closed {
+            journal.close().await;
+        }
     };
     machine.run(work).expect("nothing goes down");
     machine.kill(NodeId(0));
@@ -118,6 +125,24 @@ fn open_forged(change: impl FnOnce(&mut [u8])) -> Result<Vec<Owned>, JournalErro
 
 fn not_authentic(place: u32) -> Result<Vec<Owned>, JournalError> {
     Err(JournalError::Sealed { path: segment(), location: location(place), reason: Unopened::NotAuthentic })
+}
+
+/// It is whole, and it may have been acknowledged: another version of the program wrote it.
+#[test]
+fn an_unknown_kind_at_the_end_of_the_log_is_no_torn_tail() {
+    let kind_found = |offset: u32, kind: u8| {
+        let (machine, _) = journal_of_three(false);
+        let mut bytes = machine.disk().read_live(&segment());
+        bytes[offset as usize] = kind;
+        forge(&machine, &mut bytes);
+        put(&machine, &segment(), &bytes);
+        match open_again(&machine, keys()) {
+            Err(JournalError::Rot { damage, .. }) => damage.kind,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(kind_found(location(2).offset + KIND, 6), DamageKind::RecordKind(6));
+    assert_eq!(kind_found(FLUSH + FLUSH_KIND, 9), DamageKind::FlushKind(9));
 }
 
 #[test]
