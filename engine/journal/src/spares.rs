@@ -51,11 +51,11 @@ pub(crate) struct Spares {
 }
 
 impl Spare {
-    /// Of a dead segment. Its next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by both ids.
-    pub(crate) fn of_dead(segment: Segment, journal_id: u64) -> Spare {
+    /// Of a dead segment. Its next epoch has to be new for this file and not to be guessed: a step of the old one, keyed by the segment's id and by this
+    /// process, which may not be the first to take the file out of use.
+    pub(crate) fn of_dead(segment: Segment, opening: u64) -> Spare {
         let Segment { id, file, file_number, epoch, .. } = segment;
-        // The old epoch and the journal's id the other way around than in a segment's key, so that it is no checksum that ever stood on the disk.
-        let epoch = ChecksumKey::new(epoch, journal_id).checksum(id.0, &epoch.to_le_bytes());
+        let epoch = ChecksumKey::new(epoch, opening).checksum(id.0, &epoch.to_le_bytes());
         Spare { file, file_number, epoch }
     }
 }
@@ -95,7 +95,8 @@ impl Spares {
 
     /// The dead segments before what a durable flush names.
     pub(crate) fn take_dead_before(&mut self, replay_start: SegmentId) -> impl Iterator<Item = Spare> + use<> {
-        let (dead, dying) = std::mem::take(&mut self.dying).into_iter().partition::<Vec<_>, _>(|(id, _)| *id < replay_start);
+        let (dead, dying) =
+            std::mem::take(&mut self.dying).into_iter().partition::<Vec<_>, _>(|(id, _)| *id < replay_start);
         self.dying = dying;
         dead.into_iter().map(|(_, spare)| spare)
     }
@@ -137,16 +138,66 @@ impl Spares {
         (self.is_retirement_coming, self.least_count) = (true, self.ready.len());
     }
 
-    /// Has those removed that are too many and were so since it was decided.
+    /// Has those removed that are too many and were so since it was decided, unless that has happened meanwhile.
     pub(crate) fn retire(&mut self, segment_count: usize) {
-        self.is_retirement_coming = false;
-        let count = self.least_count.saturating_sub(Self::count_max(segment_count));
+        if !std::mem::take(&mut self.is_retirement_coming) {
+            return;
+        }
+        let count = self.least_count.min(self.ready.len()).saturating_sub(Self::count_max(segment_count));
         self.surplus.extend(self.ready.drain(..count).map(|spare| spare.file));
     }
 
     /// Has all removed that are too many: others need the space.
     pub(crate) fn retire_now(&mut self, segment_count: usize) {
-        self.least_count = self.ready.len();
+        self.announce_retirement();
         self.retire(segment_count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::simulated::Machine;
+    use std::path::Path;
+
+    const SEGMENT_BYTES: u64 = 64 << 10;
+
+    fn filled(machine: &Machine, count: u32) -> Spares {
+        let mut spares = Spares::default();
+        for file_number in 0..count {
+            let path = format!("/segment-{file_number}");
+            let create = async |path: &Path| machine.runtime().create_file(path, SEGMENT_BYTES).await;
+            let file = machine.run(create(Path::new(&path))).unwrap().unwrap();
+            spares.add(Spare { file, file_number, epoch: 1 });
+        }
+        spares
+    }
+
+    /// A full disk has them removed at once, while the moment that was announced is still to come.
+    #[test]
+    fn what_is_too_many_is_removed_once() {
+        for count in 5..=16 {
+            let mut spares = filled(&Machine::new(1), count);
+            assert!(spares.wants_retirement(1));
+            spares.announce_retirement();
+            spares.retire_now(1);
+            assert_eq!(spares.count(), KEPT_COUNT_MAX);
+            spares.retire(1);
+            assert_eq!(spares.count(), KEPT_COUNT_MAX);
+            assert_eq!(std::iter::from_fn(|| spares.take_surplus()).count(), count as usize - KEPT_COUNT_MAX);
+        }
+    }
+
+    #[test]
+    fn what_was_used_meanwhile_stays() {
+        let machine = Machine::new(2);
+        let mut spares = filled(&machine, 10);
+        spares.announce_retirement();
+        let used: Vec<Spare> = (0..5).filter_map(|_| spares.take()).collect();
+        used.into_iter().for_each(|spare| assert!(spares.give_back(spare, SEGMENT_BYTES, 1)));
+        spares.retire(1);
+        assert_eq!(spares.count(), 10 - (5 - KEPT_COUNT_MAX));
+        let spare = spares.take().unwrap();
+        assert!(!spares.give_back(spare, 2 * SEGMENT_BYTES, 1), "it is not as long as segments are now");
     }
 }

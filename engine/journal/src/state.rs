@@ -228,6 +228,7 @@ impl State {
             return CommitStep::Flush(self.filled.pop_front().expect("a batch was completed"));
         }
         if self.wants_mark
+            && self.phase != Phase::Closed
             && let Ok(batch) = self.begin_batch(0, 0)
         {
             return CommitStep::Flush(self.complete(batch, FlushKind::Mark));
@@ -308,7 +309,7 @@ impl State {
             return;
         }
         if let Some(segment) = self.liveness.take_dead(id) {
-            let spare = Spare::of_dead(segment, self.journal_id);
+            let spare = Spare::of_dead(segment, self.opening);
             if id < self.durable_replay_start {
                 self.give_back(spare);
             } else {
