@@ -7,8 +7,12 @@ use crate::key_service::{self, KeyService};
 use crate::keys_error::KeysError;
 use crate::open::{EngineOptions, OpenError};
 use control::CATALOG_GROUP;
+use model::TableId;
 use runtime::{Buffer, FileError, Runtime};
-use security::{KEY_TABLE_UNIT_BYTES, KEYRING_BYTES_MAX, KeyTable, Keyring, MasterKeyId, Secret, WrappedKey, Wrapping};
+use security::{
+    KEY_TABLE_BYTES_MAX, KEY_TABLE_UNIT_BYTES, KEYRING_BYTES_MAX, KeyOwner, KeyTable, Keyring, MasterKeyId, Secret,
+    WrappedKey, Wrapping,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -46,6 +50,11 @@ impl KeyFiles {
             return Err(KeysError::NoKeys { keys: self.keys.clone(), journal: journal.to_path_buf() }.into());
         };
         self.decode(runtime, &bytes, keyring.as_mut()).await
+    }
+
+    /// There are keys of a table above the last one that the catalog has known.
+    pub(crate) fn without_catalog(&self, table: KeyOwner, last: TableId) -> KeysError {
+        KeysError::NoTable { keys: self.keys.clone(), table, last }
     }
 
     /// Unlocks the master key that wraps, and no other.
@@ -256,14 +265,16 @@ async fn remove_if_there(runtime: &Runtime, path: &Path) -> Result<(), FileError
     }
 }
 
-/// A file of whole blocks; `None` if there is none. What is no whole number of blocks is read as far as it goes: its checksum will tell.
+/// A file of whole blocks; `None` if there is none. What is no whole number of blocks is read as far as it goes, what is longer than such a file may be as far
+/// as that: its checksum will tell.
 async fn read_blocks(runtime: &Runtime, path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     let file = match runtime.open_file_to_read(path).await {
         Ok(file) => file,
         Err(FileError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX) / KEY_TABLE_UNIT_BYTES * KEY_TABLE_UNIT_BYTES;
+    let len = usize::try_from(file.len_bytes()).unwrap_or(usize::MAX).min(KEY_TABLE_BYTES_MAX);
+    let len = len / KEY_TABLE_UNIT_BYTES * KEY_TABLE_UNIT_BYTES;
     if len == 0 {
         return Ok(Some(Vec::new()));
     }

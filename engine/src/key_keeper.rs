@@ -76,7 +76,18 @@ impl KeyKeeper {
 
     /// Makes the keys those of the tables that there are: a crash may have come between the catalog and the file. Returns whether that changed
     /// anything.
-    pub(crate) async fn reconcile(&mut self, tables: &[Arc<TableEntry>]) -> Result<bool, FileError> {
+    ///
+    /// # Errors
+    /// Also if there are keys of a table above all that the catalog has ever known: then a part of its log was lost. Nothing is changed.
+    pub(crate) async fn reconcile(
+        &mut self,
+        tables: &[Arc<TableEntry>],
+        last_table: TableId,
+    ) -> Result<bool, OpenError> {
+        if let Some(unknown) = self.table.owners().map(|keys| keys.owner()).find(|owner| *owner > owner_of(last_table))
+        {
+            return Err(self.files.without_catalog(unknown, last_table).into());
+        }
         let before = self.table.generation();
         let is_there = |owner: KeyOwner| {
             owner == KeyOwner::CATALOG || tables.iter().any(|table| owner_of(table.definition.id) == owner)

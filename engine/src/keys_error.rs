@@ -1,6 +1,7 @@
 //! Why the keys of a node cannot be used: each names the file or the service, and says what to do, or that nothing was done.
 
-use security::{KeyFileError, KeyringError, MasterKeyId};
+use model::TableId;
+use security::{KeyFileError, KeyOwner, KeyringError, MasterKeyId};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -36,6 +37,15 @@ pub enum KeysError {
         keyring: PathBuf,
         /// What is wrong.
         cause: KeyFileError,
+    },
+    /// There are keys of a table that the catalog has never known.
+    NoTable {
+        /// Which file.
+        keys: PathBuf,
+        /// The table, by its id.
+        table: KeyOwner,
+        /// The last one that the catalog has known.
+        last: TableId,
     },
     /// A key service has wrapped the master key, and none is named.
     NoService {
@@ -95,6 +105,13 @@ impl fmt::Display for KeysError {
             Self::Keys { keys, cause, .. } => {
                 write!(out, "{} cannot be used: {cause}; restore it from a copy", keys.display())
             }
+            Self::NoTable { keys, table, last } => write!(
+                out,
+                "{} has keys of {table}, and the catalog, which is in `journal-0` of the data directories, has known none above table {}: a part of its log is missing; put it \
+                 back; nothing was changed",
+                keys.display(),
+                last.0
+            ),
             Self::NoService { keyring, id, service_key } => write!(
                 out,
                 "master key {id} of the keyring {} is wrapped by {service_key} of a key service; name the service with --kms-endpoint or --kms-region, and --kms-key-id to let it make new ones",

@@ -231,7 +231,8 @@ impl Engine {
         let core_count = self.runtime.core_count();
         if let Some(owner) = &mut self.catalog {
             let tables: Vec<Arc<TableEntry>> = owner.control.catalog().tables().cloned().collect();
-            if owner.keys.reconcile(&tables).await? {
+            let (last_table, _) = owner.control.catalog().last_ids();
+            if owner.keys.reconcile(&tables, last_table).await? {
                 let grant = owner.keys.grant();
                 self.tell_all(core_count, || Message::Keys(grant.clone()));
             }

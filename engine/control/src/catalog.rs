@@ -71,7 +71,7 @@ impl Catalog {
     }
 
     /// The greatest ids that were ever used, 0 if none was.
-    pub(crate) fn last_ids(&self) -> (TableId, PartitionId) {
+    pub fn last_ids(&self) -> (TableId, PartitionId) {
         (TableId(self.last_table), PartitionId(self.last_partition))
     }
 

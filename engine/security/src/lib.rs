@@ -32,7 +32,7 @@ pub use code_key::CodeKey;
 pub use error::{KeyFileError, KeyLimit, KeyringError, WrongKey};
 pub use file_key::FileKey;
 pub use group_keys::{GroupKeys, NoKey};
-pub use key_table::{KEY_TABLE_UNIT_BYTES, KeyTable};
+pub use key_table::{KEY_TABLE_BYTES_MAX, KEY_TABLE_UNIT_BYTES, KeyTable};
 pub use keyring::{KEYRING_BYTES_MAX, Keyring, MasterKey, MasterKeyId};
 pub use record_key::{KeyPlace, RecordKey, Sealing};
 pub use secret::Secret;

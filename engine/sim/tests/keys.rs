@@ -16,7 +16,7 @@ use model::table::BillingMode;
 use model::{Item, KeyType, Text, Value};
 use runtime::simulated::{Fault, FileOperation, Halt, Machine, MachineOptions};
 use runtime::{Buffer, Runtime};
-use security::{KeyOwner, KeyTable, Keyring};
+use security::{KeyOwner, KeyTable, Keyring, Wrapping};
 use sim::{Caller, Node, node_options, seeds};
 
 const TABLE: &str = "canary-table";
@@ -343,6 +343,14 @@ fn lost_wrong_and_old_keys_are_named_and_what_is_put_back_works() {
     damaged[200] ^= 1;
     write(KEYS, &damaged);
     check(&[KEYS, "damaged", "restore"]);
+    // The catalog's log is older than the keys: what is dropped then could open nothing again.
+    let keyring = Keyring::parse(&keyring).unwrap();
+    let mut newer = KeyTable::decode(&keys, &keyring).unwrap();
+    newer.add(KeyOwner(7), vec![99], &mut Wrapping { master: keyring.newest(), random: &mut random });
+    let newer = newer.encode();
+    write(KEYS, &newer);
+    check(&[KEYS, "table 7", "journal-0", "nothing was changed"]);
+    assert_eq!(machine.disk().read_live(Path::new(KEYS)), newer);
     write(KEYS, &keys);
     machine.restart();
     live(&machine, async |caller| assert!(has(caller, 1).await));
