@@ -165,9 +165,9 @@ impl Items {
         let item = match value {
             FileValue::Deleted => return Ok(None),
             FileValue::Inline(item) => item.clone(),
-            FileValue::InJournal(location, _) => {
+            FileValue::InJournal(location, item_bytes) => {
                 place = Some(place_of(*location));
-                let payload = reads.record(*location)?;
+                let payload = reads.record(*location, *item_bytes)?;
                 let change = ChangeView::decode(&payload).expect("only `propose` writes to this log");
                 assert_eq!(change.key(&mut reads.key), Ok(sought.bytes()), "the record of {location} is the key's");
                 payload.slice_ref(change.image.expect("a file names records with items"))

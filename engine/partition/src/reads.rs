@@ -23,7 +23,7 @@ const ENTRY_COUNT_MAX: usize = 2_048;
 const BLOCKS_AHEAD: usize = 8;
 /// Things that one operation waits for at a time ...
 const NEED_COUNT_MAX: usize = 64;
-/// ... and bytes of records among them as they lie, if it is more than one: no page is longer.
+/// ... and bytes of records among them as they are in memory, if it is more than one: no page is longer.
 const NEED_BYTES_MAX: usize = 1 << 20;
 
 /// An operation cannot go on: what it needs is noted, or it has had its share of this turn.
@@ -369,7 +369,7 @@ impl Reads {
 
     /// The index page, or it is noted.
     pub(crate) fn page(&mut self, table: &Rc<Table>, page: BlockRef) -> Result<Rc<IndexPage>, Missing> {
-        self.cache.page(table.id(), page).ok_or_else(|| self.want(Need::Page(Rc::clone(table), page)))
+        self.cache.page(table.id(), page).ok_or_else(|| self.want(Need::Page(Rc::clone(table), page), 0))
     }
 
     /// The index page of this number, or it is noted.
@@ -384,7 +384,7 @@ impl Reads {
 
     /// The data block, or it is noted.
     pub(crate) fn block(&mut self, table: &Rc<Table>, block: BlockRef) -> Result<Rc<Block>, Missing> {
-        self.cache.block(table.id(), block).ok_or_else(|| self.want(Need::Block(Rc::clone(table), block)))
+        self.cache.block(table.id(), block).ok_or_else(|| self.want(Need::Block(Rc::clone(table), block), 0))
     }
 
     /// The block that a range needs; if it is missing it is noted with those after it.
@@ -400,17 +400,21 @@ impl Reads {
         range.blocks_ahead(BLOCKS_AHEAD, &mut ahead);
         for block in ahead.drain(..) {
             if self.cache.block(range.table().id(), block).is_none() {
-                self.want(Need::Block(Rc::clone(range.table()), block));
+                self.want(Need::Block(Rc::clone(range.table()), block), 0);
             }
         }
         self.ahead = ahead;
         Err(Missing)
     }
 
-    /// The payload of the record, or it is noted.
-    pub(crate) fn record(&mut self, location: Location) -> Result<Bytes, Missing> {
+    /// The payload of the record, or it is noted. Its item is of so many bytes, as DynamoDB counts it: about what the payload takes in memory, which may
+    /// be several times what it takes where it lies.
+    pub(crate) fn record(&mut self, location: Location, item_bytes: u32) -> Result<Bytes, Missing> {
         let found = self.supplies.records.iter().find(|(of, _)| *of == location).map(|(_, payload)| payload.clone());
-        found.ok_or_else(|| self.want(Need::Record(location)))
+        found.ok_or_else(|| {
+            let bytes = location.len.max(item_bytes) as usize;
+            self.want(Need::Record(location), bytes)
+        })
     }
 
     /// Whether it would be too much to look for more that has to be brought.
@@ -418,11 +422,10 @@ impl Reads {
         self.needs.len() >= NEED_COUNT_MAX || self.need_bytes >= NEED_BYTES_MAX
     }
 
-    fn want(&mut self, need: Need) -> Missing {
+    /// Notes what is needed; of a record, how many bytes.
+    fn want(&mut self, need: Need, record_bytes: usize) -> Missing {
         if !self.wants_enough() {
-            if let Need::Record(location) = need {
-                self.need_bytes += location.len as usize;
-            }
+            self.need_bytes += record_bytes;
             self.needs.push(need);
         }
         Missing
