@@ -117,6 +117,14 @@ impl Space {
         (self.used_bytes * 1_000 / self.bytes_max().max(1)).saturating_sub(1_000)
     }
 
+    /// Bytes of records, as they lie, whose copies have room on a full disk even if the code of the last segment does nothing for them. `None`: it is not
+    /// full.
+    fn movable_bytes_max(self) -> Option<u64> {
+        let LiveBytes { counted, stored } = self.live;
+        let [room, stored, plain] = [self.copies_room_bytes?, stored, counted.max(stored).max(1)].map(u128::from);
+        Some(u64::try_from(room * stored / plain).expect("no more than the room"))
+    }
+
     /// Whether segments are to be emptied.
     pub(crate) fn is_too_much(self) -> bool {
         self.used_bytes > self.bytes_max()
@@ -137,7 +145,7 @@ pub(crate) fn plan<'p>(
     let mut candidates = candidates(usage, &pass_bytes(partitions.clone()));
     candidates.retain(|candidate| !spoiled.contains(&candidate.segment));
     let goal_bytes = space.goal_bytes();
-    let Choice { victims, forecast } = choose(candidates, goal_bytes, space.copies_room_bytes);
+    let Choice { victims, forecast } = choose(candidates, goal_bytes, space.movable_bytes_max());
     let is_worth_it = forecast.reclaimed_bytes >= goal_bytes / ROUND_PART_MIN;
     let is_superseded = |partition: &&Partition| {
         let superseded_count = partition.superseded_count();
@@ -182,7 +190,7 @@ fn candidates(usage: &[SegmentUsage], pass_bytes: &HashMap<SegmentId, u64>) -> V
 
 /// Of the choices that read no more than some amount of files, the one that costs least for what it brings. A choice is the candidates with the least to move
 /// that bring `goal_bytes` together, or more where that many have to be read; but no more than there is room for copies of.
-fn choose(candidates: Vec<Candidate>, goal_bytes: u64, copies_room_bytes: Option<u64>) -> Choice {
+fn choose(candidates: Vec<Candidate>, goal_bytes: u64, movable_bytes_max: Option<u64>) -> Choice {
     let magnitude = |candidate: &Candidate| candidate.pass_bytes.max(1).ilog2();
     let reaches: BTreeSet<u32> = candidates.iter().map(magnitude).collect();
     let choices = reaches.into_iter().map(|reach| {
@@ -193,7 +201,7 @@ fn choose(candidates: Vec<Candidate>, goal_bytes: u64, copies_room_bytes: Option
         let mut choice = Choice::default();
         for candidate in within() {
             let moved_bytes = choice.forecast.moved_bytes + candidate.left_bytes;
-            let has_room = copies_room_bytes.is_none_or(|room| moved_bytes <= room);
+            let has_room = movable_bytes_max.is_none_or(|most| moved_bytes <= most);
             if choice.forecast.reclaimed_bytes >= reach_goal_bytes || !has_room {
                 break;
             }
@@ -258,6 +266,24 @@ mod tests {
         let all = candidates(&all, &passes);
         let chosen = |room| choose(all.clone(), 1_500, Some(room)).victims.len();
         assert_eq!([0, 299, 300, 699, 700, 9_000].map(chosen), [0, 0, 1, 1, 2, 3]);
+    }
+
+    /// A segment without a code stores what it takes in as it is.
+    #[test]
+    fn on_a_full_disk_copies_may_be_as_long_as_if_nothing_compressed_them() {
+        let live = |counted, stored| LiveBytes { counted, stored };
+        let space = |live, copies_room_bytes| Space {
+            live,
+            used_bytes: 0,
+            log_segment_count: 1,
+            segment_bytes: 1_000,
+            copies_room_bytes,
+        };
+        assert_eq!(space(live(2_000, 1_000), Some(8_000)).movable_bytes_max(), Some(4_000));
+        assert_eq!(space(live(900, 1_000), Some(8_000)).movable_bytes_max(), Some(8_000));
+        assert_eq!(space(live(u64::MAX, u64::MAX), Some(u64::MAX)).movable_bytes_max(), Some(u64::MAX));
+        assert_eq!(space(live(0, 0), Some(8_000)).movable_bytes_max(), Some(0));
+        assert_eq!(space(live(2_000, 1_000), None).movable_bytes_max(), None);
     }
 
     #[test]

@@ -247,7 +247,7 @@ async fn append(storage: &Storage, copy: &RecordCopy) -> Result<Location, Storag
 
 /// Waits for another try, if what stood in the way passes: a flush, or that the next segment is made.
 async fn wait_after(Storage { runtime, journal, .. }: &Storage, refused: AppendRefused) -> Result<(), StorageError> {
-    let is_next_coming = !journal.is_full() && !journal.is_failing();
+    let is_next_coming = !journal.is_full() && !journal.is_failing() && !journal.is_out_of_files();
     match refused {
         AppendRefused::Busy => {}
         AppendRefused::NoSpace if is_next_coming => {}
