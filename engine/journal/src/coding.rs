@@ -103,7 +103,8 @@ impl Coding {
             if bits + present_bits / GAIN_SHARE < present_bits {
                 self.current = Some(Rc::new(candidate));
             }
-            if bits.min(present_bits) + plain_bits / SAVING_SHARE > plain_bits {
+            let bits = self.current.as_ref().map_or(plain_bits, |code| code.bits(&self.histogram));
+            if bits + plain_bits / SAVING_SHARE > plain_bits {
                 self.current = None;
             }
             // What comes has more weight than what was.

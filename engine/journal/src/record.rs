@@ -25,7 +25,7 @@ const HEADER_BYTES_MAX: usize = NUMBERS_OFFSET
     + varint::bytes_max(u16::BITS)
     + 3 * varint::bytes_max(u64::BITS);
 /// What a record takes beside its payload where its numbers are ordinary: a length and a group of two bytes, a version and a term of one, an
-/// index of four. Sums of records go by it; no record is more than 26 bytes away from it.
+/// index of four. Sums of records go by it; no record is more than 27 bytes away from it.
 pub(crate) const ORDINARY_OVERHEAD_BYTES: usize = NUMBERS_OFFSET + 2 + 1 + 2 + 1 + 4 + TAG_BYTES;
 /// Added to the kind where the payload is compressed.
 const IS_COMPRESSED: u8 = 0x80;
@@ -273,15 +273,21 @@ impl<'a> SealedRecord<'a> {
         next: Option<&Code>,
     ) -> Result<RecordCopy, Unopened> {
         let &SealedRecord { group, term, index, .. } = self;
-        let code = if self.is_compressed { opener.code(origin)?.filter(|code| Some(&**code) == next) } else { None };
         let mut stored = Vec::new();
-        if code.is_some() {
-            self.unseal((opener, origin), offset, &mut stored)?;
-        } else {
-            self.open((opener, origin), offset, &mut stored)?;
+        self.unseal((opener, origin), offset, &mut stored)?;
+        if !self.is_compressed {
+            let plain_bytes = stored.len();
+            return Ok(RecordCopy { group, term, index, stored: Bytes::from(stored), plain_bytes, code: None });
         }
-        let plain_bytes = if code.is_some() { Compressed::parse(&stored)?.plain_bytes } else { stored.len() };
-        Ok(RecordCopy { group, term, index, stored: Bytes::from(stored), plain_bytes, code })
+        let code = opener.code(origin)?.ok_or(Unopened::Code)?;
+        let compressed = Compressed::parse(&stored)?;
+        let plain_bytes = compressed.plain_bytes;
+        if Some(&*code) == next {
+            return Ok(RecordCopy { group, term, index, stored: Bytes::from(stored), plain_bytes, code: Some(code) });
+        }
+        let mut plain = Vec::new();
+        compressed.open(&code, &mut plain)?;
+        Ok(RecordCopy { group, term, index, stored: Bytes::from(plain), plain_bytes, code: None })
     }
 
     /// Opens the payload as it lies into `out`, which gets its length.

@@ -29,7 +29,9 @@ impl fmt::Display for KeyringError {
                     "line {line} is neither `key` and 64 hexadecimal digits nor `kms`, an id, the name of a key and a wrapped key in base64"
                 )
             }
-            KeyringError::Twice(line) => write!(formatter, "the key of line {line} stands in it twice: take that line out"),
+            KeyringError::Twice(line) => {
+                write!(formatter, "the key of line {line} stands in it twice: take that line out")
+            }
             KeyringError::Empty => write!(formatter, "it holds no key"),
             KeyringError::TooMany => write!(
                 formatter,

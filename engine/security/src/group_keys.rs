@@ -99,9 +99,12 @@ impl GroupKeys {
         }
     }
 
-    /// Nothing of the group will be sealed or opened again.
+    /// Nothing of the group will be sealed or opened again. Keys that were derived of its table's go with the last group of that.
     pub fn forget(&mut self, group: u64) {
-        self.groups.remove(&group);
+        let Some(GroupSlot { table, .. }) = self.groups.remove(&group) else { return };
+        if !table.groups.iter().any(|group| self.groups.contains_key(group)) {
+            self.opening.retain(|(owner, ..), _| *owner != table.owner);
+        }
     }
 
     /// Whether the group has keys.
