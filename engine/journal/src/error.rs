@@ -48,12 +48,12 @@ pub enum JournalError {
         /// The other.
         second: PathBuf,
     },
-    /// A segment file of another journal, or under another file's name.
+    /// A segment file of another journal, under another file's name, or of another length than it was given.
     ForeignSegment {
         /// The file.
         path: PathBuf,
     },
-    /// The file was written by a later version of the program.
+    /// The file was written by another version of the program.
     Version {
         /// The file.
         path: PathBuf,
@@ -140,7 +140,11 @@ impl fmt::Display for JournalError {
                 second.display()
             ),
             JournalError::ForeignSegment { path } => {
-                write!(formatter, "{} belongs to another journal or to another file name; move it back", path.display())
+                write!(
+                    formatter,
+                    "{} belongs to another journal or another file name, or was cut short or made longer; put it back as it was",
+                    path.display()
+                )
             }
             JournalError::Version { path, found } => {
                 write!(formatter, "{} has format version {found}; use the program that wrote it", path.display())
