@@ -119,9 +119,10 @@ impl Budget {
         self.memtable_bytes > self.memtable_bytes_max()
     }
 
-    /// Whether memtables have all the memory of data, because no flush makes room: what grows them has to be refused.
+    /// Whether memtables have all the memory that data ever has, because no flush makes room: what grows them has to be refused. Where data has less for the
+    /// moment, writes are held and no more: what is there was let in when it had more.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.memtable_bytes > self.bytes_max
+        self.memtable_bytes > data_bytes(self.limit_bytes, self.core_count)
     }
 
     /// Bytes held at the last look.
@@ -191,5 +192,17 @@ mod tests {
         assert_eq!(budget.bytes_max, whole / 2, "something is left to work with");
         (0..200).for_each(|_| budget.follow(LIMIT / 2));
         assert_eq!(budget.bytes_max, whole);
+    }
+
+    /// A slow flush is no reason to refuse what waits for it.
+    #[test]
+    fn what_was_let_in_is_held_and_not_refused_when_data_has_less() {
+        let mut budget = Budget::new(LIMIT, 2);
+        budget.memtable_bytes = budget.memtable_bytes_max() + (8 << 20);
+        assert!(budget.is_used_up() && !budget.is_exhausted());
+        (0..1_000).for_each(|_| budget.follow(2 * LIMIT));
+        assert!(budget.is_used_up() && !budget.is_exhausted());
+        budget.memtable_bytes = data_bytes(LIMIT, 2) + 1;
+        assert!(budget.is_exhausted());
     }
 }
