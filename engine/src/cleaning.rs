@@ -117,11 +117,14 @@ impl Space {
         (self.used_bytes * 1_000 / self.bytes_max().max(1)).saturating_sub(1_000)
     }
 
-    /// Bytes of records, as they lie, whose copies have room on a full disk even if the code of the last segment does nothing for them. `None`: it is not
-    /// full.
+    /// Bytes of records, as they lie, that may be moved on a full disk: fewer than there is room for where records are compressed, for the code of the last
+    /// segment may do less for them. `None`: it is not full.
     fn movable_bytes_max(self) -> Option<u64> {
         let LiveBytes { counted, stored } = self.live;
-        let [room, stored, plain] = [self.copies_room_bytes?, stored, counted.max(stored).max(1)].map(u128::from);
+        let room = u128::from(self.copies_room_bytes?);
+        let stored = u128::from(stored.max(1));
+        // Items that lie in files whole are counted too: what they add says nothing of records.
+        let plain = u128::from(counted).clamp(stored, stored * u128::from(STORED_PERCENT[1]) / 100);
         Some(u64::try_from(room * stored / plain).expect("no more than the room"))
     }
 
@@ -270,7 +273,7 @@ mod tests {
 
     /// A segment without a code stores what it takes in as it is.
     #[test]
-    fn on_a_full_disk_copies_may_be_as_long_as_if_nothing_compressed_them() {
+    fn on_a_full_disk_copies_may_take_more_than_what_they_are_made_of() {
         let live = |counted, stored| LiveBytes { counted, stored };
         let space = |live, copies_room_bytes| Space {
             live,
@@ -279,10 +282,15 @@ mod tests {
             segment_bytes: 1_000,
             copies_room_bytes,
         };
-        assert_eq!(space(live(2_000, 1_000), Some(8_000)).movable_bytes_max(), Some(4_000));
+        assert_eq!(space(live(1_250, 1_000), Some(8_000)).movable_bytes_max(), Some(6_400));
+        assert_eq!(
+            space(live(90_000, 1_000), Some(8_000)).movable_bytes_max(),
+            Some(5_000),
+            "most of it lies in files"
+        );
         assert_eq!(space(live(900, 1_000), Some(8_000)).movable_bytes_max(), Some(8_000));
         assert_eq!(space(live(u64::MAX, u64::MAX), Some(u64::MAX)).movable_bytes_max(), Some(u64::MAX));
-        assert_eq!(space(live(0, 0), Some(8_000)).movable_bytes_max(), Some(0));
+        assert_eq!(space(live(0, 0), Some(8_000)).movable_bytes_max(), Some(8_000));
         assert_eq!(space(live(2_000, 1_000), None).movable_bytes_max(), None);
     }
 

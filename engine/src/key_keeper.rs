@@ -78,7 +78,7 @@ impl KeyKeeper {
     /// anything.
     ///
     /// # Errors
-    /// Also if there are keys of a table above all that the catalog has ever known: then a part of its log was lost. Nothing is changed.
+    /// Also if there are keys of a table above all that the catalog has ever known: then a part of its log was lost. No key is dropped.
     pub(crate) async fn reconcile(
         &mut self,
         tables: &[Arc<TableEntry>],

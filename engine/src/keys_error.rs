@@ -108,7 +108,7 @@ impl fmt::Display for KeysError {
             Self::NoTable { keys, table, last } => write!(
                 out,
                 "{} has keys of {table}, and the catalog, which is in `journal-0` of the data directories, has known none above table {}: a part of its log is missing; put it \
-                 back; nothing was changed",
+                 back before another start; no key was dropped",
                 keys.display(),
                 last.0
             ),

@@ -138,7 +138,7 @@ pub(crate) enum BadRecord {
     Length { found: u32 },
     /// Expected is computed from the bytes, found is what they state.
     Checksum { expected: u64, found: u64 },
-    /// The checksum is right but the kind is unknown: written by a later version.
+    /// The checksum is right but the kind is unknown: written by another version.
     Kind(u8),
 }
 

@@ -97,7 +97,7 @@ impl Survey {
     /// Looks at the journal of a core whose directories are there. `None` if it was never begun.
     ///
     /// # Errors
-    /// If files cannot be read, or are those of another journal or of a later version. What is damaged is no error: see [`Survey::faults`].
+    /// If files cannot be read, or are those of another journal or of another version. What is damaged is no error: see [`Survey::faults`].
     pub async fn open(
         runtime: &Runtime,
         options: &JournalOptions,

@@ -115,7 +115,9 @@ impl std::fmt::Display for Damage {
             DamageKind::Sequence { expected, found } => {
                 write!(formatter, "expected flush {expected}, found flush {found}")
             }
-            DamageKind::FlushKind(found) => write!(formatter, "flush: kind {found} is unknown"),
+            DamageKind::FlushKind(found) => {
+                write!(formatter, "flush: kind {found} is unknown; use the program that wrote it")
+            }
             DamageKind::FlushShape => write!(formatter, "the flush's header does not fit its records, or its place"),
             DamageKind::RecordChecksum { expected, found } => {
                 write!(formatter, "record: expected checksum {expected:016x}, found {found:016x}")
@@ -129,7 +131,9 @@ impl std::fmt::Display for Damage {
             DamageKind::PastFile { file_bytes } => {
                 write!(formatter, "expected a record, but the file ends after {file_bytes} bytes")
             }
-            DamageKind::RecordKind(found) => write!(formatter, "record: kind {found} is unknown"),
+            DamageKind::RecordKind(found) => {
+                write!(formatter, "record: kind {found} is unknown; use the program that wrote it")
+            }
             DamageKind::RecordHeader => {
                 write!(formatter, "record: a number in its header is cut off, too large, or longer than it needs to be")
             }

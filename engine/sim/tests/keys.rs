@@ -349,7 +349,7 @@ fn lost_wrong_and_old_keys_are_named_and_what_is_put_back_works() {
     newer.add(KeyOwner(7), vec![99], &mut Wrapping { master: keyring.newest(), random: &mut random });
     let newer = newer.encode();
     write(KEYS, &newer);
-    check(&[KEYS, "table 7", "journal-0", "nothing was changed"]);
+    check(&[KEYS, "table 7", "journal-0", "no key was dropped"]);
     assert_eq!(machine.disk().read_live(Path::new(KEYS)), newer);
     write(KEYS, &keys);
     machine.restart();
