@@ -264,15 +264,23 @@ impl Survey {
             Step::End(damage) => end = Some(damage),
         })
         .await?;
-        if newest.is_none()
-            && let Some(before) = segments.next()
-        {
-            newest = newest_of(self.journal_id, before).await?;
+        let id = last.log_file.header.segment;
+        let mut faults = Vec::new();
+        if newest.is_none() && id > SegmentId(1) {
+            let before_id = SegmentId(id.0 - 1);
+            match segments.next().filter(|before| before.log_file.header.segment == before_id) {
+                Some(before) => newest = newest_of(self.journal_id, before).await?,
+                None => faults.push(JournalError::MissingSegments { first: before_id, last: before_id }),
+            }
         }
         let is_closed = newest.is_some_and(|header| header.kind == FlushKind::Close);
         let end = end.unwrap_or(Damage { offset: walk.offset, kind: DamageKind::NoFlush });
+        if let DamageKind::FlushKind(_) | DamageKind::RecordKind(_) = end.kind {
+            faults.push(last.rot(end, None));
+        }
         let tail = tail_of(self.journal_id, &last.log_file, is_closed, (walk.offset, end)).await?;
-        self.replay_start = newest.map_or(last.log_file.header.segment, |header| header.replay_start);
+        self.replay_start = newest.map_or(id, |header| header.replay_start);
+        self.faults.extend(faults);
         self.tail = tail;
         self.end = walk.offset;
         Ok(walk.sequence)

@@ -3,7 +3,7 @@
 
 mod world;
 
-use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, SegmentId, Tail};
+use journal::{DamageKind, Journal, JournalError, JournalOptions, ReadError, SegmentId, Survey, Tail};
 use runtime::simulated::{Fault, FileOperation, Machine, NodeId};
 use runtime::{Buffer, Signal};
 use std::cell::RefCell;
@@ -287,6 +287,13 @@ fn opening(machine: &Machine) -> Result<usize, JournalError> {
     opened.expect("nothing goes down")
 }
 
+/// What an inspection says that an opening would refuse.
+fn faults(machine: &Machine) -> Vec<JournalError> {
+    let work = async { Survey::open(&machine.runtime(), &options(1), keys()).await };
+    let survey = machine.run(work).expect("nothing goes down");
+    survey.expect("it can be read").expect("it is there").faults().to_vec()
+}
+
 fn remove(machine: &Machine, path: &Path) {
     let removed = machine.run(async { machine.runtime().remove_file(path).await });
     removed.expect("nothing goes down").expect("it is there");
@@ -303,10 +310,12 @@ fn where_the_last_segment_has_no_flush_the_one_before_is_not_done_without() {
         (machine, paths)
     };
     let (machine, _) = torn();
+    assert_eq!(faults(&machine), []);
     assert!(opening(&machine).is_ok_and(|count| count > 10), "all that is in the first is there");
     let (machine, [first, _]) = torn();
     remove(&machine, &first);
     let missing = JournalError::MissingSegments { first: SegmentId(1), last: SegmentId(1) };
+    assert_eq!(faults(&machine), std::slice::from_ref(&missing));
     assert_eq!(opening(&machine), Err(missing));
     let (machine, [first, _]) = torn();
     machine.disk().flip(&first, 40, 1);

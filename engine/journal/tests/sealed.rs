@@ -5,7 +5,9 @@
 
 mod world;
 
-use journal::{AppendRefused, DamageKind, GroupId, Journal, JournalError, Location, ReadError, SegmentId, Unopened};
+use journal::{
+    AppendRefused, DamageKind, GroupId, Journal, JournalError, Location, ReadError, SegmentId, Survey, Unopened,
+};
 use runtime::Signal;
 use runtime::simulated::{Machine, NodeId};
 use security::{GroupKeys, KeyOwner, KeyTable, Keyring, NoKey, Wrapping};
@@ -136,9 +138,15 @@ fn an_unknown_kind_at_the_end_of_the_log_is_no_torn_tail() {
         bytes[offset as usize] = kind;
         forge(&machine, &mut bytes);
         put(&machine, &segment(), &bytes);
+        let work = async { Survey::open(&machine.runtime(), &options(1), keys()).await };
+        let survey = machine.run(work).unwrap().unwrap().unwrap();
         match open_again(&machine, keys()) {
-            Err(JournalError::Rot { damage, .. }) => damage.kind,
-            other => panic!("{other:?}"),
+            Err(refused) => {
+                assert_eq!(survey.faults(), std::slice::from_ref(&refused));
+                let JournalError::Rot { damage, .. } = refused else { panic!("{refused}") };
+                damage.kind
+            }
+            Ok(found) => panic!("{found:?}"),
         }
     };
     assert_eq!(kind_found(location(2).offset + KIND, 6), DamageKind::RecordKind(6));
