@@ -1,9 +1,9 @@
 //! Segment files that are not part of the log and can become so: how many are kept, and which are removed.
 //!
 //! ```text
-//! a dead segment ─▶ dying ─▶ ready ─▶ the log's next segment
-//!                   until a durable flush names a replay start behind it
-//!                            └▶ surplus ─▶ removed
+//! a dead segment ─▶ dying: until a durable flush names a replay start behind it
+//!                   ─▶ ready ─▶ the log's next segment
+//!                   ─▶ surplus ─▶ removed      too many, of another length, or ready and not used for long
 //! ```
 //!
 //! One a journal, in its state. Deliberately not here: making files (`directory.rs`), and when segments die (`liveness.rs`).
